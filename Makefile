@@ -1,0 +1,58 @@
+# Everything a newcomer or CI needs; `make help` lists the verbs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+DEMO := demo
+SEED := 7
+DAYS := 2
+
+.PHONY: help setup demo serve test lint types imports unit check wheel lock clean
+
+help: ## list the verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+# the stamp depends on what is installed, so that a changed lock installs again
+$(VENV)/.installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	touch $@
+
+setup: $(VENV)/.installed ## install everything into .venv
+
+demo: setup ## build the sample site, ingest it, ask it six questions
+	$(BIN)/watchfloor eval demo --seed $(SEED) --days $(DAYS) --out $(DEMO)
+
+serve: setup ## serve the demo site on http://127.0.0.1:8000
+	WATCHFLOOR_DATA_DIR=$(DEMO)/watchfloor-data $(BIN)/watchfloor serve
+
+lint: setup ## style, formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## strict types
+	$(BIN)/mypy
+
+imports: setup ## who may import whom
+	$(BIN)/lint-imports
+
+unit: setup ## the quick tests
+	$(BIN)/pytest tests/unit
+
+check: lint types imports ## every check that runs no code
+
+test: check ## every check and every test
+	$(BIN)/pytest tests
+	$(MAKE) wheel
+
+wheel: setup ## build the wheel and run doctor from it in a clean environment
+	sh scripts/check-wheel
+
+lock: ## resolve the dependencies anew
+	$(BIN)/uv pip compile pyproject.toml --python-version 3.11 --python-platform x86_64-manylinux_2_34 --extra cpu --extra slack --extra neo4j \
+	  --extra eyes --extra eval --extra dev --generate-hashes --no-header -q -o requirements.lock --upgrade
+
+clean: ## remove what was built
+	rm -rf $(DEMO) dist build

@@ -1,0 +1,1 @@
+"""Questions in, answers out: parse → plan → search → brief (or model) → verify."""

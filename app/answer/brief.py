@@ -1,0 +1,161 @@
+"""The evidence brief: an extractive, fully cited answer made without a language model. It is always there."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+
+from app.answer import events, figures, passages, rows, seen
+from app.answer.desk import Desk, Finding, Tools, timeline
+from app.answer.places import Site
+from app.answer.question import Question, Statistic, Wants, parse
+from app.answer.series import Match, Series, directory, match
+from app.ports import Ask, Event
+from retrieval.errors import QuestionTooLong
+from retrieval.ports import Clock
+from retrieval.times import iso
+from retrieval.types import Answer, EntityType, Kind, Principal, Verdict
+
+
+class EvidenceBrief:
+    """Answers by rules and retrieval alone. Safe to share between threads: all state of a question is on its Desk."""
+
+    name = "evidence-brief.v1"
+
+    def __init__(self, tools: Tools, clock: Clock, longest_question: int = 4000) -> None:
+        self._tools, self._clock, self._longest = tools, clock, longest_question
+
+    def answer(self, ask: Ask, principal: Principal, listen: Callable[[Event], None]) -> Answer:
+        """Answer from what the principal may see. Raises QuestionTooLong."""
+        started = time.perf_counter()
+        desk = self.open(ask, principal)
+        listen(Event("plan", describe(desk.question)))
+        finding = investigate(desk)
+        listen(Event("evidence", [e.id for e in finding.used]))
+        for made in finding.claims:
+            listen(Event("claim", made))
+        return self.close(ask, desk, finding, {"total": (time.perf_counter() - started) * 1e3})
+
+    def open(self, ask: Ask, principal: Principal) -> Desk:
+        """Take the question apart and lay out the tools."""
+        if len(ask.question) > self._longest:
+            raise QuestionTooLong(f"the question has {len(ask.question)} characters; the limit is {self._longest}")
+        question = parse(ask.question, ask.asked_at, self._tools.zone, self._tools.find_entities)
+        return Desk(self._tools, question, principal, ask.as_of)
+
+    def close(self, ask: Ask, desk: Desk, finding: Finding, timings_ms: dict[str, float]) -> Answer:
+        """The finding as an Answer."""
+        return Answer(
+            id=f"an_{uuid.uuid4().hex}",
+            question=ask.question,
+            verdict=finding.verdict,
+            confidence=None,
+            claims=finding.claims,
+            timeline=timeline(finding.used),
+            coverage=finding.notes,
+            as_of=ask.as_of if ask.as_of is not None else self._clock(),
+            sequence=self._tools.catalog.sequence(),
+            model=self.name,
+            degraded=tuple(desk.degraded),
+            timings_ms=timings_ms,
+        )
+
+
+def describe(question: Question) -> dict[str, object]:
+    """The plan as a reader sees it: the time, the things and what is wanted."""
+    window = question.when.window if question.when else None
+    return {
+        "wants": sorted(w.value for w in question.wants),
+        "entities": list(question.entities),
+        "window": {"start": iso(window.t0), "end": iso(window.t1)} if window else None,
+    }
+
+
+def investigate(desk: Desk) -> Finding:
+    """Choose the strategy by what the question wants; one that finds itself not meant hands over to the next."""
+    site = Site({e.id: e for e in desk.tools.catalog.entities(desk.principal)}, desk.links())
+    all_series = directory(desk.tools.catalog.coverage(desk.principal, []), site)
+    strategies: tuple[Callable[[], Finding | None], ...] = (
+        lambda: _event(desk, site, all_series),
+        lambda: _sight(desk, site),
+        lambda: _table(desk, site),
+        lambda: _figure(desk, all_series, site),
+    )
+    for strategy in strategies:
+        finding = strategy()
+        if finding is not None:
+            return finding
+    return _fact(desk)
+
+
+def _event(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding | None:
+    question = desk.question
+    things = site.of(question.entities, EntityType.ASSET, EntityType.ZONE, EntityType.SENSOR)
+    sides = sum((Wants.SIGHT in question.wants, Wants.ALERT in question.wants, Wants.WORK_ORDER in question.wants))
+    if not (things and (Wants.EVENT in question.wants or sides >= 2)):
+        return None
+    finding = events.reconstruct(desk, site, all_series)
+    return finding if finding.verdict is not Verdict.INSUFFICIENT else None
+
+
+def _sight(desk: Desk, site: Site) -> Finding | None:
+    question = desk.question
+    labels = desk.tools.sights.asked(question.text)
+    watched = site.of(question.entities, EntityType.CAMERA, EntityType.ZONE)
+    if not (Wants.SIGHT in question.wants or (labels and watched)):
+        return None
+    if Wants.WORK_ORDER in question.wants or (Wants.ALERT in question.wants and not labels):
+        return None
+    views = seen.find_views(desk, site, question.entities, question.when.window if question.when else None)
+    if not views:
+        return Finding(Verdict.INSUFFICIENT) if labels else None
+    return seen.look(desk, labels, views)
+
+
+def _table(desk: Desk, site: Site) -> Finding | None:
+    question = desk.question
+    if question.unknown_tags and not question.entities and not question.when:
+        return None
+    if Wants.WORK_ORDER in question.wants:
+        return _rows(desk, Kind.ROW, "work order")
+    if Wants.ALERT in question.wants:
+        return _rows(desk, Kind.ALERT, "alert")
+    return None
+
+
+def _rows(desk: Desk, kind: Kind, what: str) -> Finding | None:
+    found = rows.candidates(desk, kind)
+    if not found or not (desk.question.entities or desk.question.when):
+        return None
+    return rows.count(desk, found, what) if desk.question.asks_count else rows.listing(desk, found)
+
+
+def _figure(desk: Desk, all_series: Sequence[Series], site: Site) -> Finding | None:
+    question = desk.question
+    if not question.statistics and not (question.when and question.when.instant):
+        return None
+    found = match(question, all_series, site)
+    if not found:
+        return None
+    return figures.measure(desk, _pick(found), _statistics(question))
+
+
+def _pick(found: Sequence[Match]) -> Series:
+    return found[0].series
+
+
+def _statistics(question: Question) -> tuple[Statistic, ...]:
+    """A named statistic wins over the plain "what was", and a limit over a maximum."""
+    named = tuple(s for s in question.statistics if s is not Statistic.VALUE)
+    if Statistic.ABOVE in named:
+        return (Statistic.ABOVE,)
+    return named or (Statistic.VALUE,)
+
+
+def _fact(desk: Desk) -> Finding:
+    question = desk.question
+    finding = passages.tell(desk, window=question.when.window if question.when else None, entities=question.entities)
+    if finding.verdict is Verdict.ANSWERED:
+        return finding
+    return passages.tell(desk)

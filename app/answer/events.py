@@ -1,0 +1,185 @@
+"""Questions about what happened: a typed plan of dependent steps, from the anchor event to what watched the place.
+
+anchor (the alert, report or row the question means) → its time → the cameras and sensors that watch the place → the window.
+Slots that stay empty get one further retrieval with the anchor's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from app.answer.desk import Desk, Finding, claim
+from app.answer.figures import read_samples
+from app.answer.passages import TELLING, rank_sentences
+from app.answer.places import Site
+from app.answer.rows import row_claim
+from app.answer.seen import Episode, View, coverage_notes, find_episodes, find_views
+from app.answer.series import Series
+from app.answer.wording import moment, number, stretch
+from retrieval.types import Claim, CoverageNote, EntityType, Evidence, Interval, Kind, Verdict
+
+_MINUTE = 60_000_000
+_BEFORE, _AFTER = 60 * _MINUTE, 90 * _MINUTE
+# what stands in view for most of the time is scenery, not an event
+_SCENERY = 0.5
+
+
+class Plan(NamedTuple):
+    """The resolved slots: what the event hangs on, its time, and who watches."""
+
+    anchor: Evidence | None
+    things: tuple[str, ...]
+    window: Interval | None
+
+
+class Part(NamedTuple):
+    """What one kind of source adds to the story."""
+
+    claims: tuple[Claim, ...] = ()
+    used: tuple[Evidence, ...] = ()
+    notes: tuple[CoverageNote, ...] = ()
+
+
+def reconstruct(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding:
+    """Tell the event from every kind of source that has something to say about it."""
+    plan = make_plan(desk, site)
+    if plan.anchor is None and not (plan.things and plan.window):
+        return Finding(Verdict.INSUFFICIENT)
+    steps: tuple[Callable[[], Part], ...] = (
+        lambda: _alerts(desk, plan),
+        lambda: _figures(desk, plan, all_series, site),
+        lambda: _pictures(desk, plan, site),
+        lambda: _words(desk, plan),
+    )
+    parts = [step() for step in steps]
+    told = sum(bool(p.claims) for p in parts)
+    claims = tuple(c for p in parts for c in p.claims)
+    notes = tuple(n for p in parts for n in p.notes)
+    verdict = Verdict.ANSWERED if told >= 2 else Verdict.PARTIAL if told else Verdict.INSUFFICIENT
+    return Finding(verdict, claims, tuple(e for p in parts for e in p.used), notes)
+
+
+def make_plan(desk: Desk, site: Site) -> Plan:
+    """Find the anchor and, from it, the place and the time."""
+    question = desk.question
+    window = question.when.window if question.when else None
+    things = tuple(e.id for e in site.of(question.entities, EntityType.ASSET, EntityType.ZONE, EntityType.SENSOR))
+    anchor = _anchor(desk, things, window)
+    if anchor is None:
+        return Plan(None, things or question.entities, window)
+    if not things:
+        things = tuple(e.id for e in site.of((m.entity for m in anchor.entities), EntityType.ASSET, EntityType.ZONE))
+    return Plan(anchor, things, _event_window(anchor, window))
+
+
+def _anchor(desk: Desk, things: Sequence[str], window: Interval | None) -> Evidence | None:
+    """The alert of the thing in the window that is nearest to the question; without one, a row or passage that tells of it."""
+    for kinds, limit in (((Kind.ALERT,), window), ((Kind.ROW, Kind.PASSAGE), window), ((Kind.PASSAGE,), None)):
+        if not things and limit is None:
+            continue
+        hits = desk.search(desk.question.text, 5, kinds=kinds, entities=tuple(things), window=limit)
+        timed = [h.evidence for h in hits if h.evidence.valid is not None]
+        if timed:
+            return timed[0]
+    return None
+
+
+def _event_window(anchor: Evidence, window: Interval | None) -> Interval | None:
+    """From an hour before the anchor to an hour and a half after, inside the question's window when it is a short one."""
+    if anchor.valid is None:
+        return window
+    if anchor.kind is Kind.PASSAGE and window is not None:
+        return window
+    around = Interval(
+        anchor.valid.t0 - _BEFORE, max(anchor.valid.t0, min(anchor.valid.t1, anchor.valid.t0 + _AFTER)) + _AFTER
+    )
+    if window is not None and window.seconds <= 4 * 3600:
+        return window
+    return around
+
+
+def _alerts(desk: Desk, plan: Plan) -> Part:
+    found = desk.scan(200, kinds=(Kind.ALERT,), entities=plan.things, window=plan.window)
+    if plan.anchor is not None and plan.anchor.kind is Kind.ALERT:
+        found = [plan.anchor, *(a for a in found if a.id != plan.anchor.id)]
+    chosen = sorted(found[:3], key=lambda a: a.valid or Interval(0, 0))
+    return Part(tuple(row_claim(desk, a) for a in chosen), tuple(chosen))
+
+
+def _figures(desk: Desk, plan: Plan, all_series: Sequence[Series], site: Site) -> Part:
+    sensors = set(site.watchers(plan.things, EntityType.SENSOR))
+    direct = [s for s in all_series if s.entities & set(plan.things)] or [s for s in all_series if s.subject in sensors]
+    named = [s for s in direct if s.subject in desk.question.entities]
+    claims: list[tuple[float, Claim, Evidence]] = []
+    for series in named or direct:
+        found = _peak(desk, series, plan)
+        if found is not None:
+            claims.append(found)
+    best = sorted(claims, key=lambda c: -c[0])[:2]
+    return Part(tuple(c for _, c, _ in best), tuple(e for _, _, e in best))
+
+
+def _peak(desk: Desk, series: Series, plan: Plan) -> tuple[float, Claim, Evidence] | None:
+    """The sample farthest from the series' own median in the window: a claim, how far in robust deviations, its evidence."""
+    samples = read_samples(desk, series, plan.window)
+    if not len(samples.v):
+        return None
+    median = sorted(samples.v.tolist())[len(samples.v) // 2]
+    spread = sorted(abs(samples.v - median).tolist())[len(samples.v) // 2] or 1e-9
+    over = series.high is not None and float(samples.v.max()) > series.high
+    i = int(samples.v.argmax()) if over else int(abs(samples.v - median).argmax())
+    value = f"{number(float(samples.v[i]))} {samples.unit}".strip()
+    beyond = f", above its limit of {number(series.high)}" if over and series.high is not None else ""
+    at = moment(int(samples.t[i]), desk.tools.zone)
+    text = f"{series.name} reached {value} at {at}{beyond} (median of the window {number(median)})."
+    far = abs(float(samples.v[i]) - median) / spread + (1e6 if over else 0.0)
+    evidence = samples.at(i)
+    return far, claim(text, (evidence, f"{at}: {value}")), evidence
+
+
+def _pictures(desk: Desk, plan: Plan, site: Site) -> Part:
+    views = find_views(desk, site, plan.things, plan.window) if plan.things else []
+    labels = desk.tools.sights.asked(desk.question.text)
+    episodes = [e for v in views for label in _notable(v, labels) for e in find_episodes(v, label)]
+    best = _one_each(sorted(episodes, key=lambda e: (e.label not in labels, -len(e.frames))))[:3]
+    claims = tuple(_episode_claim(desk, e) for e in best)
+    return Part(claims, tuple(e.best for e in best), coverage_notes(desk, views, plan.window))
+
+
+def _one_each(episodes: Sequence[Episode]) -> list[Episode]:
+    return list({(e.view.subject, e.label): e for e in reversed(episodes)}.values())[::-1]
+
+
+def _notable(view: View, asked: Sequence[str]) -> list[str]:
+    """Labels that come and go in the view; those the question names first."""
+    seen: dict[str, int] = {}
+    for frame in view.frames:
+        for label in frame.data.get("counts", {}):
+            seen[label] = seen.get(label, 0) + 1
+    passing = [label for label, n in seen.items() if n < _SCENERY * max(len(view.frames), 1) or label in asked]
+    return sorted(passing or seen, key=lambda label: (label not in asked, -seen[label]))
+
+
+def _episode_claim(desk: Desk, episode: Episode) -> Claim:
+    first, last = episode.frames[0], episode.frames[-1]
+    when = ""
+    if first.valid and last.valid:
+        when = f": {stretch(Interval(first.valid.t0, max(first.valid.t0, last.valid.t1)), desk.tools.zone)}"
+    return claim(
+        f"{episode.view.name} shows {episode.label}{when}.", (episode.best, " ".join(episode.best.text.split())[:200])
+    )
+
+
+def _words(desk: Desk, plan: Plan) -> Part:
+    """The sentences of reports and work orders about the thing, near the time; then, once more, without the time."""
+    near = Interval(plan.window.t0 - 12 * 60 * _MINUTE, plan.window.t1 + 48 * 60 * _MINUTE) if plan.window else None
+    telling = tuple(k for k in TELLING if k is not Kind.ALERT)
+    text = desk.question.text + (f" {plan.anchor.text}" if plan.anchor else "")
+    hits = desk.search(text, 8, kinds=telling, entities=plan.things, window=near)
+    if not hits:
+        hits = desk.search(text, 5, kinds=telling, entities=plan.things)
+    sentences = rank_sentences(desk, hits)
+    chosen = list({s.evidence.id: s for s in reversed(sentences[:6])}.values())[::-1][:3]
+    claims = tuple(claim(s.text, (s.evidence, s.text)) for s in chosen)
+    return Part(claims, tuple(s.evidence for s in chosen))

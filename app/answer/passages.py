@@ -1,0 +1,124 @@
+"""Questions that words answer: the sentences that answer, quoted from where they stand.
+
+A question is answered only when the best sentences speak of what it asks: by meaning (cosine of sentence embeddings) and by the share
+of its rare words that stand in the passage. Below the thresholds the verdict is insufficient. The thresholds were chosen on
+eval/cases and generated sites; `watchfloor eval run` reports both.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from app.answer.desk import Desk, Finding, claim
+from app.answer.question import content_words
+from app.answer.series import stem, tokens_of
+from retrieval.types import Evidence, Hit, Interval, Kind, Verdict
+
+TELLING = (Kind.PASSAGE, Kind.TRANSCRIPT, Kind.ROW, Kind.ALERT)
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'(#*-])|\n{2,}|\n(?=[-*#|])")
+_MAX_QUOTE = 400
+# cosine and share of question words, weighted; see the module's docstring
+_ENOUGH = 0.62
+_CLOSE = 0.85
+_CLAIMS = 3
+
+
+class Sentence(NamedTuple):
+    """A sentence of a hit, with how well it answers: `meaning` is a cosine, `words` a share in [0, 1]."""
+
+    evidence: Evidence
+    text: str
+    meaning: float
+    words: float
+    rank: int
+
+    @property
+    def score(self) -> float:
+        return self.meaning + 0.5 * self.words - 0.01 * self.rank
+
+
+def tell(
+    desk: Desk, kinds: Sequence[Kind] = TELLING, entities: Sequence[str] = (), window: Interval | None = None
+) -> Finding:
+    """The best sentences for the question, if they are good enough."""
+    hits = desk.search(desk.question.text, 12, kinds=tuple(kinds), entities=tuple(entities), window=window)
+    if not hits:
+        return Finding(Verdict.INSUFFICIENT)
+    sentences = rank_sentences(desk, hits)
+    if not sentences or not good_enough(desk, sentences, hits):
+        return Finding(Verdict.INSUFFICIENT)
+    chosen = _choose(sentences)
+    claims = tuple(claim(s.text, (s.evidence, s.text)) for s in chosen)
+    used = {s.evidence.id: s.evidence for s in chosen}
+    return Finding(Verdict.ANSWERED, claims, tuple(used.values()))
+
+
+def split_sentences(text: str) -> list[str]:
+    """Sentences and list items of a passage, headings left on their own, each at most 400 characters."""
+    pieces = (" ".join(piece.split()) for piece in _SENTENCE.split(text))
+    return [piece[:_MAX_QUOTE] for piece in pieces if len(piece) > 2]
+
+
+def rank_sentences(desk: Desk, hits: Sequence[Hit]) -> list[Sentence]:
+    """Every sentence of the hits, best first."""
+    found = [(rank, hit.evidence, s) for rank, hit in enumerate(hits) for s in split_sentences(hit.evidence.text)]
+    if not found:
+        return []
+    asked = [stem(w) for w in desk.question.words]
+    weights = _rarity(asked, [tokens_of(h.evidence.text) for h in hits])
+    meaning = _cosines(desk, [s for _, _, s in found])
+    sentences = [
+        Sentence(evidence, text, float(meaning[i]), _share(weights, tokens_of(text)), rank)
+        for i, (rank, evidence, text) in enumerate(found)
+    ]
+    return sorted(sentences, key=lambda s: -s.score)
+
+
+def _cosines(desk: Desk, texts: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    if desk.tools.encoder is None:
+        return np.zeros(len(texts), np.float32)
+    vectors = desk.tools.encoder.encode([desk.question.text, *texts])  # (1 + n, dim)
+    return np.asarray(vectors[1:] @ vectors[0], np.float32)
+
+
+def _rarity(words: Sequence[str], documents: Sequence[frozenset[str]]) -> dict[str, float]:
+    """How much each asked word tells: inverse document frequency over the hits."""
+    return {w: math.log(1 + len(documents) / (0.5 + sum(w in d for d in documents))) for w in dict.fromkeys(words)}
+
+
+def _share(weights: dict[str, float], tokens: frozenset[str]) -> float:
+    total = sum(weights.values())
+    return (
+        sum(weight for w, weight in weights.items() if w in tokens or tokens_of(w) <= tokens) / total if total else 0.0
+    )
+
+
+def good_enough(desk: Desk, sentences: Sequence[Sentence], hits: Sequence[Hit]) -> bool:
+    """Whether the best passage speaks of what the question asks."""
+    best = sentences[0]
+    for tag in desk.question.unknown_tags:
+        if not tokens_of(tag) <= tokens_of(best.evidence.text, best.evidence.source):
+            return False
+    meaning = max(s.meaning for s in sentences if s.evidence.id == best.evidence.id)
+    asked = {stem(w): 1.0 for w in content_words(desk.question.text)}
+    words = _share(asked, tokens_of(best.evidence.text, best.evidence.source))
+    return meaning + 0.5 * words >= _ENOUGH
+
+
+def _choose(sentences: Sequence[Sentence]) -> list[Sentence]:
+    """The best sentence, and those nearly as good, each passage at most twice, in reading order within a passage."""
+    best = sentences[0]
+    chosen: list[Sentence] = []
+    for sentence in sentences:
+        if sentence.score < _CLOSE * best.score or len(chosen) == _CLAIMS:
+            break
+        if sum(c.evidence.id == sentence.evidence.id for c in chosen) < 2 and sentence.text not in {
+            c.text for c in chosen
+        }:
+            chosen.append(sentence)
+    return chosen

@@ -1,0 +1,233 @@
+"""Questions that eyes answer: was it seen, when, where, how many — and when not, whether anything could have seen it.
+
+`not_observed` is said only where coverage was recorded and examined by something able to see what was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from app.answer.desk import Desk, Finding, claim
+from app.answer.places import Site
+from app.answer.series import stem, tokens_of
+from app.answer.sights import miss_rate
+from app.answer.wording import duration, offset, stretch
+from retrieval.intervals import clip, covered, gaps, union
+from retrieval.types import (
+    Claim,
+    Coverage,
+    CoverageNote,
+    EntityType,
+    Evidence,
+    FrameAt,
+    Interval,
+    Kind,
+    Layer,
+    Verdict,
+)
+
+# a detector that misses more than this share is not trusted to say that nothing was there
+ABLE_MISS_RATE = 0.35
+# below this share of the window recorded, silence means nothing
+ENOUGH_RECORDED = 0.98
+_JOIN = 30_000_000
+_JOIN_MS = 30_000
+_EPISODES = 6
+_FRAMES = 5000
+# readers of pictures, by the start of their names
+LOOKERS = ("motion-sampling", "image-reader")
+
+
+class View(NamedTuple):
+    """One camera (or one clip without a camera): its coverage and its frames in the window, in order of time."""
+
+    subject: str
+    name: str
+    coverage: Sequence[Coverage]
+    frames: Sequence[Evidence]
+
+
+class Episode(NamedTuple):
+    """A stretch in which a label was seen without a long break: its frames, the best one, and the most at once."""
+
+    view: View
+    label: str
+    frames: tuple[Evidence, ...]
+    best: Evidence
+    most: int
+
+
+def look(desk: Desk, labels: Sequence[str], views: Sequence[View]) -> Finding:
+    """Answer for the labels over the views."""
+    episodes = [e for view in views for label in labels for e in find_episodes(view, label)]
+    window = desk.question.when.window if desk.question.when else None
+    notes = coverage_notes(desk, views, window)
+    if episodes:
+        return _observed(desk, episodes, notes)
+    return _nothing(desk, labels, views, notes)
+
+
+def find_episodes(view: View, label: str) -> list[Episode]:
+    """Runs of frames that show the label."""
+    showing = [f for f in view.frames if _count(f, label)]
+    runs: list[list[Evidence]] = []
+    for frame in showing:
+        if runs and _near(runs[-1][-1], frame):
+            runs[-1].append(frame)
+        else:
+            runs.append([frame])
+    return [
+        Episode(view, label, tuple(run), max(run, key=lambda f: _score(f, label)), max(_count(f, label) for f in run))
+        for run in runs
+    ]
+
+
+def _near(earlier: Evidence, later: Evidence) -> bool:
+    if earlier.source == later.source and isinstance(earlier.locator, FrameAt) and isinstance(later.locator, FrameAt):
+        return later.locator.ms - max(earlier.locator.end_ms, earlier.locator.ms) <= _JOIN_MS
+    if earlier.valid is None or later.valid is None:
+        return False
+    return later.valid.t0 - earlier.valid.t1 <= _JOIN
+
+
+def _count(frame: Evidence, label: str) -> int:
+    return int(frame.data.get("counts", {}).get(label, 0))
+
+
+def _score(frame: Evidence, label: str) -> float:
+    return max((float(d["score"]) for d in frame.data.get("detections", ()) if d["label"] == label), default=0.0)
+
+
+def _observed(desk: Desk, episodes: Sequence[Episode], notes: tuple[CoverageNote, ...]) -> Finding:
+    question = desk.question
+    if question.asks_count and any(e.most > 1 for e in episodes):
+        top = max(episodes, key=lambda e: e.most)
+        peak = max(top.frames, key=lambda f: (_count(f, top.label), _score(f, top.label)))
+        text = f"At most {top.most} × {top.label} at once on {top.view.name}, {_at(desk, peak)}."
+        return Finding(Verdict.ANSWERED, (claim(text, (peak, _quote(peak))),), (peak,), notes)
+    chosen = _choose(episodes)
+    chosen.sort(key=lambda e: _order(e.frames[0]))
+    claims = tuple(_episode_claim(desk, e) for e in chosen)
+    return Finding(Verdict.ANSWERED, claims, tuple(f for e in chosen for f in (e.frames[0], e.best)), notes)
+
+
+def _choose(episodes: Sequence[Episode]) -> list[Episode]:
+    """The longest episodes, at least one of every view before a second of any."""
+    ranked = sorted(episodes, key=lambda e: (-len(e.frames), -_score(e.best, e.label)))
+    first = {e.view.subject: e for e in reversed(ranked)}
+    rest = [e for e in ranked if first[e.view.subject] is not e]
+    return [*first.values(), *rest][: max(_EPISODES, len(first))]
+
+
+def _order(frame: Evidence) -> tuple[int, int]:
+    ms = frame.locator.ms if isinstance(frame.locator, FrameAt) else 0
+    return (frame.valid.t0 if frame.valid else 0, ms)
+
+
+def _episode_claim(desk: Desk, episode: Episode) -> Claim:
+    first, last = episode.frames[0], episode.frames[-1]
+    how_many = f"up to {episode.most} × {episode.label}" if episode.most > 1 else episode.label
+    if first.valid and last.valid:
+        when = stretch(Interval(first.valid.t0, max(first.valid.t0, last.valid.t1)), desk.tools.zone)
+    else:
+        when = _span_in_clip(first, last)
+    cited = list({f.id: f for f in (first, episode.best)}.values())
+    return claim(f"{episode.view.name} shows {how_many}: {when}.", *((f, _quote(f)) for f in cited))
+
+
+def _span_in_clip(first: Evidence, last: Evidence) -> str:
+    start = first.locator.ms if isinstance(first.locator, FrameAt) else 0
+    end = max(last.locator.ms, last.locator.end_ms) if isinstance(last.locator, FrameAt) else 0
+    return f"{offset(start)}–{offset(end)} into the clip (wall-clock time unknown)"
+
+
+def _at(desk: Desk, frame: Evidence) -> str:
+    if frame.valid:
+        return stretch(frame.valid, desk.tools.zone)
+    return f"{_span_in_clip(frame, frame)}"
+
+
+def _quote(frame: Evidence) -> str:
+    return " ".join(frame.text.split())[:200]
+
+
+def _nothing(desk: Desk, labels: Sequence[str], views: Sequence[View], notes: tuple[CoverageNote, ...]) -> Finding:
+    window = desk.question.when.window if desk.question.when else None
+    recorded = [c.valid for v in views for c in v.coverage if c.layer is Layer.RECORDED and c.valid]
+    asked = " or ".join(labels)
+    if window is not None and covered(recorded, window) < ENOUGH_RECORDED:
+        return Finding(Verdict.NOT_RECORDED, (), (), notes)
+    rates = [miss_rate(label, [c for v in views for c in v.coverage if _in_window(c, window)]) for label in labels]
+    if any(rate is None or rate > ABLE_MISS_RATE for rate in rates):
+        return Finding(Verdict.INSUFFICIENT, (), (), notes)
+    frames = [f for v in views for f in v.frames]
+    if not frames:
+        return Finding(Verdict.INSUFFICIENT, (), (), notes)
+    shown = list({f.id: f for f in (frames[0], frames[-1])}.values())
+    worst = max(rate for rate in rates if rate is not None)
+    names = ", ".join(v.name for v in views)
+    text = f"No {asked} was seen by {names} in the {len(frames)} frames kept (measured miss rate {worst:.0%} a frame)."
+    return Finding(Verdict.NOT_OBSERVED, (claim(text, *((f, _quote(f)) for f in shown)),), tuple(shown), notes)
+
+
+def _in_window(coverage: Coverage, window: Interval | None) -> bool:
+    return window is None or coverage.valid is None or coverage.valid.overlaps(window)
+
+
+def coverage_notes(desk: Desk, views: Sequence[View], window: Interval | None) -> tuple[CoverageNote, ...]:
+    """What each view recorded and examined in the window, and its gaps."""
+    return tuple(note for view in views for note in _view_notes(view, window, desk.tools.zone))
+
+
+def _view_notes(view: View, window: Interval | None, zone: tzinfo) -> list[CoverageNote]:
+    recorded = [c.valid for c in view.coverage if c.layer is Layer.RECORDED and c.valid]
+    readers = sorted({c.by for c in view.coverage if c.layer is Layer.EXAMINED and c.by})
+    status = "examined" if readers else "recorded"
+    looked = f"{view.name}: examined by {', '.join(readers)}" if readers else f"{view.name}: recorded, not examined"
+    if window is None:
+        spans = union(recorded, join_within=1_000_000)[:3]
+        unknown = [CoverageNote(view.subject, status, None, looked + "; wall-clock time unknown")]
+        return [CoverageNote(view.subject, status, s, looked) for s in spans] or unknown
+    inside = [CoverageNote(view.subject, status, s, looked) for s in clip(recorded, window)]
+    return inside + [
+        CoverageNote(
+            view.subject, "gap", g, f"{view.name}: not recording for {duration(g.seconds)}, {stretch(g, zone)}"
+        )
+        for g in gaps(recorded, window)
+    ]
+
+
+def find_views(desk: Desk, site: Site, entities: Sequence[str], window: Interval | None) -> list[View]:
+    """The cameras that watch what is named; without a name, every camera, and the clips without a camera that the words name."""
+    named = site.of(entities, EntityType.CAMERA, EntityType.ZONE, EntityType.ASSET, EntityType.SENSOR)
+    if named:
+        return [_camera_view(desk, site, c, window) for c in site.watchers([e.id for e in named], EntityType.CAMERA)]
+    cameras = [e.id for e in site.entities.values() if e.type is EntityType.CAMERA]
+    return [_camera_view(desk, site, c, window) for c in cameras] + _clip_views(desk, site, window)
+
+
+def _camera_view(desk: Desk, site: Site, camera: str, window: Interval | None) -> View:
+    frames = desk.scan(_FRAMES, kinds=(Kind.FRAME,), entities=(camera,), window=window)
+    coverage = desk.tools.catalog.coverage(desk.principal, [camera])
+    return View(camera, site.name(camera), coverage, frames)
+
+
+def _clip_views(desk: Desk, site: Site, window: Interval | None) -> list[View]:
+    """Clips and pictures that belong to no camera of the site: those the question's words name, else all of them."""
+    clips: dict[str, list[Coverage]] = {}
+    for record in desk.tools.catalog.coverage(desk.principal, []):
+        if record.subject == record.source and (record.span_ms is not None or record.by.startswith(LOOKERS)):
+            clips.setdefault(record.source, []).append(record)
+    words = {stem(w) for w in desk.question.words}
+    fit = {uri: len(words & tokens_of(PurePosixPath(uri).stem)) for uri in clips}
+    best = max(fit.values(), default=0)
+    chosen = [uri for uri, n in fit.items() if n == best]
+    return [_clip_view(desk, uri, clips[uri], window) for uri in sorted(chosen)]
+
+
+def _clip_view(desk: Desk, uri: str, coverage: Sequence[Coverage], window: Interval | None) -> View:
+    frames = desk.scan(_FRAMES, kinds=(Kind.FRAME,), sources=(uri,), window=window)
+    return View(uri, PurePosixPath(uri).name, coverage, sorted(frames, key=_order))

@@ -1,0 +1,175 @@
+"""Which recorded series a question means, by the words of its sensor, asset, quantity, file and column."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from app.answer.places import Site
+from app.answer.question import Question
+from retrieval.types import Coverage, Entity, EntityType, Interval, Layer
+
+# words for what can be measured: when a question uses one, the series must be about it
+QUANTITIES: Mapping[str, tuple[str, ...]] = {
+    "temperature": ("temp", "temperature", "hot", "cold", "hottest", "coldest", "warm", "degrees"),
+    "pressure": ("pressure", "bar", "psi"),
+    "vibration": ("vibration", "vib", "shaking"),
+    "flow": ("flow", "throughput"),
+    "level": ("level", "full"),
+    "power": ("power", "watt", "kw", "consumption"),
+    "current": ("current", "amps", "amp", "ampere"),
+    "speed": ("speed", "rpm", "fast"),
+    "humidity": ("humidity",),
+    "voltage": ("voltage", "volts"),
+    "load": ("load", "loaded", "loading"),
+    "latency": ("latency", "delay"),
+    "efficiency": ("efficiency",),
+    "tonnage": ("tonnage", "tons"),
+    "cpu": ("cpu", "processor"),
+    "noise": ("noise", "loud"),
+    "ph": ("ph", "acidity"),
+    "torque": ("torque",),
+    "co2": ("co2",),
+    "oxygen": ("oxygen", "o2"),
+    "viscosity": ("viscosity",),
+    "weight": ("weight",),
+    "turbidity": ("turbidity",),
+    "position": ("position",),
+}
+_ENOUGH = 1.0
+
+
+class Series(NamedTuple):
+    """A recorded series: where it is, what it is called, when it recorded. `interval_s` is seconds between samples."""
+
+    subject: str
+    source: str
+    column: str | None
+    name: str
+    unit: str
+    high: float | None
+    tokens: frozenset[str]
+    entities: frozenset[str]
+    recorded: tuple[Interval, ...]
+    interval_s: float
+
+
+def stem(word: str) -> str:
+    """Light folding, so that "temperatures" meets "temperature" and "utilisation" "utilization"."""
+    word = word.lower().replace("isation", "ization")
+    for ending in ("ies", "es", "s"):
+        if word.endswith(ending) and len(word) > len(ending) + 3:
+            return word[: -len(ending)] + ("y" if ending == "ies" else "e" if ending == "es" else "")
+    return word
+
+
+def tokens_of(*texts: str) -> frozenset[str]:
+    """The words of names, file names and column names: split at punctuation, case and digit borders."""
+    words: set[str] = set()
+    for text in texts:
+        for piece in re.split(r"[^A-Za-z0-9%]+", text):
+            words.add(piece.lower())
+            words.update(p.lower() for p in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", piece))
+    return frozenset(stem(w) for w in words if w)
+
+
+def directory(coverage: Iterable[Coverage], site: Site) -> list[Series]:
+    """Every series that was recorded and read, from its coverage."""
+    records: dict[tuple[str, str], list[Coverage]] = {}
+    for record in coverage:
+        records.setdefault((record.source, record.subject), []).append(record)
+    found = [_series(source, subject, rows, site) for (source, subject), rows in records.items()]
+    return [series for series in found if series is not None]
+
+
+def _series(source: str, subject: str, rows: Sequence[Coverage], site: Site) -> Series | None:
+    read = [c for c in rows if c.layer is Layer.EXAMINED and c.by.startswith("series")]
+    if not read:
+        return None
+    sensor = site.entities.get(subject)
+    # a sensor has one series, whatever its column is called; without a sensor the subject is "file#column"
+    column = None if sensor else subject.rpartition("#")[2]
+    assets = _assets(sensor, site)
+    facts = dict(sensor.facts) if sensor else {}
+    stem_ = PurePosixPath(source).stem
+    named = (
+        [sensor.id, sensor.name, *sensor.aliases, str(facts.get("quantity", ""))] if sensor else [stem_, str(column)]
+    )
+    names = [n for a in assets for n in (a.id, a.name, *a.aliases)]
+    limits = facts.get("limits") or {}
+    return Series(
+        subject=subject,
+        source=source,
+        column=column,
+        name=sensor.name if sensor else _plain_name(stem_, str(column)),
+        unit=str(facts.get("unit", "")),
+        high=float(limits["high"]) if limits.get("high") is not None else None,
+        tokens=tokens_of(*named, *names),
+        entities=frozenset([subject, *(a.id for a in assets)]) if sensor else frozenset(),
+        recorded=tuple(sorted(c.valid for c in rows if c.layer is Layer.RECORDED and c.valid)),
+        interval_s=max((c.interval_s for c in read), default=60.0) or 60.0,
+    )
+
+
+def _plain_name(stem_: str, column: str) -> str:
+    return stem_ if column.lower() in ("value", "values") else f"{column.replace('_', ' ')} ({stem_})"
+
+
+def _assets(sensor: Entity | None, site: Site) -> list[Entity]:
+    if sensor is None:
+        return []
+    ids = [sensor.facts.get("asset")] + [link.source for link in site.links if link.target == sensor.id]
+    return site.of((str(i) for i in dict.fromkeys(ids) if i), EntityType.ASSET)
+
+
+class Match(NamedTuple):
+    series: Series
+    score: float
+
+
+def match(question: Question, all_series: Sequence[Series], site: Site) -> list[Match]:
+    """Series that the question's words mean, best first; none when a quantity it names is measured by no such series."""
+    words = _expanded(question)
+    frequency = {w: sum(w in s.tokens for s in all_series) for w in words}
+    scored = []
+    for series in all_series:
+        if not _fits(question, series, words, site):
+            continue
+        hits = [w for w in words if w in series.tokens]
+        score = sum(math.log(1 + len(all_series) / frequency[w]) for w in hits)
+        if series.subject in question.entities:
+            score += 10.0
+        elif series.entities & set(question.entities):
+            score += 3.0
+        if score >= _ENOUGH and hits:
+            scored.append(Match(series, score))
+    return sorted(scored, key=lambda m: (-m.score, m.series.subject))
+
+
+def _expanded(question: Question) -> list[str]:
+    words = [stem(part) for w in question.words for part in (w, *tokens_of(w))]
+    return list(dict.fromkeys(words))
+
+
+def quantities(words: Iterable[str]) -> set[str]:
+    """The quantities that words speak of."""
+    words = set(words)
+    return {q for q, synonyms in QUANTITIES.items() if words & set(synonyms)}
+
+
+def _fits(question: Question, series: Series, words: Sequence[str], site: Site) -> bool:
+    """Whether the series can be meant: about the quantity asked, and of the entity asked."""
+    asked = quantities(words)
+    if asked and not asked & quantities(series.tokens):
+        return False
+    if not all(tokens_of(tag) <= series.tokens for tag in question.unknown_tags):
+        return False
+    named = site.of(question.entities, EntityType.ASSET, EntityType.SENSOR)
+    if not named:
+        return True
+    if series.entities:
+        return bool(series.entities & set(question.entities))
+    return any(tokens_of(name) <= series.tokens for e in named for name in (e.id, e.name, *e.aliases))

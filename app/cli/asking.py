@@ -1,0 +1,88 @@
+"""`watchfloor ask` and `watchfloor search`."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from app.cli.common import as_json_option, opened, print_json, settings_of, verb
+
+
+@click.command()
+@click.argument("question")
+@click.option("--asked-at", metavar="TIME", help="Anchor of relative times, e.g. 2026-03-04T08:00:00Z (default: now).")
+@click.option("--as-of", metavar="TIME", help="Answer from what was known then.")
+@click.option("--deadline", type=float, metavar="SECONDS", help="Longest time for the answer.")
+@as_json_option
+@click.pass_context
+@verb
+def ask(
+    ctx: click.Context,
+    question: str,
+    asked_at: str | None,
+    as_of: str | None,
+    deadline: float | None,
+    as_json: bool,
+) -> None:
+    """Answer QUESTION (or "-": read it from standard input) with claims, citations, timeline and coverage."""
+    from app.ports import Ask
+    from app.unwire import parse_time
+    from app.wire import answer_json
+
+    asked = Ask(
+        question=sys.stdin.read() if question == "-" else question,
+        asked_at=time.time_ns() // 1000 if asked_at is None else parse_time(asked_at, "--asked-at"),
+        as_of=None if as_of is None else parse_time(as_of, "--as-of"),
+        deadline_s=deadline,
+    )
+    with opened(ctx) as (service, principal):
+        answer = service.ask(asked, principal)
+    if as_json:
+        print_json(answer_json(answer))
+        return
+    from app.cli.paint import paint_answer
+    from app.cli.recall import remember
+
+    remember(settings_of(ctx).data_dir, [cited.evidence for claim in answer.claims for cited in claim.citations])
+    paint_answer(answer)
+
+
+@click.command()
+@click.argument("text")
+@click.option("-k", type=int, default=10, show_default=True, help="Most hits.")
+@click.option("--kind", "kinds", multiple=True, help="frame, passage, alert, window, transcript, row; may be repeated.")
+@click.option("--entity", "entities", multiple=True, help="Entity id, e.g. CAM-07; may be repeated.")
+@click.option("--start", metavar="TIME", help="Only what happened after this, e.g. 2026-03-04T02:00:00Z.")
+@click.option("--end", metavar="TIME", help="Only what happened before this.")
+@click.option("--as-of", metavar="TIME", help="Only what was known then.")
+@as_json_option
+@click.pass_context
+@verb
+def search(  # noqa: PLR0913 - click gives every option as an argument
+    ctx: click.Context,
+    text: str,
+    k: int,
+    kinds: tuple[str, ...],
+    entities: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    as_of: str | None,
+    as_json: bool,
+) -> None:
+    """Find evidence for TEXT, best first."""
+    from app.unwire import query_in
+    from app.wire import SearchFields, hits_json
+
+    query = query_in(SearchFields(text=text, k=k, kinds=kinds, entities=entities, start=start, end=end, as_of=as_of))
+    with opened(ctx) as (service, principal):
+        hits = service.search(query, principal)
+    if as_json:
+        print_json(hits_json(hits))
+        return
+    from app.cli.paint import paint_hits
+    from app.cli.recall import remember
+
+    remember(settings_of(ctx).data_dir, [hit.evidence.id for hit in hits])
+    paint_hits(hits)

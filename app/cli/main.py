@@ -1,0 +1,80 @@
+"""The `watchfloor` command. Verbs are loaded when they are named, so that `--help` is quick.
+
+Other packages add verbs through the entry-point group "watchfloor.verbs" (click commands).
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+GROUP = "watchfloor.verbs"
+
+
+class Verb(NamedTuple):
+    """Where a verb lives, and its line in `--help` (kept here so that help loads nothing)."""
+
+    module: str
+    attribute: str
+    line: str
+
+
+VERBS = {
+    "ingest": Verb("app.cli.taking", "ingest", "Take in files and folders."),
+    "ask": Verb("app.cli.asking", "ask", "Answer a question, with claims and citations."),
+    "search": Verb("app.cli.asking", "search", "Find evidence."),
+    "show": Verb("app.cli.showing", "show", "Play a piece of evidence back."),
+    "doctor": Verb("app.cli.house", "doctor", "Say how every part is."),
+    "serve": Verb("app.cli.house", "serve", "Serve HTTP on this machine."),
+    "reindex": Verb("app.cli.house", "reindex", "Throw the indexes away and rebuild them."),
+    "reconcile": Verb("app.cli.house", "reconcile", "Compare indexes with the catalog and repair them."),
+    "stats": Verb("app.cli.house", "stats", "Count asks, verdicts and acceptance."),
+    "feedback": Verb("app.cli.house", "feedback", "Say whether an answer was accepted."),
+}
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*VERBS, *sorted(added())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in VERBS:
+            verb = VERBS[cmd_name]
+            return _command(getattr(importlib.import_module(verb.module), verb.attribute))
+        entry = added().get(cmd_name)
+        return None if entry is None else _command(entry.load())
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, verb.line) for name, verb in VERBS.items()]
+        rows += [(name, f"see `watchfloor {name} --help`") for name in sorted(added())]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def added() -> dict[str, EntryPoint]:
+    """Verbs of other packages, by name; one of ours is never replaced."""
+    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in VERBS}
+
+
+def _command(found: object) -> click.Command:
+    if not isinstance(found, click.Command):
+        raise click.ClickException(f"{found!r} is not a click command")
+    return found
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings file (toml).")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="The directory that holds all state."
+)
+@click.version_option(package_name="watchfloor", prog_name="watchfloor")
+@click.pass_context
+def main(ctx: click.Context, config: Path | None, data_dir: Path | None) -> None:
+    """Questions about operations, answered with claims bound to evidence that can be played back."""
+    ctx.obj = {"config": config, "data_dir": data_dir}

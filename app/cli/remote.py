@@ -1,0 +1,216 @@
+"""The Service over HTTP: what the command line uses while a server runs on the same data directory."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import httpx
+import msgspec
+
+from app.http.serve import Serving, read_serving
+from app.ports import Advance, Ask, Check, Event, IngestSummary, Media, Samples, SourceReport
+from app.unwire import answer_in, evidence_in, hit_in, samples_in
+from app.wire import WireAnswer, WireEvidence, WireHit, WireSamples, as_json
+from retrieval import errors
+from retrieval.errors import EvidenceNotFound, InputError, StoreBusy, UpstreamError, WatchfloorError
+from retrieval.times import iso
+from retrieval.types import Answer, Evidence, Hit, Principal, Query
+
+T = TypeVar("T")
+_START_S = 60.0
+_TIMEOUT = httpx.Timeout(None, connect=5.0)
+
+
+def find_server(data_dir: Path, patience_s: float = _START_S) -> RemoteService | None:
+    """The server of this data directory, or None when none runs.
+
+    One that is still starting is waited for. Raises StoreBusy when its process lives but does not answer.
+    """
+    serving = read_serving(data_dir)
+    deadline = time.monotonic() + patience_s
+    while serving is not None:
+        if answers(serving):
+            return RemoteService(serving)
+        if time.monotonic() > deadline:
+            raise StoreBusy(
+                f"process {serving.pid} serves {data_dir} but does not answer at {serving.url}; stop it first"
+            )
+        time.sleep(0.2)
+        serving = read_serving(data_dir)
+    return None
+
+
+def answers(serving: Serving) -> bool:
+    """Whether the server that wrote serve.json is the one that answers there."""
+    try:
+        with httpx.Client(trust_env=False) as client:
+            reply = client.get(f"{serving.url}/v1/health/live", timeout=2.0).json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    return isinstance(reply, dict) and reply.get("instance") == serving.instance
+
+
+class RemoteService:
+    """The Service port, spoken to a running server. The server decides who asks; `principal` only names the tenant."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._client = httpx.Client(base_url=serving.url, timeout=_TIMEOUT, trust_env=False)
+        self._token = serving.token
+        self._scratch = tempfile.TemporaryDirectory(prefix="watchfloor-")
+
+    def ask(self, ask: Ask, principal: Principal, listen: Callable[[Event], None] | None = None) -> Answer:
+        body = {"question": ask.question, "asked_at": iso(ask.asked_at), "deadline_s": ask.deadline_s}
+        body["as_of"] = None if ask.as_of is None else iso(ask.as_of)
+        if listen is None:
+            return answer_in(self._call("POST", "/v1/ask", WireAnswer, json=body))
+        answer: WireAnswer | None = None
+        for event in self._events("/v1/ask", body):
+            listen(event)
+            if event.name == "answer":
+                answer = msgspec.convert(event.data, WireAnswer)
+        if answer is None:
+            raise UpstreamError("the server ended its reply before the answer; ask again")
+        return answer_in(answer)
+
+    def search(self, query: Query, principal: Principal) -> list[Hit]:
+        filter_ = query.filter
+        if filter_.sources or query.channels:
+            raise InputError("a running server takes no filter by source or channel; stop it first")
+        body = {"text": query.text, "k": query.k, "kinds": filter_.kinds, "entities": filter_.entities}
+        if filter_.window is not None:
+            body |= {"start": iso(filter_.window.t0), "end": iso(filter_.window.t1)}
+        if filter_.as_of is not None:
+            body["as_of"] = iso(filter_.as_of)
+        reply = self._call("POST", "/v1/search", dict[str, list[WireHit]], json=body)
+        return [hit_in(hit, principal.tenant) for hit in reply["hits"]]
+
+    def evidence(self, evidence_id: str, principal: Principal) -> Evidence:
+        return evidence_in(self._call("GET", _path(evidence_id), WireEvidence))
+
+    def media(self, evidence_id: str, principal: Principal) -> Media:
+        response = self._send("GET", f"{_path(evidence_id)}/media")
+        kind = response.headers["content-type"].split(";")[0]
+        name = response.headers["etag"].strip('"') + (mimetypes.guess_extension(kind) or "")
+        path = Path(self._scratch.name) / name
+        path.write_bytes(response.content)
+        return Media(path, kind)
+
+    def samples(self, evidence_id: str, principal: Principal) -> Samples:
+        return samples_in(self._call("GET", f"{_path(evidence_id)}/samples", WireSamples))
+
+    def ingest(
+        self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None = None
+    ) -> IngestSummary:
+        summary: IngestSummary | None = None
+        for event in self._events("/v1/ingest/local", {"paths": [str(path.resolve()) for path in paths]}):
+            if event.name == "summary":
+                summary = msgspec.convert(event.data, IngestSummary)
+            elif progress:
+                report = event.data.pop("report")
+                progress(Advance(**event.data, report=report and msgspec.convert(report, SourceReport)))
+        if summary is None:
+            raise UpstreamError("the server ended its reply before the summary; run the ingest again")
+        return summary
+
+    def feedback(self, answer_id: str, accepted: bool, principal: Principal, note: str = "") -> None:
+        body = {"answer": answer_id, "accepted": accepted, "note": note}
+        self._call("POST", "/v1/feedback", dict[str, Any], json=body)
+
+    def stats(self, principal: Principal) -> dict[str, Any]:
+        return self._call("GET", "/v1/stats", dict[str, Any])
+
+    def checks(self) -> list[Check]:
+        response = self._client.get("/v1/health")
+        return msgspec.convert(response.json()["checks"], list[Check])
+
+    def reindex(self) -> dict[str, int]:
+        _held()
+
+    def reconcile(self) -> dict[str, int]:
+        _held()
+
+    def close(self) -> None:
+        self._client.close()
+        self._scratch.cleanup()
+
+    # --- speaking
+
+    def _call(self, method: str, path: str, kind: type[T], json: Any = None) -> T:
+        return msgspec.json.decode(self._send(method, path, json).content, type=kind)
+
+    def _send(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        with _told():
+            response = self._client.request(method, path, json=None if body is None else as_json(body))
+        if response.is_error:
+            raise_reply(response.content)
+        return response
+
+    def _events(self, path: str, body: dict[str, Any]) -> Iterator[Event]:
+        headers = {"accept": "text/event-stream", "authorization": f"Bearer {self._token}"}
+        with _told(), self._client.stream("POST", path, json=body, headers=headers) as response:
+            if response.is_error:
+                raise_reply(response.read())
+            for event in read_events(response.iter_lines()):
+                if event.name == "error":
+                    raise error_in(event.data)
+                yield event
+
+
+def read_events(lines: Iterator[str]) -> Iterator[Event]:
+    """Lines of a text/event-stream → events with their JSON."""
+    name, data = "message", ""
+    for line in lines:
+        if line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("data: "):
+            data += line[6:]
+        elif not line and data:
+            yield Event(name, json.loads(data))
+            name, data = "message", ""
+
+
+def raise_reply(content: bytes) -> NoReturn:
+    """Raise the failure that a reply carries."""
+    try:
+        body = json.loads(content)
+    except ValueError:
+        raise UpstreamError("the server sent a failure that is not JSON; look at its log") from None
+    raise error_in(body)
+
+
+def error_in(body: Any) -> WatchfloorError:
+    """{"error": {"code", "message"}} → the same failure as a local one."""
+    fields = body.get("error", {}) if isinstance(body, dict) else {}
+    code, message = str(fields.get("code", "internal")), str(fields.get("message", "the server failed"))
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, WatchfloorError)]
+    found = next((kind for kind in kinds if kind.code == code), None)
+    if found is None:
+        found = InputError if code in {"too_large", "forbidden", "not_found"} else UpstreamError
+    return found(message)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise UpstreamError(f"the server did not answer ({type(error).__name__}); is it still running?") from error
+
+
+def _path(evidence_id: str) -> str:
+    if re.fullmatch(r"[\w-]{1,200}", evidence_id, re.ASCII) is None:
+        raise EvidenceNotFound(f"no evidence {evidence_id[:60]!r} is visible to you")
+
+    return f"/v1/evidence/{evidence_id}"
+
+
+def _held() -> NoReturn:
+    raise StoreBusy("the running server holds the indexes; stop it, then try again")

@@ -1,0 +1,88 @@
+"""`watchfloor ingest`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.common import as_json_option, clean, console, opened, print_json, verb
+
+if TYPE_CHECKING:
+    from app.ports import Advance, IngestSummary
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@as_json_option
+@click.pass_context
+@verb
+def ingest(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
+    """Take in files and folders: video, pictures, reports, sensor series, alerts, work orders.
+
+    Ends with 0 when anything was ingested or was known already, else with 2.
+    """
+    from app.wire import report_json, summary_json
+    from retrieval.errors import InputError
+
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path} does not exist; nothing was ingested; give files or folders")
+
+    def acknowledge(step: Advance) -> None:
+        if step.report is not None:
+            print_json(report_json(step.report))
+
+    whole = [path.resolve() for path in paths]
+    with opened(ctx) as (service, principal):
+        if as_json:
+            summary = service.ingest(whole, principal, acknowledge)
+            print_json(summary_json(summary))
+        else:
+            with _bar() as progress:
+                summary = service.ingest(whole, principal, progress)
+            _paint(summary)
+    sys.exit(0 if summary.ingested or summary.unchanged else 2)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Advance], None]]:
+    """A bar on stderr: done of total, rate, remaining time, rejected."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[rejected]} rejected"),
+    )
+    with Progress(*columns, console=console(err=True)) as bar:
+        task = bar.add_task("ingest", total=None, rate="", rejected=0)
+        rejected = 0
+
+        def progress(step: Advance) -> None:
+            nonlocal rejected
+            rejected += step.report is not None and step.report.status == "rejected"
+            speed = bar.tasks[0].speed
+            name = clean(step.source.rsplit("/", 1)[-1])[-32:]
+            rate = f"{speed:.1f}/s" if speed else ""
+            bar.update(task, completed=step.done, total=step.total, description=name, rate=rate, rejected=rejected)
+
+        yield progress
+
+
+def _paint(summary: IngestSummary) -> None:
+    out = console()
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.evidence_by_kind.items())) or "no evidence"
+    counts = f"{summary.ingested} ingested, {summary.unchanged} unchanged, {len(summary.rejected)} rejected"
+    out.print(f"{counts}; {kinds}; sequence {summary.sequence}")
+    for row in summary.rejected:
+        out.print(clean(f"  rejected {row['source']}: {row['reason']} ({row['code']})"))
+    for note in summary.notes:
+        out.print(clean(f"  note: {note}"))

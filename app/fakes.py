@@ -1,0 +1,267 @@
+"""A real Service in memory, for tests and for developing surfaces: words are matched exactly, nothing is kept on disk.
+
+It ingests text files (.txt, .md: one passage each), finds evidence by shared words, and answers with the best piece, or
+with `insufficient` when no word is found. Everything obeys the Service port, visibility included.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+from PIL import Image, ImageDraw
+
+from app.ports import Advance, Ask, Check, Event, IngestSummary, Media, Samples, SourceReport
+from app.wire import answer_json, as_json, claim_out
+from retrieval.errors import BadQuery, EvidenceNotFound, InputError, QuestionTooLong
+from retrieval.ids import content_hash, evidence_id
+from retrieval.types import (
+    Answer,
+    CharSpan,
+    Citation,
+    Claim,
+    CoverageNote,
+    Evidence,
+    Filter,
+    Hit,
+    Kind,
+    Principal,
+    Provenance,
+    Query,
+    SeriesWindow,
+    Support,
+    TimelineEntry,
+    Verdict,
+)
+
+_WORD = re.compile(r"\w+")
+_READABLE = {".txt", ".md"}
+LONGEST_QUESTION = 4000
+
+
+class MemoryService:
+    """The Service port over a dict. `media_dir` holds the files that evidence's `media` names."""
+
+    def __init__(
+        self, media_dir: Path, evidence: Iterable[Evidence] = (), coverage: Sequence[CoverageNote] = ()
+    ) -> None:
+        self._media_dir = media_dir
+        self._evidence = {item.id: item for item in evidence}
+        self._coverage = tuple(coverage)
+        self._answers: dict[str, Answer] = {}
+        self._accepted: dict[str, bool] = {}
+        self._hashes: dict[str, str] = {}
+        self._sequence = len(self._evidence)
+        self.closed = False
+        self.extra_checks: list[Check] = []
+
+    # --- asking
+
+    def ask(self, ask: Ask, principal: Principal, listen: Callable[[Event], None] | None = None) -> Answer:
+        if len(ask.question) > LONGEST_QUESTION:
+            raise QuestionTooLong(f"the question has {len(ask.question)} characters; the limit is {LONGEST_QUESTION}")
+        if not ask.question.strip():
+            raise BadQuery("the question is empty; ask something")
+        tell = listen or (lambda event: None)
+        tell(Event("plan", {"question": ask.question, "asked_at": ask.asked_at}))
+        hits = self.search(Query(text=ask.question, k=3, filter=Filter(as_of=ask.as_of)), principal)
+        tell(Event("evidence", {"ids": [hit.evidence.id for hit in hits]}))
+        answer = self._answer(ask, hits)
+        for claim in answer.claims:
+            tell(Event("claim", as_json(claim_out(claim))))
+        tell(Event("answer", answer_json(answer)))
+        self._answers[answer.id] = answer
+        return answer
+
+    def _answer(self, ask: Ask, hits: Sequence[Hit]) -> Answer:
+        found = [hit.evidence for hit in hits]
+        return Answer(
+            id=f"an_{len(self._answers) + 1:08x}",
+            question=ask.question,
+            verdict=Verdict.ANSWERED if found else Verdict.INSUFFICIENT,
+            confidence=None,
+            claims=tuple(_claim(item) for item in found[:1]),
+            timeline=tuple(TimelineEntry(i.valid, i.kind, i.text, i.id) for i in found if i.valid is not None),
+            coverage=self._coverage,
+            as_of=ask.asked_at if ask.as_of is None else ask.as_of,
+            sequence=self._sequence,
+            model="memory",
+            timings_ms={"total": 0.0},
+        )
+
+    def search(self, query: Query, principal: Principal) -> list[Hit]:
+        wanted = set(_WORD.findall(query.text.lower()))
+        visible = [
+            item for item in self._evidence.values() if _visible(item, principal) and _passes(item, query.filter)
+        ]
+        scored = [(len(wanted & set(_WORD.findall(item.text.lower()))), item) for item in visible]
+        ranked = sorted((pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], pair[1].id))
+        return [Hit(item, float(score), {"words": rank}) for rank, (score, item) in enumerate(ranked[: query.k], 1)]
+
+    # --- opening
+
+    def evidence(self, evidence_id: str, principal: Principal) -> Evidence:
+        found = self._evidence.get(evidence_id)
+        if found is None or not _visible(found, principal):
+            raise EvidenceNotFound(f"no evidence {evidence_id[:60]} is visible to you")
+        return found
+
+    def media(self, evidence_id: str, principal: Principal) -> Media:
+        found = self.evidence(evidence_id, principal)
+        if found.media is not None:
+            path = self._media_dir / found.media
+            return Media(path, mimetypes.guess_type(path.name)[0] or "application/octet-stream")
+        if found.kind is not Kind.WINDOW:
+            raise EvidenceNotFound(f"evidence {evidence_id[:60]} has no picture")
+        return Media(_draw(found, self._media_dir / f"{found.id}.png"), "image/png")
+
+    def samples(self, evidence_id: str, principal: Principal) -> Samples:
+        found = self.evidence(evidence_id, principal)
+        if not isinstance(found.locator, SeriesWindow):
+            raise EvidenceNotFound(f"evidence {evidence_id[:60]} is no window of a series")
+        values = [float(value) for value in found.data.get("values", [])]
+        step = (found.locator.t1 - found.locator.t0) // max(1, len(values))
+        return Samples([found.locator.t0 + step * index for index in range(len(values))], values)
+
+    # --- taking in
+
+    def ingest(
+        self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None = None
+    ) -> IngestSummary:
+        files = sorted(file for path in paths for file in _files(path))
+        before = set(self._evidence)
+        reports: list[SourceReport] = []
+        for done, path in enumerate(files, 1):
+            reports.append(self._take(path, principal))
+            if progress:
+                progress(Advance(done, len(files), reports[-1].source, reports[-1]))
+        added = [item.kind.value for key, item in self._evidence.items() if key not in before]
+        return _summary(reports, Counter(added), self._sequence)
+
+    def _take(self, path: Path, principal: Principal) -> SourceReport:
+        source = path.resolve().as_uri()
+        report = SourceReport(source=source, status="unchanged", evidence=0, sequence=self._sequence)
+        refused = _refusal(path)
+        if refused:
+            return replace(report, status="rejected", code=refused[0], reason=refused[1])
+        text = path.read_text(encoding="utf-8", errors="replace")
+        digest = content_hash(text)
+        if self._hashes.get(source) == digest:
+            return report
+        self._hashes[source] = digest
+        self._sequence += 1
+        item = _passage(source, text, principal.tenant)
+        self._evidence[item.id] = item
+        return replace(report, status="ingested", evidence=1, sequence=self._sequence)
+
+    # --- keeping house
+
+    def feedback(self, answer_id: str, accepted: bool, principal: Principal, note: str = "") -> None:
+        if answer_id not in self._answers:
+            raise EvidenceNotFound(f"no answer {answer_id[:60]} is known")
+        self._accepted[answer_id] = accepted
+
+    def stats(self, principal: Principal) -> dict[str, Any]:
+        verdicts = Counter(answer.verdict.value for answer in self._answers.values())
+        return {
+            "asks": len(self._answers),
+            "verdicts": dict(verdicts),
+            "accepted": sum(self._accepted.values()),
+            "rejected": len(self._accepted) - sum(self._accepted.values()),
+        }
+
+    def checks(self) -> list[Check]:
+        return [Check("store", "ok", f"{len(self._evidence)} pieces in memory"), *self.extra_checks]
+
+    def reindex(self) -> dict[str, int]:
+        return {"words": self._sequence}
+
+    def reconcile(self) -> dict[str, int]:
+        return {"checked": len(self._evidence), "differences": 0, "repaired": 0}
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _visible(item: Evidence, principal: Principal) -> bool:
+    return item.tenant == principal.tenant and (not item.labels or bool(set(item.labels) & set(principal.labels)))
+
+
+def _passes(item: Evidence, filter_: Filter) -> bool:
+    window = filter_.window
+    return all(
+        (
+            not filter_.kinds or item.kind in filter_.kinds,
+            not filter_.entities or bool({m.entity for m in item.entities} & set(filter_.entities)),
+            not filter_.sources or item.source in filter_.sources,
+            window is None or (item.valid is not None and item.valid.overlaps(window)),
+            filter_.as_of is None or item.recorded_at <= filter_.as_of,
+        )
+    )
+
+
+def _claim(item: Evidence) -> Claim:
+    cited = Citation(item.id, item.kind, item.source, item.locator, item.valid, item.text[:200])
+    return Claim(item.text[:200], Support.SUPPORTED, (cited,))
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise InputError(f"{path} does not exist")
+    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+
+
+def _refusal(path: Path) -> tuple[str, str] | None:
+    if path.suffix.lower() not in _READABLE:
+        return "unknown_type", f"no reader takes {path.suffix or 'a file without a suffix'}"
+    return ("empty", "the file is empty") if path.stat().st_size == 0 else None
+
+
+def _passage(source: str, text: str, tenant: str) -> Evidence:
+    locator = CharSpan(0, len(text))
+    name = evidence_id(tenant.encode(), source, locator, content_hash(text))
+    return Evidence(
+        id=name,
+        tenant=tenant,
+        source=source,
+        kind=Kind.PASSAGE,
+        locator=locator,
+        text=text,
+        provenance=Provenance(ingester="memory"),
+    )
+
+
+def _summary(reports: Sequence[SourceReport], added: Counter[str], sequence: int) -> IngestSummary:
+    status = Counter(report.status for report in reports)
+    rejected = [
+        {"source": report.source, "code": report.code or "", "reason": report.reason or ""}
+        for report in reports
+        if report.status == "rejected"
+    ]
+    return IngestSummary(
+        ingested=status["ingested"],
+        unchanged=status["unchanged"],
+        rejected=tuple(rejected),
+        evidence_by_kind=dict(added),
+        sequence=sequence,
+    )
+
+
+def _draw(window: Evidence, path: Path) -> Path:
+    """Draw `data["values"]` as a line, 320×120."""
+    values = [float(value) for value in window.data.get("values", [])] or [0.0]
+    low, high = min(values), max(values)
+    step = 319 / max(1, len(values) - 1)
+    points = [(i * step, 110 - 100 * (v - low) / ((high - low) or 1)) for i, v in enumerate(values)]
+    picture = Image.new("RGB", (320, 120), "white")
+    ImageDraw.Draw(picture).line(points, fill="black", width=2)
+    picture.save(path)
+    return path
+
+
+__all__ = ["LONGEST_QUESTION", "MemoryService"]

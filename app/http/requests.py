@@ -1,0 +1,101 @@
+"""What callers send. Unknown fields are refused; times are RFC 3339 with a zone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from app.wire import SearchFields, WireHit
+
+
+class AskRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A question. `asked_at` anchors relative times (default: now); `as_of` asks what was known then."""
+
+    question: str
+    asked_at: str | None = None
+    as_of: str | None = None
+    deadline_s: float | None = None
+
+
+class FeedbackRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether the reader accepted an answer, by the answer's id."""
+
+    answer: str
+    accepted: bool
+    note: str = ""
+
+
+class PathsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Files and folders of this machine, as absolute paths."""
+
+    paths: list[str]
+
+
+class Hits(msgspec.Struct, frozen=True):
+    """Search results, best first."""
+
+    hits: list[WireHit]
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """The process answers; `instance` is the one in serve.json."""
+
+    live: bool
+    instance: str
+
+
+class CheckLine(msgspec.Struct, frozen=True):
+    """One part and how it is: ok, off, degraded or failed."""
+
+    name: str
+    state: str
+    detail: str
+
+
+class Health(msgspec.Struct, frozen=True):
+    """`ready` unless a part has failed; `degraded` says in words what works less well."""
+
+    live: bool
+    ready: bool
+    checks: list[CheckLine]
+    degraded: list[str]
+
+
+class IngestReply(msgspec.Struct, frozen=True):
+    """One line a file, then the sums."""
+
+    sources: list[dict[str, Any]]
+    ingested: int
+    unchanged: int
+    rejected: list[dict[str, str]]
+    evidence_by_kind: dict[str, int]
+    sequence: int
+
+
+class ErrorText(msgspec.Struct, frozen=True):
+    """A stable code and a sentence for people."""
+
+    code: str
+    message: str
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """The one shape of every failure."""
+
+    error: ErrorText
+
+
+__all__ = [
+    "Alive",
+    "AskRequest",
+    "CheckLine",
+    "ErrorText",
+    "Failure",
+    "FeedbackRequest",
+    "Health",
+    "Hits",
+    "IngestReply",
+    "PathsRequest",
+    "SearchFields",
+]

@@ -1,0 +1,265 @@
+"""The routes of version 1. Each turns a request into one call of the Service, and its value into JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from litestar import HttpMethod, Response, get, post, route
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody
+from litestar.response import ServerSentEvent
+
+from app.http.context import AnyRequest, Context, context_of
+from app.http.guards import check_token
+from app.http.media import media_response
+from app.http.requests import (
+    Alive,
+    AskRequest,
+    Failure,
+    FeedbackRequest,
+    Health,
+    Hits,
+    IngestReply,
+    PathsRequest,
+    SearchFields,
+)
+from app.http.streaming import Tell, stream
+from app.http.uploads import Limits, Saved, forget, save_upload, too_large
+from app.ports import Advance, Ask, Event, IngestSummary, SourceReport
+from app.unwire import parse_time, query_in
+from app.wire import (
+    WireAnswer,
+    WireEvidence,
+    WireSamples,
+    answer_json,
+    answer_out,
+    as_json,
+    checks_json,
+    claim_out,
+    evidence_out,
+    hit_out,
+    report_json,
+    samples_out,
+    summary_json,
+)
+from retrieval.errors import BadQuery, SourceRejected
+from retrieval.types import Claim
+
+_JSON_BYTES = 256 * 1024
+_FAILURES = {
+    status: ResponseSpec(Failure, description=text, generate_examples=False)
+    for status, text in ((400, "wrong input"), (404, "not there, or not visible"), (413, "too large"), (503, "not now"))
+}
+
+
+def _ask_of(data: AskRequest, context: Context) -> Ask:
+    options = context.options
+    if data.deadline_s is not None and not 0 < data.deadline_s <= 3600:
+        raise BadQuery(f"deadline_s is {data.deadline_s}; give seconds above 0, up to 3600")
+    return Ask(
+        question=data.question,
+        asked_at=options.now() if data.asked_at is None else parse_time(data.asked_at, "asked_at"),
+        as_of=None if data.as_of is None else parse_time(data.as_of, "as_of"),
+        deadline_s=options.deadline_s if data.deadline_s is None else data.deadline_s,
+    )
+
+
+@post(
+    "/v1/ask",
+    status_code=200,
+    request_max_body_size=_JSON_BYTES,
+    tags=["asking"],
+    responses={200: ResponseSpec(WireAnswer, generate_examples=False), **_FAILURES},
+    summary="Ask a question",
+    description="JSON, or server-sent events (plan, evidence, claim, answer, error) with Accept: text/event-stream.",
+)
+async def ask(request: AnyRequest, data: JSONBody[AskRequest]) -> Response[Any]:
+    context = context_of(request)
+    question = _ask_of(data, context)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return await _streamed(context, question)
+    answer = await asyncio.to_thread(context.service.ask, question, context.principal)
+    return Response(answer_out(answer))
+
+
+async def _streamed(context: Context, question: Ask) -> ServerSentEvent:
+    def work(tell: Tell) -> Event:
+        def listen(event: Event) -> None:
+            if event.name == "claim" and isinstance(event.data, Claim):
+                tell(Event("claim", as_json(claim_out(event.data))))
+            elif event.name != "answer":  # the whole answer is sent once, in the form of the JSON reply
+                tell(event)
+
+        return Event("answer", answer_json(context.service.ask(question, context.principal, listen)))
+
+    return await stream(work)
+
+
+@post(
+    "/v1/search",
+    status_code=200,
+    request_max_body_size=_JSON_BYTES,
+    tags=["asking"],
+    responses=_FAILURES,
+    sync_to_thread=True,
+    summary="Find evidence",
+)
+def search(request: AnyRequest, data: JSONBody[SearchFields]) -> Hits:
+    context = context_of(request)
+    return Hits([hit_out(hit) for hit in context.service.search(query_in(data), context.principal)])
+
+
+@get(
+    "/v1/evidence/{evidence_id:str}",
+    tags=["evidence"],
+    responses=_FAILURES,
+    sync_to_thread=True,
+    summary="One piece of evidence",
+)
+def evidence(request: AnyRequest, evidence_id: FromPath[str]) -> WireEvidence:
+    context = context_of(request)
+    return evidence_out(context.service.evidence(evidence_id, context.principal))
+
+
+@route(
+    "/v1/evidence/{evidence_id:str}/media",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    tags=["evidence"],
+    responses=_FAILURES,
+    sync_to_thread=True,
+    summary="Play evidence back",
+    description="The frame or page picture, or the drawn chart of a window. Takes Range and If-None-Match.",
+)
+def media(request: AnyRequest, evidence_id: FromPath[str]) -> Response[Any]:
+    context = context_of(request)
+    found = context.service.media(evidence_id, context.principal)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return media_response(found, headers, body=request.method != "HEAD")
+
+
+@get(
+    "/v1/evidence/{evidence_id:str}/samples",
+    tags=["evidence"],
+    responses=_FAILURES,
+    sync_to_thread=True,
+    summary="The readings of a window",
+)
+def samples(request: AnyRequest, evidence_id: FromPath[str]) -> WireSamples:
+    context = context_of(request)
+    return samples_out(context.service.samples(evidence_id, context.principal))
+
+
+@post(
+    "/v1/ingest",
+    status_code=200,
+    request_max_body_size=None,
+    tags=["taking in"],
+    responses={200: ResponseSpec(IngestReply, generate_examples=False), **_FAILURES},
+    summary="Upload files and ingest them",
+    description="multipart/form-data; every part with a file name is a file. Files of one upload lie side by side.",
+)
+async def ingest(request: AnyRequest) -> Response[Any]:
+    context = context_of(request)
+    options = context.options
+    if (request.content_length or 0) > options.max_upload_bytes:
+        raise too_large(options.max_upload_bytes)
+    limits = Limits(options.max_upload_bytes, options.max_files)
+    uploads = options.data_dir / "uploads"
+    saved = await save_upload(request.stream(), request.headers.get("content-type", ""), uploads, limits)
+    return Response(await asyncio.to_thread(_ingest_upload, context, saved))
+
+
+def _ingest_upload(context: Context, saved: Saved) -> dict[str, Any]:
+    reports: list[SourceReport] = []
+
+    def progress(step: Advance) -> None:
+        if step.report is not None:
+            reports.append(step.report)
+
+    useful = False
+    try:
+        summary = context.service.ingest([saved.folder], context.principal, progress)
+        useful = bool(summary.ingested or summary.unchanged)
+    finally:
+        if not useful:
+            forget(saved)
+    if not useful:
+        raise _nothing_taken(summary)
+    return {"sources": [report_json(report) for report in reports], **summary_json(summary)}
+
+
+def _nothing_taken(summary: IngestSummary) -> SourceRejected:
+    reasons = [f"{row['source'].rsplit('/', 1)[-1]}: {row['reason']}" for row in summary.rejected]
+    return SourceRejected("; ".join(reasons[:5]) or "no file could be ingested")
+
+
+@post(
+    "/v1/ingest/local",
+    status_code=200,
+    request_max_body_size=_JSON_BYTES,
+    tags=["taking in"],
+    responses=_FAILURES,
+    summary="Ingest files where they lie on this machine",
+    description="For the command line: needs the token of serve.json. Server-sent events: progress, summary, error.",
+)
+async def ingest_local(request: AnyRequest, data: JSONBody[PathsRequest]) -> ServerSentEvent:
+    check_token(request)
+    context = context_of(request)
+    paths = [Path(path) for path in data.paths]
+    if not paths or not all(path.is_absolute() for path in paths):
+        raise BadQuery("give absolute paths, at least one")
+
+    def work(tell: Tell) -> Event:
+        def progress(step: Advance) -> None:
+            tell(Event("progress", msgspec.to_builtins(step._asdict())))
+
+        return Event("summary", msgspec.to_builtins(context.service.ingest(paths, context.principal, progress)))
+
+    return await stream(work)
+
+
+@post(
+    "/v1/feedback",
+    status_code=200,
+    request_max_body_size=_JSON_BYTES,
+    tags=["asking"],
+    responses=_FAILURES,
+    sync_to_thread=True,
+    summary="Say whether an answer was accepted",
+)
+def feedback(request: AnyRequest, data: JSONBody[FeedbackRequest]) -> dict[str, Any]:
+    context = context_of(request)
+    context.service.feedback(data.answer, data.accepted, context.principal, data.note)
+    return {"answer": data.answer, "accepted": data.accepted}
+
+
+@get("/v1/stats", tags=["house"], sync_to_thread=True, summary="Asks by verdict, acceptance, time to first evidence")
+def stats(request: AnyRequest) -> dict[str, Any]:
+    context = context_of(request)
+    return context.service.stats(context.principal)
+
+
+@get(
+    "/v1/health",
+    tags=["house"],
+    sync_to_thread=True,
+    responses={
+        200: ResponseSpec(Health, generate_examples=False),
+        503: ResponseSpec(Health, description="a part has failed", generate_examples=False),
+    },
+    summary="Every part and how it is",
+)
+def health(request: AnyRequest) -> Response[Any]:
+    body = {"live": True, **checks_json(context_of(request).service.checks())}
+    return Response(body, status_code=200 if body["ready"] else 503)
+
+
+@get("/v1/health/live", tags=["house"], sync_to_thread=False, summary="The process answers")
+def live(request: AnyRequest) -> Alive:
+    return Alive(live=True, instance=context_of(request).options.instance)
+
+
+ROUTES = [ask, search, evidence, media, samples, ingest, ingest_local, feedback, stats, health, live]

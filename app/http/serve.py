@@ -1,0 +1,190 @@
+"""The process that serves: granian in this process, one worker, on loopback only.
+
+While it runs, `<data_dir>/serve.json` (readable by its owner alone) tells the command line where it is and carries the
+token for ingesting files of this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import psutil
+
+from retrieval.errors import BadSettings, StoreBusy
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+    from app.settings import Settings
+
+SERVE_FILE = "serve.json"
+
+
+class Serving(msgspec.Struct, frozen=True):
+    """What serve.json holds. `started` (seconds since 1970) tells the process from a later one with the same number."""
+
+    pid: int
+    started: float
+    url: str
+    instance: str
+    token: str
+
+
+def loopback(host: str) -> str:
+    """The address to bind. Raises BadSettings for anything but this machine's own."""
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        allowed = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        allowed = False
+    if not allowed:
+        raise BadSettings(
+            f"refusing to listen on {host}; access control is not configured, so only this machine may connect; "
+            "use 127.0.0.1"
+        )
+    return address
+
+
+def free_port(host: str, port: int = 0) -> int:
+    """The port if it can be bound, or any free one for 0. Raises BadSettings when it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise BadSettings(
+                f"port {port} on {host} cannot be used ({error.strerror}); choose another --port"
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+class Listener:
+    """A granian server for one application, in the running event loop."""
+
+    def __init__(self, app: Litestar, host: str, port: int) -> None:
+        from granian.constants import Interfaces
+        from granian.log import LogLevels
+        from granian.server.embed import Server
+
+        self._address = (host, port)
+        self._server: Any = Server(
+            app, address=host, port=port, interface=Interfaces.ASGI, websockets=False, log_level=LogLevels.error
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def serve(self) -> None:
+        """Serve until stopped."""
+        self._loop = asyncio.get_running_loop()
+        await self._server.serve()
+
+    def stop(self) -> None:
+        """End serving; safe from any thread and from a signal handler."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._server.stop)
+
+    def listening(self) -> bool:
+        """Whether a connection is taken now."""
+        with contextlib.suppress(OSError), socket.create_connection(self._address, timeout=1):
+            return True
+        return False
+
+    def wait(self, seconds: float) -> None:
+        """Wait until connections are taken. Raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.listening():
+                return
+            time.sleep(0.02)
+        raise TimeoutError(f"nothing listens on {self._address}")
+
+
+def read_serving(data_dir: Path) -> Serving | None:
+    """serve.json, when there is one and its process lives."""
+    try:
+        found = msgspec.json.decode((data_dir / SERVE_FILE).read_bytes(), type=Serving)
+        alive = psutil.Process(found.pid).create_time() == found.started
+    except (FileNotFoundError, msgspec.DecodeError, psutil.NoSuchProcess):
+        return None
+    return found if alive else None
+
+
+@contextmanager
+def announced(data_dir: Path, url: str) -> Iterator[Serving]:
+    """Write serve.json, and remove it at the end. Raises StoreBusy when another server announces itself there."""
+    other = read_serving(data_dir)
+    if other is not None and other.pid != os.getpid():
+        raise StoreBusy(f"a server already runs on {data_dir} (process {other.pid}, {other.url}); stop it first")
+    data_dir.mkdir(parents=True, exist_ok=True)
+    serving = Serving(os.getpid(), psutil.Process().create_time(), url, secrets.token_hex(8), secrets.token_urlsafe(32))
+    path, fresh = data_dir / SERVE_FILE, data_dir / f".{SERVE_FILE}.{os.getpid()}"
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(serving))
+    fresh.replace(path)
+    try:
+        yield serving
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def run(settings: Settings, host: str | None, port: int | None, announce: Callable[[dict[str, Any]], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` is told {"url", "pid"} when it begins.
+
+    Raises BadSettings for an address that is not loopback or a port that is taken, StoreBusy when a server runs already.
+    """
+    address = loopback(host or settings.host)
+    chosen = free_port(address, settings.port if port is None else port)
+    url = f"http://[{address}]:{chosen}" if ":" in address else f"http://{address}:{chosen}"
+    with announced(settings.data_dir, url) as serving:
+        from app.wiring import build
+
+        service = build(settings)
+        try:
+            app = _application(settings, service, serving)
+            asyncio.run(_serve(Listener(app, address, chosen), lambda: announce({"url": url, "pid": serving.pid})))
+        finally:
+            service.close()
+
+
+async def _serve(listener: Listener, announce: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, listener.stop)
+    serving = asyncio.create_task(listener.serve())
+    while not serving.done() and not await asyncio.to_thread(listener.listening):
+        await asyncio.sleep(0.02)
+    if not serving.done():
+        announce()
+    await serving
+
+
+def _application(settings: Settings, service: Any, serving: Serving) -> Litestar:
+    from app.http.app import create_app
+    from app.http.context import Options
+    from app.principals import local_principal
+    from app.slack.mount import mounted
+
+    handlers, lifespan = mounted(settings, service, serving.url)
+    options = Options(
+        data_dir=settings.data_dir,
+        max_upload_bytes=settings.limits.upload_mb * 2**20,
+        deadline_s=settings.limits.deadline_s,
+        token=serving.token,
+        instance=serving.instance,
+        handlers=handlers,
+        lifespan=lifespan,
+    )
+    return create_app(service, local_principal(settings), options)

@@ -1,0 +1,109 @@
+"""Taking files in, as one job: the site's own encoder first, then the pipeline, and a line for each source as it is acknowledged."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from app.ports import Advance, IngestSummary, SourceReport
+from ingest.pipeline import Pipeline, Report
+from ingest.walk import walk
+from retrieval.ids import content_hash
+from retrieval.types import Principal
+
+ENCODER, ZONE = "image_encoder", "timezone"
+
+
+class Notes(Protocol):
+    """What the catalog keeps beside evidence: settings a site brings along, and what was refused."""
+
+    def set_meta(self, tenant: str, key: str, value: str) -> None: ...
+
+    def meta(self, tenant: str, key: str) -> str | None: ...
+
+    def record_rejection(self, tenant: str, source: str, code: str, reason: str) -> None: ...
+
+    def clear_rejection(self, tenant: str, source: str) -> None: ...
+
+
+class IngestJob:
+    """One ingest at a time. `pipeline` makes a pipeline with the encoders that are in force when it is called."""
+
+    def __init__(
+        self, notes: Notes, pipeline: Callable[[], Pipeline], data_dir: Path, changed: Callable[[], None]
+    ) -> None:
+        """`changed` is called when a site has brought another encoder or zone along."""
+        self._notes, self._pipeline, self._data_dir, self._changed = notes, pipeline, data_dir, changed
+
+    def run(
+        self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None
+    ) -> IngestSummary:
+        """Ingest files and folders. Raises InputError for nothing to ingest; what one source suffers is in its report."""
+        tenant = principal.tenant
+        self._adopt(paths, tenant)
+
+        def tell(done: int, total: int, source: str, report: Report | None) -> None:
+            if report is not None:
+                self._note(tenant, report)
+            if progress is not None:
+                progress(Advance(done, total, source, _reported(report) if report else None))
+
+        summary = self._pipeline().run(paths, tenant, tell, exclude=[self._data_dir])
+        return IngestSummary(
+            ingested=summary.ingested,
+            unchanged=summary.unchanged,
+            rejected=tuple(
+                {"source": r.source, "code": r.code or "", "reason": r.reason or ""} for r in summary.rejected
+            ),
+            evidence_by_kind=summary.evidence_by_kind,
+            sequence=summary.sequence,
+            notes=summary.notes,
+        )
+
+    def _note(self, tenant: str, report: Report) -> None:
+        if report.status == "rejected":
+            self._notes.record_rejection(tenant, report.source, report.code or "", report.reason or "")
+        else:
+            self._notes.clear_rejection(tenant, report.source)
+
+    def _adopt(self, paths: Sequence[Path], tenant: str) -> None:
+        """A site names its zone and its encoder; the encoder is copied, so that the store stands on its own."""
+        for site in walk(paths, [self._data_dir]).sites:
+            self._set(tenant, ZONE, site.description.site.timezone)
+            named = site.description.image_encoder
+            if named:
+                kept = keep_encoder(site.path.parent / named, self._data_dir / "models")
+                self._set(tenant, ENCODER, kept)
+
+    def _set(self, tenant: str, key: str, value: str) -> None:
+        if self._notes.meta(tenant, key) != value:
+            self._notes.set_meta(tenant, key, value)
+            self._changed()
+
+
+def keep_encoder(folder: Path, models: Path) -> str:
+    """Copy an encoder's folder under its content's name and return that name; a name that is no folder is kept as it is."""
+    if not folder.is_dir():
+        return folder.name
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    digest = content_hash(*(part for p in files for part in (p.relative_to(folder).as_posix(), p.read_bytes())))
+    kept = models / f"{folder.name}-{digest[:12]}"
+    if not kept.is_dir():
+        fresh = kept.with_suffix(".tmp")
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(folder, fresh)
+        fresh.replace(kept)
+    return kept.name
+
+
+def _reported(report: Report) -> SourceReport:
+    return SourceReport(
+        source=report.source,
+        status=report.status,
+        evidence=report.evidence,
+        sequence=report.sequence,
+        reason=report.reason,
+        code=report.code,
+    )

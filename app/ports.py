@@ -1,0 +1,128 @@
+"""What the surfaces (HTTP, Slack, CLI) may ask of Watchfloor, and how an answer is made. Surfaces hold no logic of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from retrieval.types import Answer, Evidence, Hit, Micros, Principal, Query
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """A question. `asked_at` anchors relative times ("last night"); `as_of` asks what was known then (None = now)."""
+
+    question: str
+    asked_at: Micros
+    as_of: Micros | None = None
+    deadline_s: float | None = None
+
+
+class Event(NamedTuple):
+    """A step of an answer as it is made, for streaming. `name`: plan, evidence, claim, answer; `data` is JSON-able."""
+
+    name: str
+    data: Any
+
+
+class Answerer(Protocol):
+    """Evidence brief or model: the same question, the same Answer."""
+
+    name: str
+
+    def answer(self, ask: Ask, principal: Principal, listen: Callable[[Event], None]) -> Answer:
+        """Answer from what the principal may see. Raises QuestionTooLong; degrades, and says so, when a part fails."""
+
+
+class SourceReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """One line of an ingest: `status` is ingested, unchanged or rejected; `reason` and `code` say why not."""
+
+    source: str
+    status: str
+    evidence: int
+    sequence: int
+    reason: str | None = None
+    code: str | None = None
+
+
+class IngestSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of an ingest. `rejected` rows are {source, code, reason}."""
+
+    ingested: int
+    unchanged: int
+    rejected: tuple[dict[str, str], ...]
+    evidence_by_kind: dict[str, int]
+    sequence: int
+    notes: tuple[str, ...] = ()
+
+
+class Advance(NamedTuple):
+    """Progress of an ingest: `done` of `total` sources, and the report of the one just finished (None while it runs)."""
+
+    done: int
+    total: int
+    source: str
+    report: SourceReport | None
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One line of doctor or health: `state` is ok, off, degraded or failed."""
+
+    name: str
+    state: str
+    detail: str
+
+
+class Media(NamedTuple):
+    """Something to play back: a file on disk and its media type."""
+
+    path: Path
+    media_type: str
+
+
+class Samples(NamedTuple):
+    """The readings of a window: UTC microseconds and values, of the same length, in order of time."""
+
+    t: list[Micros]
+    v: list[float]
+    unit: str = ""
+
+
+class Service(Protocol):
+    """Everything a surface can do."""
+
+    def ask(self, ask: Ask, principal: Principal, listen: Callable[[Event], None] | None = None) -> Answer: ...
+
+    def search(self, query: Query, principal: Principal) -> list[Hit]: ...
+
+    def evidence(self, evidence_id: str, principal: Principal) -> Evidence:
+        """Raises EvidenceNotFound, the same for unknown and invisible ids."""
+
+    def media(self, evidence_id: str, principal: Principal) -> Media:
+        """The frame or page image of a piece, or a drawn chart of a window. Raises EvidenceNotFound."""
+
+    def samples(self, evidence_id: str, principal: Principal) -> Samples:
+        """The readings of a window, to draw or recompute. Raises EvidenceNotFound for anything that is no window."""
+
+    def ingest(
+        self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None = None
+    ) -> IngestSummary: ...
+
+    def feedback(self, answer_id: str, accepted: bool, principal: Principal, note: str = "") -> None:
+        """Whether the reader accepted the answer. Raises EvidenceNotFound for an unknown answer."""
+
+    def stats(self, principal: Principal) -> dict[str, Any]:
+        """Counts of asks by verdict, acceptance, time to first evidence (p50, p95 ms)."""
+
+    def checks(self) -> list[Check]:
+        """Every part and how it is: what doctor prints and health serves."""
+
+    def reindex(self) -> dict[str, int]:
+        """Throw the projections away and rebuild them; name → sequence."""
+
+    def reconcile(self) -> dict[str, int]:
+        """Compare projections with the catalog and repair: {checked, differences, repaired}."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,172 @@
+"""Everything a surface can do, over the parts that wiring built. No concrete part is named here."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from app.charts import Drawn, draw
+from app.ports import Advance, Answerer, Ask, Check, Event, IngestSummary, Media, Samples
+from retrieval.errors import EvidenceNotFound
+from retrieval.ports import Blobs, CatalogReader
+from retrieval.types import Answer, Evidence, Hit, Kind, Principal, Query
+
+
+class Book(CatalogReader, Protocol):
+    """The catalog with its journal of what was asked."""
+
+    def record_ask(self, answer: Answer, principal: Principal, first_evidence_ms: float | None) -> None: ...
+
+    def record_feedback(self, answer_id: str, accepted: bool, note: str, principal: Principal) -> None: ...
+
+    def stats(self, principal: Principal) -> dict[str, Any]: ...
+
+
+class Follower(Protocol):
+    """What keeps the projections up with the log."""
+
+    def catch_up(self) -> object: ...
+
+    def reindex(self) -> dict[str, int]: ...
+
+    def reconcile(self) -> dict[str, int]: ...
+
+
+class Seeker(Protocol):
+    def search(self, query: Query, principal: Principal) -> list[Hit]: ...
+
+
+class Ingester(Protocol):
+    """Takes files in; the parts it changes (a site's encoder, its entities) are wired anew by itself."""
+
+    def run(
+        self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None
+    ) -> IngestSummary: ...
+
+
+class Parts(Protocol):
+    """What wiring gives: parts are made when first used, since some take seconds to load."""
+
+    @property
+    def book(self) -> Book: ...
+
+    @property
+    def blobs(self) -> Blobs: ...
+
+    @property
+    def follower(self) -> Follower: ...
+
+    @property
+    def seeker(self) -> Seeker: ...
+
+    @property
+    def answerer(self) -> Answerer: ...
+
+    @property
+    def ingester(self) -> Ingester: ...
+
+    @property
+    def charts(self) -> Path: ...
+
+    def checks(self) -> list[Check]: ...
+
+    def close(self) -> None: ...
+
+
+class Watchfloor:
+    """The Service port over real parts. Safe to call from several threads."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def ask(self, ask: Ask, principal: Principal, listen: Callable[[Event], None] | None = None) -> Answer:
+        """Answer and record it. Raises QuestionTooLong."""
+        started = time.perf_counter()
+        first: list[float] = []
+
+        def heard(event: Event) -> None:
+            if event.name == "evidence" and event.data and not first:
+                first.append((time.perf_counter() - started) * 1e3)
+            if listen:
+                listen(event)
+
+        self._catch_up()
+        answer = self._parts.answerer.answer(ask, principal, heard)
+        self._parts.book.record_ask(answer, principal, first[0] if first else None)
+        heard(Event("answer", answer))
+        return answer
+
+    def search(self, query: Query, principal: Principal) -> list[Hit]:
+        self._catch_up()
+        return self._parts.seeker.search(query, principal)
+
+    def evidence(self, evidence_id: str, principal: Principal) -> Evidence:
+        found = self._parts.book.get([evidence_id], principal).get(evidence_id)
+        if found is None:
+            raise EvidenceNotFound(f"no evidence {evidence_id[:64]!r} is visible to you")
+        return found
+
+    def media(self, evidence_id: str, principal: Principal) -> Media:
+        evidence = self.evidence(evidence_id, principal)
+        if evidence.media is None:
+            raise EvidenceNotFound(f"{evidence_id} has nothing to look at; its text is the evidence")
+        if evidence.kind is Kind.WINDOW:
+            return self._chart(evidence)
+        blobs = self._parts.blobs
+        return Media(
+            Path(blobs.path(evidence.tenant, evidence.media)), blobs.media_type(evidence.tenant, evidence.media)
+        )
+
+    def samples(self, evidence_id: str, principal: Principal) -> Samples:
+        evidence = self.evidence(evidence_id, principal)
+        if evidence.kind is not Kind.WINDOW or evidence.media is None:
+            raise EvidenceNotFound(f"{evidence_id} is no window of a series")
+        drawn = msgspec.json.decode(self._parts.blobs.get(evidence.tenant, evidence.media), type=Drawn)
+        return Samples(drawn.t, [math.nan if value is None else value for value in drawn.v], drawn.unit)
+
+    def _chart(self, evidence: Evidence) -> Media:
+        """The window's chart, drawn once and kept under its content."""
+        path = self._parts.charts / f"{evidence.id}.{evidence.revision}.png"
+        if not path.is_file():
+            samples = self._parts.blobs.get(evidence.tenant, evidence.media or "")
+            title = evidence.text.partition(": ")[0]
+            png = draw(samples, title, evidence.data.get("limits"), evidence.data.get("anomalies", ()))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_suffix(f".{threading.get_ident()}.tmp")
+            fresh.write_bytes(png)
+            fresh.replace(path)
+        return Media(path, "image/png")
+
+    def ingest(
+        self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None = None
+    ) -> IngestSummary:
+        summary = self._parts.ingester.run(paths, principal, progress)
+        self._catch_up()
+        return summary
+
+    def feedback(self, answer_id: str, accepted: bool, principal: Principal, note: str = "") -> None:
+        self._parts.book.record_feedback(answer_id, accepted, note, principal)
+
+    def stats(self, principal: Principal) -> dict[str, Any]:
+        return self._parts.book.stats(principal)
+
+    def checks(self) -> list[Check]:
+        return self._parts.checks()
+
+    def reindex(self) -> dict[str, int]:
+        return self._parts.follower.reindex()
+
+    def reconcile(self) -> dict[str, int]:
+        return self._parts.follower.reconcile()
+
+    def close(self) -> None:
+        self._parts.close()
+
+    def _catch_up(self) -> None:
+        self._parts.follower.catch_up()

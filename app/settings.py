@@ -1,0 +1,146 @@
+"""Every setting, in one place: the only module that reads the environment.
+
+Order of precedence: what the caller passes, `WATCHFLOOR_…` variables (`__` between levels, e.g. WATCHFLOOR_MODEL__BASE_URL), a toml
+file (`--config`, or `WATCHFLOOR_CONFIG`), the defaults below.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from retrieval.errors import BadSettings
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Model(_Part):
+    """The vision-language model that words answers; off until `base_url` is set."""
+
+    base_url: str | None = Field(
+        None, description="OpenAI-compatible endpoint, e.g. http://127.0.0.1:8001/v1; none = evidence brief"
+    )
+    name: str = Field("Qwen/Qwen2.5-VL-7B-Instruct", description="model name as the endpoint lists it")
+    api_key: SecretStr | None = Field(None, description="sent as a bearer token, never logged")
+    timeout_s: float = Field(30.0, gt=0, description="longest wait for one answer of the model, in seconds")
+    max_images: int = Field(4, ge=0, description="frames shown to the model for one question")
+
+
+class Encoders(_Part):
+    """What turns text and pictures into vectors."""
+
+    text: str | None = Field(
+        None, description="sentence-transformers name or path; none = the packaged all-MiniLM-L6-v2"
+    )
+    image: str = Field(
+        "auto", description="open_clip tag or folder; auto = the site's own, else offline eyes, else off; off"
+    )
+    image_pretrained: str | None = Field(None, description="open_clip pretrained tag or path, e.g. laion2b_s34b_b79k")
+    detector: str = Field("auto", description="auto = the COCO detector where the eyes extra is installed; off")
+    gpu: bool = Field(True, description="use a GPU for FAISS and encoders when there is one")
+
+
+class Neo4j(_Part):
+    """The graph outside this process; none = embedded LadybugDB."""
+
+    uri: str | None = Field(None, description="bolt:// or neo4j:// address; none = embedded graph")
+    user: str = Field("neo4j", description="user name")
+    password: SecretStr | None = Field(None, description="password")
+    database: str | None = Field(None, description="database name; none = the server's default")
+
+
+class Slack(_Part):
+    """The Slack bot: off until a token is set, and silent outside the listed teams and channels."""
+
+    bot_token: SecretStr | None = Field(None, description="xoxb- token")
+    app_token: SecretStr | None = Field(None, description="xapp- token, for Socket Mode")
+    signing_secret: SecretStr | None = Field(None, description="signing secret, for the Events API")
+    teams: tuple[str, ...] = Field((), description="workspace ids that may ask; empty = none")
+    channels: tuple[str, ...] = Field((), description="channel ids that may ask; empty = none")
+    base_url: str | None = Field(None, description="Slack Web API address, for tests and proxies")
+
+
+class Limits(_Part):
+    """Caps on what is taken in and how long it may take."""
+
+    question_chars: int = Field(4_000, ge=1, description="longest question, in characters")
+    deadline_s: float = Field(30.0, gt=0, description="longest time for one answer, in seconds")
+    upload_mb: int = Field(512, ge=1, description="largest upload, in MiB")
+    decode_mb: int = Field(2_048, ge=256, description="memory cap of a decoding process, in MiB")
+    decode_s: float = Field(900.0, gt=0, description="time cap for decoding one file, in seconds")
+
+
+class Settings(BaseSettings):
+    """All settings of a Watchfloor."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WATCHFLOOR_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="ignore",
+        nested_model_default_partial_update=True,
+    )
+
+    data_dir: Path = Field(Path("watchfloor-data"), description="the one directory that holds all state")
+    tenant: str = Field("default", description="whose data this is")
+    timezone: str = Field("auto", description="zone of times without one; auto = the site's, else UTC")
+    host: str = Field("127.0.0.1", description="address to listen on; loopback only until access control is configured")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 = any free one")
+    model: Model = Model()
+    encoders: Encoders = Encoders()
+    neo4j: Neo4j = Neo4j()
+    slack: Slack = Slack()
+    limits: Limits = Limits()
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, host: str) -> str:
+        if host != "localhost" and not _is_loopback(host):
+            raise ValueError(
+                f"{host} is not loopback; access control is not configured, so only 127.0.0.1 or ::1 are served"
+            )
+        return host
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load(config: Path | None = None, **given: Any) -> Settings:
+    """Read the settings. Raises BadSettings naming the setting that is wrong, with no secret in the message."""
+    path = config or (Path(found) if (found := os.environ.get("WATCHFLOOR_CONFIG")) else None)
+    if path is not None and not path.is_file():
+        raise BadSettings(f"no settings file at {path}")
+
+    class _FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        return _FromFile(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise BadSettings(f"setting {name}: {first['msg']}") from None
+    except ValueError as error:
+        raise BadSettings(f"settings: {error}") from None

@@ -1,0 +1,294 @@
+"""How values look outside: the JSON of HTTP, of the command line and of Slack. The way back is in unwire.py.
+
+Field names are promises to callers. Times are RFC 3339 in UTC ("2026-03-04T02:10:05Z"); an interval is {start, end},
+half open, or null where the time is unknown.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from app.ports import Check, IngestSummary, Samples, SourceReport
+from retrieval.times import iso
+from retrieval.types import (
+    Answer,
+    CharSpan,
+    Citation,
+    Claim,
+    Evidence,
+    FrameAt,
+    Hit,
+    Interval,
+    Kind,
+    Locator,
+    Mention,
+    PageBox,
+    RowKey,
+    SeriesWindow,
+    Support,
+    Verdict,
+)
+
+
+class Span(msgspec.Struct, frozen=True):
+    """[start, end) as RFC 3339 UTC strings."""
+
+    start: str
+    end: str
+
+
+class WindowAt(msgspec.Struct, frozen=True, tag="window"):
+    """Samples of one series with start <= time < end; rows first..last of its file, from 1 (0 = not known)."""
+
+    series: str
+    start: str
+    end: str
+    first: int = 0
+    last: int = 0
+
+
+WireLocator: TypeAlias = FrameAt | PageBox | CharSpan | WindowAt | RowKey
+
+
+class WireCitation(msgspec.Struct, frozen=True):
+    """Where a claim can be checked."""
+
+    evidence: str
+    kind: Kind
+    source: str
+    locator: WireLocator
+    valid: Span | None
+    quote: str
+
+
+class WireClaim(msgspec.Struct, frozen=True):
+    """One statement and what holds it up."""
+
+    text: str
+    support: Support
+    citations: list[WireCitation]
+
+
+class WireTimeline(msgspec.Struct, frozen=True):
+    """One thing that happened."""
+
+    valid: Span
+    kind: Kind
+    text: str
+    evidence: str
+
+
+class WireCoverage(msgspec.Struct, frozen=True):
+    """What was or was not looked at: status is examined, recorded or gap."""
+
+    subject: str
+    status: str
+    valid: Span | None
+    text: str
+
+
+class WireAnswer(msgspec.Struct, frozen=True):
+    """The whole answer."""
+
+    id: str
+    question: str
+    verdict: Verdict
+    confidence: float | None
+    claims: list[WireClaim]
+    timeline: list[WireTimeline]
+    coverage: list[WireCoverage]
+    as_of: str
+    sequence: int
+    model: str
+    degraded: list[str]
+    timings_ms: dict[str, float]
+
+
+class WireHit(msgspec.Struct, frozen=True):
+    """Ranked evidence; `channels` gives each channel's rank, from 1."""
+
+    evidence: str
+    kind: Kind
+    source: str
+    score: float
+    text: str
+    locator: WireLocator
+    valid: Span | None
+    channels: dict[str, int]
+
+
+class WireEvidence(msgspec.Struct, frozen=True):
+    """A piece of evidence; `media` is the path that plays it back, or null where only its text can be shown."""
+
+    id: str
+    revision: int
+    tenant: str
+    source: str
+    kind: Kind
+    locator: WireLocator
+    text: str
+    media: str | None
+    valid: Span | None
+    recorded_at: str
+    superseded_at: str | None
+    entities: list[Mention]
+    labels: list[str]
+    data: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+class WireSamples(msgspec.Struct, frozen=True):
+    """The readings of a window, in order of time."""
+
+    times: list[str]
+    values: list[float | None]
+    unit: str
+
+
+class SearchFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A search as it is asked for. Times are RFC 3339 with a zone; a missing end of the window is open."""
+
+    text: str
+    k: int = 10
+    kinds: tuple[str, ...] = ()
+    entities: tuple[str, ...] = ()
+    start: str | None = None
+    end: str | None = None
+    as_of: str | None = None
+
+
+# --- values out -------------------------------------------------------------------------------------------------------
+
+
+def span_of(valid: Interval | None) -> Span | None:
+    return None if valid is None else Span(iso(valid.t0), iso(valid.t1))
+
+
+def locator_out(locator: Locator) -> WireLocator:
+    if isinstance(locator, SeriesWindow):
+        return WindowAt(locator.series, iso(locator.t0), iso(locator.t1), locator.first, locator.last)
+    return locator
+
+
+def citation_out(citation: Citation) -> WireCitation:
+    return WireCitation(
+        evidence=citation.evidence,
+        kind=citation.kind,
+        source=citation.source,
+        locator=locator_out(citation.locator),
+        valid=span_of(citation.valid),
+        quote=citation.quote,
+    )
+
+
+def claim_out(claim: Claim) -> WireClaim:
+    return WireClaim(claim.text, claim.support, [citation_out(citation) for citation in claim.citations])
+
+
+def answer_out(answer: Answer) -> WireAnswer:
+    return WireAnswer(
+        id=answer.id,
+        question=answer.question,
+        verdict=answer.verdict,
+        confidence=answer.confidence,
+        claims=[claim_out(claim) for claim in answer.claims],
+        timeline=[
+            WireTimeline(Span(iso(item.valid.t0), iso(item.valid.t1)), item.kind, item.text, item.evidence)
+            for item in answer.timeline
+        ],
+        coverage=[WireCoverage(note.subject, note.status, span_of(note.valid), note.text) for note in answer.coverage],
+        as_of=iso(answer.as_of),
+        sequence=answer.sequence,
+        model=answer.model,
+        degraded=list(answer.degraded),
+        timings_ms=answer.timings_ms,
+    )
+
+
+def hit_out(hit: Hit) -> WireHit:
+    found = hit.evidence
+    return WireHit(
+        evidence=found.id,
+        kind=found.kind,
+        source=found.source,
+        score=hit.score,
+        text=found.text,
+        locator=locator_out(found.locator),
+        valid=span_of(found.valid),
+        channels=hit.channels,
+    )
+
+
+def evidence_out(found: Evidence) -> WireEvidence:
+    playable = found.media is not None or found.kind is Kind.WINDOW
+    return WireEvidence(
+        id=found.id,
+        revision=found.revision,
+        tenant=found.tenant,
+        source=found.source,
+        kind=found.kind,
+        locator=locator_out(found.locator),
+        text=found.text,
+        media=f"/v1/evidence/{found.id}/media" if playable else None,
+        valid=span_of(found.valid),
+        recorded_at=iso(found.recorded_at),
+        superseded_at=None if found.superseded_at is None else iso(found.superseded_at),
+        entities=list(found.entities),
+        labels=list(found.labels),
+        data=found.data,
+        provenance=msgspec.to_builtins(found.provenance),
+    )
+
+
+def samples_out(samples: Samples) -> WireSamples:
+    return WireSamples([iso(time) for time in samples.t], list(samples.v), samples.unit)
+
+
+def as_json(value: Any) -> Any:
+    """Any of the structs here, or of the ports, as plain dicts, lists and strings."""
+    return msgspec.to_builtins(value)
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """The answer as a JSON-able dict."""
+    return dict(as_json(answer_out(answer)))
+
+
+def hits_json(hits: list[Hit]) -> dict[str, Any]:
+    """{"hits": [...]}, best first."""
+    return {"hits": [as_json(hit_out(hit)) for hit in hits]}
+
+
+def evidence_json(found: Evidence) -> dict[str, Any]:
+    """A piece of evidence as a JSON-able dict."""
+    return dict(as_json(evidence_out(found)))
+
+
+def report_json(report: SourceReport) -> dict[str, Any]:
+    """One line of an ingest: {source, status, evidence, sequence, reason}."""
+    fields = as_json(report)
+    return {name: fields[name] for name in ("source", "status", "evidence", "sequence", "reason")}
+
+
+def summary_json(summary: IngestSummary) -> dict[str, Any]:
+    """The last line of an ingest: {ingested, unchanged, rejected, evidence_by_kind, sequence}, and notes if any."""
+    fields = dict(as_json(summary))
+    if not fields["notes"]:
+        del fields["notes"]
+    return fields
+
+
+def checks_json(checks: list[Check]) -> dict[str, Any]:
+    """{"ready", "checks", "degraded"}: ready unless a part has failed."""
+    return {
+        "ready": all(check.state != "failed" for check in checks),
+        "checks": [as_json(check) for check in checks],
+        "degraded": [f"{check.name}: {check.detail}" for check in checks if check.state == "degraded"],
+    }
+
+
+def error_json(code: str, message: str) -> dict[str, Any]:
+    """The one shape of a failure."""
+    return {"error": {"code": code, "message": message}}

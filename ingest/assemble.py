@@ -1,0 +1,90 @@
+"""Drafts → evidence with an identity, its media kept, and its vectors."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+from PIL import Image, UnidentifiedImageError
+
+from ingest.ports import Draft, Item
+from retrieval.errors import SourceRejected
+from retrieval.ids import content_hash, evidence_id
+from retrieval.ports import Blobs, ImageEncoder, TextEncoder
+from retrieval.types import Embedding, Evidence, Kind, Provenance
+
+_TEXTS, _IMAGES = 64, 16
+
+
+class Origin(NamedTuple):
+    """Where drafts come from: the item, whose tenant, the tenant's key, and the reader."""
+
+    item: Item
+    tenant: str
+    key: bytes
+    ingester: str
+    version: str
+
+
+class Assembler:
+    """Gives drafts their ids and vectors. Either encoder may be None: then that space stays empty."""
+
+    def __init__(self, blobs: Blobs, text: TextEncoder | None, image: ImageEncoder | None) -> None:
+        self._blobs = blobs
+        self._text = text
+        self._image = image
+
+    def evidence(self, draft: Draft, origin: Origin) -> Evidence:
+        """Store the draft's media and give it its id: the tenant's key over source, place and content."""
+        data = msgspec.to_builtins(draft.data)
+        media = self._blobs.put(origin.tenant, draft.media, draft.media_type) if draft.media is not None else None
+        digest = content_hash(draft.text, media or "", msgspec.json.encode(data, order="sorted"))
+        return Evidence(
+            id=evidence_id(origin.key, origin.item.uri, draft.locator, digest),
+            tenant=origin.tenant,
+            source=origin.item.uri,
+            kind=draft.kind,
+            locator=draft.locator,
+            text=draft.text,
+            provenance=Provenance(origin.ingester, origin.version, draft.models, draft.notes),
+            media=media,
+            valid=draft.valid,
+            entities=draft.mentions,
+            labels=origin.item.policy.labels,
+            data=data,
+        )
+
+    def embeddings(self, pairs: Sequence[tuple[Draft, str]]) -> list[Embedding]:
+        """Vectors of (draft, evidence id) pairs. Raises EncoderUnavailable, SourceRejected for a frame that is no picture."""
+        return [*self._of_texts(pairs), *self._of_images(pairs)]
+
+    def _of_texts(self, pairs: Sequence[tuple[Draft, str]]) -> Iterator[Embedding]:
+        if self._text is None:
+            return
+        texts = [(draft.text if draft.embed is None else draft.embed, name) for draft, name in pairs]
+        texts = [(text, name) for text, name in texts if text.strip()]
+        for start in range(0, len(texts), _TEXTS):
+            part = texts[start : start + _TEXTS]
+            vectors = self._text.encode([text for text, _ in part])
+            for (_, name), vector in zip(part, vectors, strict=True):
+                yield Embedding(name, self._text.space, vector)
+
+    def _of_images(self, pairs: Sequence[tuple[Draft, str]]) -> Iterator[Embedding]:
+        if self._image is None:
+            return
+        frames = [(draft.media, name) for draft, name in pairs if draft.kind is Kind.FRAME and draft.media is not None]
+        for start in range(0, len(frames), _IMAGES):
+            part = frames[start : start + _IMAGES]
+            vectors = self._image.encode_images([_picture(media) for media, _ in part])
+            for (_, name), vector in zip(part, vectors, strict=True):
+                yield Embedding(name, self._image.space, vector)
+
+
+def _picture(media: bytes) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(media)) as image:
+            return image.convert("RGB")
+    except (UnidentifiedImageError, OSError) as problem:
+        raise SourceRejected("a frame could not be opened as a picture", kind="unreadable") from problem

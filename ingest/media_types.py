@@ -1,0 +1,86 @@
+"""What a file is: an allow-list of endings, checked against the first bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from retrieval.errors import SourceRejected
+
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PDF = "application/pdf"
+MARKDOWN, HTML, TEXT = "text/markdown", "text/html", "text/plain"
+CSV, TSV, JSON, JSONL = "text/csv", "text/tab-separated-values", "application/json", "application/x-ndjson"
+VIDEO = frozenset({"video/mp4", "video/x-msvideo", "video/x-matroska", "video/webm", "video/quicktime"})
+IMAGES = frozenset({"image/jpeg", "image/png", "image/gif"})
+STRUCTURED = frozenset({CSV, TSV, JSON, JSONL})
+DOCUMENTS = frozenset({PDF, DOCX, MARKDOWN, HTML, TEXT})
+
+BY_ENDING = {
+    ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".avi": "video/x-msvideo",
+    ".mkv": "video/x-matroska", ".webm": "video/webm",
+    ".gif": "image/gif", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png",
+    ".pdf": PDF, ".docx": DOCX, ".md": MARKDOWN, ".markdown": MARKDOWN, ".html": HTML, ".htm": HTML,
+    ".txt": TEXT, ".log": TEXT, ".csv": CSV, ".tsv": TSV, ".json": JSON, ".jsonl": JSONL, ".ndjson": JSONL,
+}  # fmt: skip
+_HEAD = 4096
+
+
+def media_type(path: Path) -> str:
+    """The media type of a file. Raises SourceRejected (unknown_type, empty, unreadable)."""
+    by_name = BY_ENDING.get(path.suffix.lower())
+    if by_name is None:
+        raise SourceRejected(f"files of type {path.suffix or '(no ending)'} are not read", kind="unknown_type")
+    head = _head(path)
+    if not head:
+        raise SourceRejected("the file is empty (0 bytes)", kind="empty")
+    return _checked(by_name, _by_content(head), head)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD)
+    except OSError as problem:
+        raise SourceRejected(f"cannot be read: {problem.strerror or problem}", kind="unreadable") from problem
+
+
+def _checked(by_name: str, by_content: str | None, head: bytes) -> str:
+    """Bytes that are plainly another known type win over the name; text types must hold no binary."""
+    if by_content is None:
+        if by_name.startswith("text/") or by_name in STRUCTURED:
+            _refuse_binary(head)
+        return by_name
+    if by_content == "application/zip":
+        if by_name == DOCX:
+            return DOCX
+        raise SourceRejected(f"named as {by_name} but holds a zip archive", kind="unknown_type")
+    same_family = {by_name, by_content} in ({"video/mp4", "video/quicktime"}, {"video/webm", "video/x-matroska"})
+    return by_name if same_family else by_content
+
+
+def _refuse_binary(head: bytes) -> None:
+    if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SourceRejected("named as text but holds binary data", kind="unknown_type")
+
+
+def _by_content(head: bytes) -> str | None:
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    if head[4:8] == b"ftyp":
+        return "video/quicktime" if head[8:10] == b"qt" else "video/mp4"
+    if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
+        return "video/x-msvideo"
+    if b"%PDF-" in head[:1024] and not head[:1].isalnum():
+        return PDF
+    return None
+
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"\x1aE\xdf\xa3", "video/x-matroska"),
+    (b"PK\x03\x04", "application/zip"),
+)

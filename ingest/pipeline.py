@@ -1,0 +1,234 @@
+"""The one way in: find files, read each, give evidence its identity, commit. One bad file never stops the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from ingest.assemble import Assembler, Origin
+from ingest.book import EntityBook
+from ingest.media_types import IMAGES, VIDEO, media_type
+from ingest.ports import Batch, Item, Reader, SourcePolicy
+from ingest.walk import Found, Site, fingerprint, walk
+from retrieval.errors import SourceRejected, UpstreamError
+from retrieval.ids import content_hash
+from retrieval.ports import Blobs, CatalogWriter, ImageEncoder, TextEncoder, Unit
+from retrieval.types import Coverage, Micros
+
+SITE_READER = "site@1"
+
+
+class Report(NamedTuple):
+    """One source: `status` is ingested, unchanged or rejected. `evidence` counts pieces held of it; `sequence` its last commit.
+
+    `sequence` is 0 where nothing was committed (unchanged, rejected). `code` and `reason` say why it was rejected.
+    """
+
+    source: str
+    status: str
+    evidence: int
+    sequence: int
+    code: str | None = None
+    reason: str | None = None
+
+
+class Summary(NamedTuple):
+    """The whole run. `evidence_by_kind` counts what this run read; `sequence` is its last commit (0: none)."""
+
+    ingested: int
+    unchanged: int
+    rejected: tuple[Report, ...]
+    evidence_by_kind: dict[str, int]
+    sequence: int
+    notes: tuple[str, ...] = ()
+
+
+Progress = Callable[[int, int, str, Report | None], None]
+"""Called with (sources done, sources in all, the source, its report): without a report before it is read, with it after."""
+
+
+class _Tally:
+    """What a run has done so far."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+        self.kinds: Counter[str] = Counter()
+        self.future = 0
+
+    def summary(self) -> Summary:
+        by_status = Counter(report.status for report in self.reports)
+        notes = (
+            (f"{self.future} pieces of evidence are dated after now: check clocks and zones",) if self.future else ()
+        )
+        return Summary(
+            ingested=by_status["ingested"],
+            unchanged=by_status["unchanged"],
+            rejected=tuple(report for report in self.reports if report.status == "rejected"),
+            evidence_by_kind=dict(sorted(self.kinds.items())),
+            sequence=max((report.sequence for report in self.reports), default=0),
+            notes=notes,
+        )
+
+
+class Pipeline:
+    """Reads files into the catalog. `clock` gives now in UTC µs. One at a time; not for sharing between threads."""
+
+    def __init__(
+        self,
+        writer: CatalogWriter,
+        blobs: Blobs,
+        readers: Sequence[Reader],
+        text_encoder: TextEncoder | None,
+        image_encoder: ImageEncoder | None,
+        clock: Callable[[], Micros],
+    ) -> None:
+        self._writer = writer
+        self._readers = tuple(readers)
+        self._assembler = Assembler(blobs, text_encoder, image_encoder)
+        self._text_space = text_encoder.space if text_encoder else "off"
+        self._image_space = image_encoder.space if image_encoder else "off"
+        self._clock = clock
+
+    def run(
+        self, paths: Sequence[Path], tenant: str, progress: Progress | None = None, exclude: Sequence[Path] = ()
+    ) -> Summary:
+        """Ingest files and folders; `exclude` are folders to stay out of (the data directory).
+
+        Raises InputError for a missing path or nothing to ingest, BadSiteDescription, and StoreError; what else goes wrong
+        with a source is in its report.
+        """
+        found = walk(paths, exclude)
+        tally, tell = _Tally(), progress or _silent
+        book = EntityBook(self._writer.site(tenant)[0])
+        total = len(found.sites) + len(found.files)
+        jobs: list[tuple[Path, Callable[[], Report]]] = []
+        jobs += [(site.path, partial(self._site, site, tenant, book)) for site in found.sites]
+        jobs += [(file.path, partial(self._file, file, tenant, book, tally)) for file in found.files]
+        for done, (path, job) in enumerate(jobs):
+            tell(done, total, path.as_uri(), None)
+            report = job()
+            tally.reports.append(report)
+            tell(done + 1, total, path.as_uri(), report)
+        return tally.summary()
+
+    def _site(self, site: Site, tenant: str, book: EntityBook) -> Report:
+        source, digest = site.path.as_uri(), fingerprint(site.path)
+        entities, links = site.description.entities(tenant), site.description.links(tenant)
+        state = self._writer.state(tenant, source)
+        if state and state.whole and (state.content_hash, state.ingester) == (digest, SITE_READER):
+            return Report(source, "unchanged", 0, 0)
+        receipt = self._writer.commit(Unit(tenant, source, digest, SITE_READER, entities=entities, links=links))
+        book.declare(entities)
+        return Report(source, "ingested", 0, receipt.sequence)
+
+    def _file(self, found: Found, tenant: str, book: EntityBook, tally: _Tally) -> Report:
+        source = found.path.as_uri()
+        try:
+            item = _item(found)
+            reader = self._reader(item)
+            ingester = self._ingester(reader, item, found.site)
+            state = self._writer.state(tenant, source)
+            if state and state.whole and (state.content_hash, state.ingester) == (item.content_hash, ingester):
+                return Report(source, "unchanged", state.evidence, 0)
+            if state and not state.whole:
+                self._writer.abandon(tenant, source)
+            return self._read(item, reader, _Run(tenant, ingester, book, tally))
+        except SourceRejected as problem:
+            return self._rejected(source, tenant, problem.kind, problem.reason)
+        except UpstreamError as problem:
+            return self._rejected(source, tenant, problem.code, str(problem))
+        except OSError as problem:
+            return self._rejected(source, tenant, "unreadable", f"cannot be read: {problem.strerror or problem}")
+
+    def _rejected(self, source: str, tenant: str, code: str, reason: str) -> Report:
+        self._writer.abandon(tenant, source)
+        return Report(source, "rejected", 0, 0, code, reason)
+
+    def _reader(self, item: Item) -> Reader:
+        reader = next((reader for reader in self._readers if reader.accepts(item)), None)
+        if reader is None:
+            raise SourceRejected(f"no reader is installed for {item.media_type}", kind="unknown_type")
+        return reader
+
+    def _ingester(self, reader: Reader, item: Item, site: Site | None) -> str:
+        """Everything that shapes what is read from the same bytes: when any of it changes, the source is read again."""
+        parts = [f"{reader.name}@{reader.version}", f"text={self._text_space}"]
+        if item.media_type in VIDEO | IMAGES:
+            parts.append(f"image={self._image_space}")
+        named = [] if site is None else site.description.entities("")
+        shape = msgspec.json.encode([item.policy, named], order="deterministic")
+        return " ".join([*parts, f"policy={content_hash(shape)[:12]}"])
+
+    def _read(self, item: Item, reader: Reader, run: _Run) -> Report:
+        origin = Origin(item, run.tenant, self._writer.tenant_key(run.tenant), reader.name, reader.version)
+        seen: set[str] = set()
+        renamed: dict[str, str] = {}
+        kinds: Counter[str] = Counter()
+        sequence = future = 0
+        for batch, last in _with_last(reader.read(item, run.tenant)):
+            unit = self._unit(batch, origin, run, (seen, renamed))._replace(closes=last)
+            sequence = self._writer.commit(unit).sequence
+            kinds.update(piece.kind.value for piece in unit.evidence)
+            future += sum(1 for piece in unit.evidence if piece.valid and piece.valid.t0 > self._clock())
+        run.tally.kinds.update(kinds)
+        run.tally.future += future
+        return Report(item.uri, "ingested", sum(kinds.values()), sequence)
+
+    def _unit(self, batch: Batch, origin: Origin, run: _Run, carried: tuple[set[str], dict[str, str]]) -> Unit:
+        seen, renamed = carried
+        labels = origin.item.policy.labels
+        settled = run.book.settle(batch, labels, renamed)
+        pairs = []
+        for draft in settled.drafts:
+            piece = self._assembler.evidence(draft, origin)
+            if piece.id not in seen:  # the very same thing twice in one source is one piece
+                seen.add(piece.id)
+                pairs.append((draft, piece))
+        return Unit(
+            tenant=run.tenant,
+            source=origin.item.uri,
+            content_hash=origin.item.content_hash,
+            ingester=run.ingester,
+            evidence=[piece for _, piece in pairs],
+            embeddings=self._assembler.embeddings([(draft, piece.id) for draft, piece in pairs]),
+            coverage=[_labelled(coverage, labels) for coverage in batch.coverage],
+            entities=settled.entities,
+            links=batch.links,
+        )
+
+
+class _Run(NamedTuple):
+    tenant: str
+    ingester: str
+    book: EntityBook
+    tally: _Tally
+
+
+def _item(found: Found) -> Item:
+    """Raises SourceRejected for a type that is not read or an empty file, OSError for one that cannot be opened."""
+    kind = media_type(found.path)
+    policy = found.site.description.policy(found.name) if found.site else SourcePolicy()
+    return Item(found.path, found.path.as_uri(), found.name, kind, fingerprint(found.path), policy)
+
+
+def _labelled(coverage: Coverage, labels: tuple[str, ...]) -> Coverage:
+    return coverage if coverage.labels else msgspec.structs.replace(coverage, labels=labels)
+
+
+def _with_last(batches: Iterable[Batch]) -> Iterator[tuple[Batch, bool]]:
+    """Each batch with whether it is the last; a reader that yields none gives one empty last batch."""
+    waiting: Batch | None = None
+    for batch in batches:
+        if waiting is not None:
+            yield waiting, False
+        waiting = batch
+    yield waiting if waiting is not None else Batch(), True
+
+
+def _silent(done: int, total: int, source: str, report: Report | None) -> None:
+    """Nobody watches."""

@@ -1,0 +1,113 @@
+"""What a source looks like on its way in: an Item is found, a Reader turns it into Batches, the pipeline commits each as one unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+from PIL.Image import Image
+
+from retrieval.types import Box, Coverage, Entity, Interval, Kind, Link, Locator, Mention
+
+
+class SourcePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the site description says of a source: defaults that its own content may not state.
+
+    `timezone` (IANA) is used for times without a zone; `dates` is how a date like 03/04/2026 reads: "iso", "us" (month
+    first) or "eu" (day first). `fixed` is whether a camera stands still (None = find out). `labels`: who may see it.
+    """
+
+    timezone: str = "UTC"
+    dates: str = "iso"
+    camera: str | None = None
+    sensor: str | None = None
+    fixed: bool | None = None
+    labels: tuple[str, ...] = ()
+
+
+class Item(NamedTuple):
+    """One file to read. `uri` is its source name in the catalog; `name` its path below the ingested folder (posix)."""
+
+    path: Path
+    uri: str
+    name: str
+    media_type: str
+    content_hash: str
+    policy: SourcePolicy
+
+
+class Draft(NamedTuple):
+    """Evidence before it has an identity. `media` are the bytes to keep for playing back (a JPEG of a frame…).
+
+    `mentions` are relations known from the source itself (the camera a frame comes from, the sensor a window measures);
+    entities named in `text` are linked by the pipeline. `models` names what derived which text ("ocr": "rapidocr 3.10").
+    `embed` is the text to encode when it differs from `text`; "" = do not encode (its words are still found).
+    """
+
+    kind: Kind
+    locator: Locator
+    text: str
+    valid: Interval | None = None
+    media: bytes | None = None
+    media_type: str = ""
+    mentions: tuple[Mention, ...] = ()
+    data: dict[str, Any] = {}
+    models: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+    embed: str | None = None
+
+
+class Batch(NamedTuple):
+    """What is committed together: a moment, a few pages, some rows."""
+
+    drafts: Sequence[Draft] = ()
+    coverage: Sequence[Coverage] = ()
+    entities: Sequence[Entity] = ()
+    links: Sequence[Link] = ()
+
+
+class Reader(Protocol):
+    """One family of formats. `version` changes whenever its output for the same bytes would."""
+
+    name: str
+    version: str
+
+    def accepts(self, item: Item) -> bool:
+        """Whether this reader takes the item, by media type, name and a peek at the head; cheap."""
+
+    def read(self, item: Item, tenant: str) -> Iterator[Batch]:
+        """Read the item. Raises SourceRejected with the reason; what was yielded before is then thrown away."""
+
+
+class Detection(NamedTuple):
+    """One thing seen in a picture. `box` is in fractions of the picture, or None for a whole-picture attribute."""
+
+    label: str
+    score: float
+    box: Box | None = None
+
+
+class Detector(Protocol):
+    """Sees things in pictures: closed-set boxes, or whole-picture attributes of an image encoder.
+
+    `able` maps every label it can report to its measured miss rate in [0, 1]; what is not in it, it cannot see. `aliases` maps
+    other words people use to those labels ("worker" → "person").
+    """
+
+    name: str
+    able: dict[str, float]
+    aliases: dict[str, str]
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """One list a picture, best first."""
+
+
+class TextReader(Protocol):
+    """Reads text burnt into or standing in a picture."""
+
+    name: str
+
+    def lines(self, image: Image) -> list[tuple[str, Box]]:
+        """Lines of text with their boxes in fractions of the picture, top to bottom."""

@@ -1,0 +1,137 @@
+"""Has anything changed since the last kept frame, anywhere in the picture, even something as small as a person far away?
+
+Frames are compared as Y, U and V planes at a work size whose sides are multiples of 8. Each plane is smoothed 3x3, the
+absolute difference is taken and its maximum over every 8x8 block is the block's score: a small thing raises one block by
+its whole contrast, and a mean over the picture would bury it. A block has changed when its score passes a threshold drawn
+from the noise of the clip. Blocks that change in (nearly) every pair of looks, such as the seconds of a burnt-in clock, are
+called busy and do not count, and neither do their direct neighbours that change again and again; a change in any other
+block does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 8
+_LEAST = 10.0
+_NOISE_FACTOR = 2.0
+_HISTORY = 20
+_WARM = 8
+_BUSY_RATE = 0.8
+_FRINGE_RATE = 0.1
+_BUSY_SHARE = 0.05
+_NEAR_BUSY = 10
+
+Plane = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+class Planes(NamedTuple):
+    """Smoothed planes: y of shape (h, w), u and v of shape (h/2, w/2)."""
+
+    y: Plane
+    u: Plane
+    v: Plane
+
+
+class Change(NamedTuple):
+    """What differs from the reference: the share of blocks that changed outside the busy ones, and the same without the
+    blocks right beside the busy ones (a clock's slower digits)."""
+
+    share: float
+    apart: float
+
+
+def work_size(width: int, height: int, lines: int) -> tuple[int, int]:
+    """Width and height to compare at: at most `lines` high, both multiples of 8 and at least 16."""
+    scale = min(1.0, lines / height)
+    return tuple(max(16, round(side * scale / BLOCK) * BLOCK) for side in (width, height))  # type: ignore[return-value]
+
+
+def planes(yuv420: Plane, height: int) -> Planes:
+    """Split and smooth a yuv420p picture stored as one array of shape (height * 3/2, width)."""
+    import cv2
+
+    width = yuv420.shape[1]
+    quarter = height // 4
+    y = yuv420[:height]
+    u = yuv420[height : height + quarter].reshape(height // 2, width // 2)
+    v = yuv420[height + quarter : height + 2 * quarter].reshape(height // 2, width // 2)
+    smooth = [np.asarray(cv2.blur(plane, (3, 3)), np.uint8) for plane in (y, u, v)]
+    return Planes(*smooth)
+
+
+def scores(left: Planes, right: Planes) -> NDArray[np.uint8]:
+    """Score of each 8x8 block, shape (h/8, w/8): the largest smoothed difference in it; chroma counts double."""
+    import cv2
+
+    luma = _block_max(np.asarray(cv2.absdiff(left.y, right.y), np.uint8), BLOCK)
+    chroma = cv2.max(cv2.absdiff(left.u, right.u), cv2.absdiff(left.v, right.v))
+    colour = _block_max(np.asarray(chroma, np.uint8), BLOCK // 2)
+    return np.asarray(np.maximum(luma, np.minimum(colour, 127) * 2), np.uint8)
+
+
+def _block_max(plane: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    import cv2
+
+    tall = cv2.dilate(
+        plane, np.ones((side, side), np.uint8), anchor=(0, 0)
+    )  # the maximum of the side x side square from here on
+    return np.ascontiguousarray(tall[::side, ::side])
+
+
+class ChangeDetector:
+    """Feeds on looks in order; `against` compares the newest look with the reference (the last kept frame)."""
+
+    def __init__(self) -> None:
+        self._previous: Planes | None = None
+        self._reference: Planes | None = None
+        self._noise: deque[float] = deque(maxlen=32)
+        self._changed: deque[Mask] = deque(maxlen=_HISTORY)
+
+    def look(self, now: Planes) -> None:
+        """Take the next look into the noise and busy statistics."""
+        if self._previous is not None:
+            score = scores(self._previous, now)
+            self._noise.append(float(np.median(score)))
+            self._changed.append(score > self._threshold())
+        self._previous = now
+
+    def keep(self) -> None:
+        """Make the newest look the reference."""
+        self._reference = self._previous
+
+    def compare(self) -> Change:
+        """The newest look against the reference. Before the first `keep` everything has changed."""
+        if self._reference is None or self._previous is None:
+            return Change(1.0, 1.0)
+        changed = scores(self._reference, self._previous) > self._threshold()
+        busy = self._busy()
+        if busy is None:
+            share = float(changed.mean())
+            return Change(share, share)
+        return Change(float((changed & ~busy).mean()), float((changed & ~_around(busy, 1, _NEAR_BUSY)).mean()))
+
+    def _threshold(self) -> float:
+        """A quarter-quantile over recent pairs: a pair in which most of the picture moves says nothing about noise."""
+        noise = float(np.quantile(self._noise, 0.25)) if self._noise else 0.0
+        return max(_LEAST, _NOISE_FACTOR * noise + 4.0)
+
+    def _busy(self) -> Mask | None:
+        if len(self._changed) < _WARM:
+            return None
+        rate = np.mean(self._changed, axis=0)
+        seeds: Mask = rate >= _BUSY_RATE
+        busy: Mask = seeds | (_around(seeds, 1, 2) & (rate >= _FRINGE_RATE))
+        return busy if 0 < busy.mean() <= _BUSY_SHARE else None
+
+
+def _around(busy: Mask, rows: int, columns: int) -> Mask:
+    """The blocks of the mask and those up to so many rows and columns away."""
+    import cv2
+
+    return np.asarray(cv2.dilate(busy.astype(np.uint8), np.ones((2 * rows + 1, 2 * columns + 1), np.uint8)), bool)

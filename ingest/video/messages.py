@@ -1,0 +1,73 @@
+"""What the decoding child is told and what it answers. Times are milliseconds of media time from the first frame."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+    """How densely a clip is looked at.
+
+    A fixed camera is looked at every `step_ms` and keeps at least one frame every `floor_ms`. Cut footage is looked at on scene
+    changes, on keyframes at most every `step_ms`, and at least every `floor_ms`. A short clip is looked at `short_looks` times.
+    Frames are compared at `work_height` lines: a change of 2 % of the height is then 7 lines.
+    """
+
+    step_ms: int = 1000
+    floor_ms: int = 5000
+    short_looks: int = 20
+    work_height: int = 360
+    jpeg_quality: int = 85
+    long_side: int = 1280
+    max_pixels: int = 40_000_000
+    moment_ms: int = 30_000
+
+
+class Order(msgspec.Struct, frozen=True):
+    """The child's task. `fixed` None = find out whether the camera stands still."""
+
+    path: str
+    fixed: bool | None
+    sampling: Sampling
+
+
+class Opened(msgspec.Struct, frozen=True, tag="opened"):
+    """The clip could be opened. `announced_ms` is the length its container states (0 = none), `made` its creation time (or "")."""
+
+    width: int
+    height: int
+    announced_ms: int
+    step_ms: int
+    fixed: bool
+    codec: str
+    made: str
+
+
+class Kept(msgspec.Struct, tag="kept"):
+    """A frame that survives; it stands for [ms, end_ms).
+
+    `why` is first, change, floor, cut or key. `changed` is the share of the picture that differs from the last kept frame,
+    `brightness` the mean luma and `sharpness` the standard deviation of its Laplacian, both in 0–255 units.
+    """
+
+    ms: int
+    end_ms: int
+    jpeg: bytes
+    moment: int
+    why: str
+    changed: float
+    brightness: float
+    sharpness: float
+
+
+class Closed(msgspec.Struct, frozen=True, tag="closed"):
+    """The end of the clip: its length, what was decoded, looked at and damaged, and the longest time between two looks."""
+
+    length_ms: int
+    decoded: int
+    looks: int
+    longest_ms: int
+    damaged: int
+
+
+Message = Opened | Kept | Closed

@@ -1,0 +1,219 @@
+"""The Reader for clips: mp4, avi, mkv, mov, webm and animated gif.
+
+Pictures are decoded and thinned out in a child process (decode.py); what survives is looked at by the detectors and read here, and
+leaves as Batches of at most 64 frames, cut at moments where possible. The last Batch carries the coverage.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from PIL import Image
+
+from ingest.ports import Batch, Detector, Item, TextReader
+from ingest.sandbox import Limits, run_as
+from ingest.video import seen as eyes
+from ingest.video.burnt_in import Budget, BurntIn, Line
+from ingest.video.clock import ClockFit, Reading, fit, read_clock
+from ingest.video.coverage import ClipCoverage
+from ingest.video.drafts import Picture, between, draft
+from ingest.video.messages import Closed, Kept, Message, Opened, Order, Sampling
+from ingest.video.start import Start, find_start, zone_of
+from retrieval.errors import SourceRejected
+from retrieval.types import Coverage
+
+_MOST = 64
+_ENOUGH = 40
+_SKEW = 2_000_000
+_MESSAGE: Any = Message
+_WORKER = "ingest.video.decode:frames"
+
+
+class VideoReader:
+    """Reads clips. Frame times become UTC from a sidecar, the file name or a burnt-in clock; else they stay unknown and notes say so."""
+
+    name = "video"
+
+    def __init__(
+        self,
+        detectors: Sequence[Detector] = (),
+        ocr: TextReader | None = None,
+        limits: Limits | None = None,
+        sampling: Sampling | None = None,
+    ) -> None:
+        self._detectors = tuple(detectors)
+        self._ocr = ocr
+        self._limits = limits or Limits()
+        self._sampling = sampling or Sampling()
+        self.version = versioned("1", self._detectors, ocr, self._sampling)
+
+    def accepts(self, item: Item) -> bool:
+        return item.media_type.startswith("video/") or item.media_type == "image/gif"
+
+    def read(self, item: Item, tenant: str) -> Iterator[Batch]:
+        """Raises SourceRejected: empty, truncated, unreadable, too_large, timeout."""
+        refuse_empty(item.path)
+        clip = _Clip(item, self._detectors, self._ocr)
+        order = msgspec.to_builtins(Order(str(item.path), item.policy.fixed, self._sampling))
+        messages: Generator[Message, None, None] = run_as(_MESSAGE, _WORKER, order, self._limits)
+        with closing(messages):
+            held: list[Kept] = []
+            for message in messages:
+                if isinstance(message, Opened):
+                    clip.opened(message)
+                elif isinstance(message, Closed):
+                    yield from clip.batches(held, rest=True)
+                    yield Batch(coverage=clip.coverage(message, tenant))
+                else:
+                    held.append(message)
+                    yield from clip.batches(held, rest=False)
+
+
+class _Clip:
+    """The clip in hand: its start, its text, and which frames were read."""
+
+    def __init__(self, item: Item, detectors: Sequence[Detector], ocr: TextReader | None) -> None:
+        self._item = item
+        self._detectors = detectors
+        self._ocr = ocr
+        self._start = find_start(item)
+        self._zone = zone_of(item.policy.timezone)
+        self._burnt: BurntIn | None = None
+        self._timed = False
+        self._made = ""
+        self._fixed = True
+        self._models = {"ocr": ocr.name} if ocr else {}
+        if detectors:
+            self._models["detectors"] = ", ".join(detector.name for detector in detectors)
+
+    def opened(self, message: Opened) -> None:
+        self._made = message.made
+        self._fixed = message.fixed
+        if self._ocr is not None:
+            self._burnt = BurntIn(self._ocr, Budget.for_length(message.announced_ms))
+
+    def batches(self, held: list[Kept], *, rest: bool) -> Iterator[Batch]:
+        """Take full batches off `held`; all of it at the end."""
+        while held and (rest or len(held) > _ENOUGH):
+            size = _cut(held, rest)
+            if size == 0:
+                return
+            group, held[:] = held[:size], held[size:]
+            yield self._batch(group)
+
+    def coverage(self, closed: Closed, tenant: str) -> list[Coverage]:
+        subject = self._start.camera or self._item.uri
+        made = ClipCoverage(self._item, tenant, subject, self._start.at, closed.length_ms)
+        how = "motion-sampling+" if self._fixed else "scene-sampling+"
+        records = [made.recorded(), *made.examined(self._detectors, closed.longest_ms, how)]
+        if self._ocr is not None and self._burnt is not None:
+            records += made.text(self._ocr, self._burnt.looked)
+        return records
+
+    def _batch(self, group: Sequence[Kept]) -> Batch:
+        images = [open_jpeg(kept.jpeg) for kept in group]
+        lines = [self._lines(kept, image) for kept, image in zip(group, images, strict=True)]
+        clocks = [self._clock(found) for found in lines]
+        if not self._timed:
+            self._settle([(kept.ms * 1000, clock) for kept, clock in zip(group, clocks, strict=True) if clock])
+        seen = eyes.look(self._detectors, images)
+        label = Path(self._item.name).stem
+        pictures = [self._picture(*found) for found in zip(group, seen, lines, clocks, strict=True)]
+        return Batch([draft(each, label, self._start.camera, self._models) for each in pictures])
+
+    def _lines(self, kept: Kept, image: Image.Image) -> list[Line]:
+        return self._burnt.read(kept.ms, image, kept.changed) if self._burnt else []
+
+    def _clock(self, lines: Sequence[Line]) -> Reading | None:
+        """The clock of a frame; date and time may stand on two lines."""
+        read = [line.text for line in lines if not line.carried]
+        for text in (*read, " ".join(read)):
+            if found := read_clock(text, self._zone, self._item.policy.dates):
+                return found
+        return None
+
+    def _settle(self, readings: Sequence[tuple[int, Reading]]) -> None:
+        """Decide the start once, on the clip's first batch."""
+        self._timed = True
+        clock = fit(readings)
+        if self._start.at is None:
+            self._start = _from_clock(self._start, clock, len(readings), self._item.policy.timezone)
+            if self._start.at is None and self._made:
+                note = f"the container says it was made {self._made}: often the time of an export, so not used"
+                self._start = self._start._replace(notes=(*self._start.notes, note))
+        elif clock is not None and abs(clock.start - self._start.at) > _SKEW:
+            skew = (clock.start - self._start.at) / 1e6
+            note = (
+                f"the burnt-in clock differs from the {self._start.how} by {skew:+.0f} s; the {self._start.how} is kept"
+            )
+            self._start = self._start._replace(notes=(*self._start.notes, note))
+
+    def _picture(self, kept: Kept, seen: eyes.Seen, lines: Sequence[Line], clock: Reading | None) -> Picture:
+        data: dict[str, Any] = {
+            "moment": kept.moment,
+            "why": kept.why,
+            "changed": kept.changed,
+            "brightness": kept.brightness,
+            "sharpness": kept.sharpness,
+        }
+        if clock and self._start.at is not None:
+            data["clock_skew_s"] = round((clock.at - self._start.at - kept.ms * 1000) / 1e6, 1)
+        span = (kept.ms, kept.end_ms)
+        return Picture(kept.jpeg, span, between(self._start.at, span), seen, lines, data, self._start.notes)
+
+
+def versioned(version: str, detectors: Sequence[Detector], ocr: TextReader | None, sampling: Sampling) -> str:
+    """Reader version with everything that shapes its output: the eyes, the text reader, the sampling."""
+    parts = [version, *(detector.name for detector in detectors), ocr.name if ocr else "no ocr"]
+    if sampling != Sampling():
+        parts.append(msgspec.json.encode(sampling).decode())
+    return "; ".join(parts)
+
+
+def refuse_empty(path: Path) -> None:
+    """Raises SourceRejected for a file of no bytes or one that cannot be opened."""
+    try:
+        if path.stat().st_size == 0:
+            raise SourceRejected("the file is empty (0 bytes)", kind="empty")
+        path.open("rb").close()
+    except OSError as error:
+        raise SourceRejected(f"cannot be read: {error.strerror or error}") from error
+
+
+def open_jpeg(jpeg: bytes) -> Image.Image:
+    """A decoded RGB picture of a JPEG we wrote ourselves."""
+    image = Image.open(io.BytesIO(jpeg))
+    image.load()
+    return image.convert("RGB")
+
+
+def _cut(held: Sequence[Kept], rest: bool) -> int:
+    """How many to take: up to the last change of moment, at most 64; 0 = wait for more."""
+    ready = held if rest else held[:-1]  # the newest may still begin a moment
+    if rest and len(ready) <= _MOST:
+        return len(ready)
+    for size in range(min(len(ready), _MOST), _ENOUGH // 2, -1):
+        if size < len(held) and held[size].moment != held[size - 1].moment:
+            return size
+    return _MOST if len(held) > _MOST else 0
+
+
+def _from_clock(start: Start, clock: ClockFit | None, read: int, zone: str) -> Start:
+    if clock is None:
+        why = (
+            "no start time known"
+            if not read
+            else "the burnt-in clocks do not agree with media time; no start time known"
+        )
+        return start._replace(notes=(*start.notes, why))
+    note = f"start time from the burnt-in clock, {clock.agreeing} of {clock.read} readings agree"
+    if not clock.zoned:
+        note += f", read in {zone}"
+    if clock.pace is not None:
+        note += f", pace {clock.pace:.3f}"
+    return start._replace(at=clock.start, how="clock", notes=(*start.notes, note))

@@ -1,0 +1,1 @@
+"""What stands behind the ports of finding and storing; drivers are imported here alone."""

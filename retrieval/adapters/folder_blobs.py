@@ -1,0 +1,121 @@
+"""Blobs in a local folder: ROOT/<hash of the tenant>/<first two of the key>/<key>, its media type beside it in <key>.type."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from retrieval.errors import EvidenceNotFound, StoreError
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+_TYPE_SUFFIX = ".type"
+_BLOCK = 1 << 20
+
+
+class FolderBlobs:
+    """Content-addressed by SHA-256. The bytes appear under their key whole, and only after their media type is on disk.
+
+    Raises StoreError when the folder cannot be written or read, or when stored bytes no longer match their key.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self._root = Path(root)
+
+    def put(self, tenant: str, data: bytes, media_type: str) -> str:
+        key = hashlib.sha256(data).hexdigest()
+        with _translated():
+            target = self._place(tenant, key)
+            if not target.exists():
+                self._write(target.with_suffix(_TYPE_SUFFIX), media_type.encode())
+                self._write(target, data)
+        return key
+
+    def put_file(self, tenant: str, path: str | Path, media_type: str) -> str:
+        """Store a file's bytes without holding them in memory; returns the key. Raises StoreError when it changes midway."""
+        with _translated(), Path(path).open("rb") as source:
+            key = hashlib.file_digest(source, "sha256").hexdigest()
+            target = self._place(tenant, key)
+            if not target.exists():
+                self._write(target.with_suffix(_TYPE_SUFFIX), media_type.encode())
+                source.seek(0)
+                self._copy(source, target, key)
+        return key
+
+    def get(self, tenant: str, key: str) -> bytes:
+        """The bytes, checked against their key. Raises EvidenceNotFound for an unknown or malformed key."""
+        with _translated():
+            data = self._found(tenant, key).read_bytes()
+        if hashlib.sha256(data).hexdigest() != key:
+            raise StoreError(f"the stored bytes of blob {key} are damaged")
+        return data
+
+    def media_type(self, tenant: str, key: str) -> str:
+        with _translated():
+            return self._found(tenant, key).with_suffix(_TYPE_SUFFIX).read_text()
+
+    def path(self, tenant: str, key: str) -> str:
+        return str(self._found(tenant, key))
+
+    def _place(self, tenant: str, key: str) -> Path:
+        # a tenant's name is the client's: it never becomes a file name
+        return self._root / hashlib.sha256(tenant.encode()).hexdigest()[:32] / key[:2] / key
+
+    def _found(self, tenant: str, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise EvidenceNotFound("no media with this key")
+        target = self._place(tenant, key)
+        if not target.is_file():
+            raise EvidenceNotFound("no media with this key")
+        return target
+
+    def _write(self, target: Path, data: bytes) -> None:
+        with _whole(target) as file:
+            file.write(data)
+
+    def _copy(self, source: IO[bytes], target: Path, key: str) -> None:
+        with _whole(target) as file:
+            digest = hashlib.sha256()
+            while block := source.read(_BLOCK):
+                digest.update(block)
+                file.write(block)
+            if digest.hexdigest() != key:
+                raise StoreError("the file changed while it was being stored")
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[IO[bytes]]:
+    """A file that is renamed to `target` once its bytes are on disk; nothing stays of one that failed."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".new-", delete=False) as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(target)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A rename survives a power cut only once its folder is on disk too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"blob storage failed: {error.strerror}: {error.filename}") from error

@@ -1,0 +1,122 @@
+"""The graph in an embedded LadybugDB file. One process has it open at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from retrieval.cypher_graph import CypherGraph, Step
+from retrieval.errors import GraphUnavailable, ProjectionError, StoreBusy
+from retrieval.queries import load
+from retrieval.types import LinkType, Relation
+
+_TIMEOUT_MS = 10_000
+_BUFFER = 512 * 2**20
+
+
+class LadybugGraph(CypherGraph):
+    """The Graph port over LadybugDB; the store is the file `path` (and its log beside it).
+
+    `fresh` throws away what is there first (how a damaged store is mended). Reads are cut off after `timeout_ms`. Raises
+    StoreBusy when another process has it open, ProjectionError when the file cannot be read.
+    """
+
+    def __init__(self, path: str | Path, fresh: bool = False, timeout_ms: int = _TIMEOUT_MS) -> None:
+        self._path = Path(path)
+        self._timeout_ms = timeout_ms
+        self._statements = load("ladybug")
+        self._reading, self._writing = Lock(), Lock()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # ladybug's own lock does not see a second opening in the same process
+        self._lock = FileLock(self._path.with_name(self._path.name + ".lock"))
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise StoreBusy(f"the graph in {self._path} is open in another process") from error
+        try:
+            if fresh:
+                self._wipe()
+            self._open()
+        except (ProjectionError, StoreBusy, GraphUnavailable):
+            self._lock.release()
+            raise
+
+    def reset(self) -> None:
+        with self._reading, self._writing:
+            self._shut()
+            self._wipe()
+            self._open()
+
+    def close(self) -> None:
+        with self._reading, self._writing:
+            self._shut()
+            self._lock.release()
+
+    def _read(self, name: str, params: Mapping[str, Any]) -> list[list[Any]]:
+        with self._reading, _typed(name):
+            result: Any = self._reader.execute(self._statements.get(name), dict(params))
+            return [list(row) for row in result.get_all()]
+
+    def _write(self, steps: Sequence[Step]) -> None:
+        if not steps:
+            return
+        with self._writing, _typed(steps[0].name):
+            self._writer.execute("BEGIN TRANSACTION")
+            try:
+                for step in steps:
+                    self._writer.execute(self._statements.get(step.name, step.kind), dict(step.params))
+            except RuntimeError:
+                # some errors end the transaction by themselves; the first one is what the caller needs
+                with contextlib.suppress(RuntimeError):
+                    self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    def _open(self) -> None:
+        import ladybug
+
+        try:
+            self._database = ladybug.Database(str(self._path), buffer_pool_size=_BUFFER)
+            self._writer = ladybug.Connection(self._database)
+            self._reader = ladybug.Connection(self._database)
+        except RuntimeError as error:
+            if "lock" in str(error).lower():
+                raise StoreBusy(f"the graph in {self._path} is open in another process") from error
+            raise ProjectionError(f"the graph in {self._path} cannot be read: {error}") from error
+        self._reader.set_query_timeout(self._timeout_ms)
+        with _typed("schema"):
+            for name in ("schema_entity", "schema_evidence", "schema_progress"):
+                self._writer.execute(self._statements.get(name))
+            for link in LinkType:
+                self._writer.execute(self._statements.get("schema_link", link))
+            for relation in Relation:
+                self._writer.execute(self._statements.get("schema_relation", relation))
+
+    def _shut(self) -> None:
+        self._reader.close()
+        self._writer.close()
+        self._database.close()
+
+    def _wipe(self) -> None:
+        for file in self._path.parent.glob(f"{self._path.name}*"):
+            if file.name == f"{self._path.name}.lock":
+                continue
+            if file.is_dir():
+                shutil.rmtree(file)
+            else:
+                file.unlink()
+
+
+@contextlib.contextmanager
+def _typed(statement: str) -> Iterator[None]:
+    """ladybug says RuntimeError for everything."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise GraphUnavailable(f"the graph refused {statement}: {error}") from error

@@ -1,0 +1,69 @@
+"""Late interaction over a text encoder's own token vectors: every word of the query looks for its best match in a text.
+
+score = mean over query tokens of the highest cosine with any token of the text (MaxSim of Khattab and Zaharia 2020, arXiv
+2004.12832, divided by the query's length). No model beside the text encoder is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.ports import TextEncoder
+from retrieval.types import Vector
+
+Half = NDArray[np.float16]
+_CACHE_BYTES = 256 << 20
+
+
+class LateInteraction:
+    """The Reranker port. Token vectors of texts are made when first needed and kept, in half precision, by text hash."""
+
+    def __init__(self, encoder: TextEncoder, cache_bytes: int = _CACHE_BYTES) -> None:
+        """`cache_bytes`: how much memory the kept token vectors may take (a 200-token passage takes 150 kB at dim 384)."""
+        self.name = f"late:{encoder.space}"
+        self._encoder = encoder
+        self._cache_bytes = cache_bytes
+        self._kept: OrderedDict[bytes, Half] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def score(self, query: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Shape (n,), in [-1, 1]. A query or text without tokens scores 0."""
+        asked = self._encoder.encode_tokens([query])[0]
+        found = self._vectors(texts)
+        return np.array([max_sim(asked, tokens) for tokens in found], np.float32)
+
+    def _vectors(self, texts: Sequence[str]) -> list[Half]:
+        keys = [hashlib.sha256(text.encode()).digest() for text in texts]
+        with self._lock:
+            found = {key: self._kept[key] for key in keys if key in self._kept}
+            for key in found:
+                self._kept.move_to_end(key)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        made = self._encoder.encode_tokens(list(missing.values())) if missing else []
+        fresh = {key: tokens.astype(np.float16) for key, tokens in zip(missing, made, strict=True)}
+        self._keep(fresh)
+        return [fresh[key] if key in fresh else found[key] for key in keys]
+
+    def _keep(self, fresh: dict[bytes, Half]) -> None:
+        with self._lock:
+            for key, tokens in fresh.items():
+                if key not in self._kept:
+                    self._kept[key] = tokens
+                    self._bytes += tokens.nbytes
+            while self._bytes > self._cache_bytes and self._kept:
+                _, dropped = self._kept.popitem(last=False)
+                self._bytes -= dropped.nbytes
+
+
+def max_sim(query: Vector, text: NDArray[np.floating]) -> float:
+    """Mean over the rows of `query` (m, dim) of the best inner product with a row of `text` (n, dim); 0 when one is empty."""
+    if not len(query) or not len(text):
+        return 0.0
+    return float((query @ text.astype(np.float32).T).max(axis=1).mean())

@@ -1,0 +1,283 @@
+"""Writing a unit of ingest: rows, vectors, coverage, site and one log entry, all in the caller's transaction.
+
+A source has revisions 1, 2, …. A revision under way is stored beside the previous whole one; when it closes, what the
+previous one had and it has not is superseded. Evidence that both have stays the row it is (`kept` remembers it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
+
+from retrieval.catalog import tables as t
+from retrieval.catalog.clock import Clock
+from retrieval.catalog.codec import (
+    chunks,
+    coverage_values,
+    entity_values,
+    evidence_values,
+    link_values,
+    to_json,
+    vector_values,
+)
+from retrieval.errors import StoreError
+from retrieval.ports import Receipt, SourceState, Unit
+from retrieval.types import Embedding, Evidence, Micros
+
+_ev = t.evidence.c
+_OWNED = (t.coverage, t.entities, t.links)
+
+
+class _Open(NamedTuple):
+    """An open revision of an id."""
+
+    row: int
+    revision: int
+
+
+class _Work(NamedTuple):
+    """A revision of a source being written, at the sequence and transaction time drawn for it."""
+
+    connection: Connection
+    tenant: str
+    source: str
+    revision: int
+    sequence: int
+    now: Micros
+
+    def owned(self) -> dict[str, Any]:
+        return {
+            "tenant": self.tenant,
+            "source": self.source,
+            "revision": self.revision,
+            "recorded_at": self.now,
+            "superseded_at": None,
+        }
+
+    def of_source(self, table: Table) -> tuple[Any, Any]:
+        return table.c.tenant == self.tenant, table.c.source == self.source
+
+
+def commit(connection: Connection, unit: Unit, clock: Clock) -> Receipt:
+    """Store the unit. A unit that is already known changes nothing and appends nothing."""
+    _check(unit)
+    last, known_at = lock(connection)
+    latest = latest_of(connection, unit.tenant, unit.source)
+    same = latest is not None and (latest.content_hash, latest.ingester) == (unit.content_hash, unit.ingester)
+    if latest is not None and latest.whole and same:
+        return Receipt(last, 0, 0)
+    if latest is not None and not latest.whole and not same:
+        abandon(connection, unit.tenant, unit.source, clock)
+        return commit(connection, unit, clock)
+    begun = latest is not None and not latest.whole
+    revision = (latest.revision if latest else 0) + (0 if begun else 1)
+    work = _Work(connection, unit.tenant, unit.source, revision, last + 1, max(clock(), known_at + 1))
+    if not begun:
+        _begin(work, unit)
+    return _write(work, unit, begun)
+
+
+def abandon(connection: Connection, tenant: str, source: str, clock: Clock) -> None:
+    """Remove what an unfinished revision stored and say so in the log; a whole source is left alone."""
+    last, known_at = lock(connection)
+    latest = latest_of(connection, tenant, source)
+    if latest is None or latest.whole:
+        return
+    work = _Work(connection, tenant, source, latest.revision, last + 1, max(clock(), known_at + 1))
+    stripped = _strip_vectors(work)
+    mine = (*work.of_source(t.evidence), _ev.revision == work.revision)
+    gone = list(connection.execute(select(_ev.id).where(*mine).order_by(_ev.row)).scalars())
+    connection.execute(delete(t.evidence).where(*mine))
+    removed = {table.name: _remove(work, table) for table in (*_OWNED, t.sources)}
+    _forget_kept(work)
+    _append(work, "abandon", stripped, gone, site=bool(removed["entities"] or removed["links"]))
+
+
+def latest_of(connection: Connection, tenant: str, source: str) -> Row[Any] | None:
+    """The newest revision of a source, whole or not."""
+    of_source = (t.sources.c.tenant == tenant, t.sources.c.source == source)
+    statement = select(t.sources).where(*of_source).order_by(t.sources.c.revision.desc()).limit(1)
+    return connection.execute(statement).first()
+
+
+def state(connection: Connection, tenant: str, source: str) -> SourceState | None:
+    latest = latest_of(connection, tenant, source)
+    if latest is None:
+        return None
+    mine = (_ev.tenant == tenant, _ev.source == source, _ev.superseded_at.is_(None))
+    count = connection.execute(select(func.count()).select_from(t.evidence).where(*mine)).scalar_one()
+    return SourceState(source, latest.content_hash, latest.ingester, latest.revision, latest.whole, count)
+
+
+def _check(unit: Unit) -> None:
+    owners: Iterable[Any] = (*unit.evidence, *unit.coverage, *unit.entities, *unit.links)
+    if any(value.tenant != unit.tenant for value in owners):
+        raise StoreError(f"a unit of {unit.source} carries something of another tenant")
+    if any(evidence.source != unit.source for evidence in unit.evidence):
+        raise StoreError(f"a unit of {unit.source} carries evidence of another source")
+
+
+def lock(connection: Connection) -> tuple[int, Micros]:
+    """(sequence, recorded_at) of the last change, held until the transaction ends."""
+    row = connection.execute(select(t.head).where(t.head.c.id == 1).with_for_update()).one()
+    return row.sequence, row.recorded_at
+
+
+def _begin(work: _Work, unit: Unit) -> None:
+    about = {"content_hash": unit.content_hash, "ingester": unit.ingester, "whole": False}
+    work.connection.execute(insert(t.sources), {**work.owned(), **about})
+
+
+def _write(work: _Work, unit: Unit, begun: bool) -> Receipt:
+    opened = _opened(work, {e.id for e in unit.evidence} | {v.evidence for v in unit.embeddings})
+    _keep(work, [opened[e.id] for e in unit.evidence if e.id in opened])
+    fresh = list({e.id: e for e in reversed(unit.evidence) if e.id not in opened}.values())[::-1]
+    added = _add_evidence(work, fresh)
+    enriched = _add_vectors(work, unit.embeddings, opened, added)
+    covered = _add_facts(work, t.coverage, [coverage_values(c) for c in unit.coverage])
+    site = _add_facts(work, t.entities, [entity_values(e) for e in unit.entities])
+    site += _add_facts(work, t.links, [link_values(link) for link in unit.links])
+    closed: list[str] = []
+    if unit.closes:
+        closed, site_closed = _close(work)
+        site += site_closed
+    if begun and not (unit.closes or added or enriched or covered or site):
+        return Receipt(work.sequence - 1, 0, 0)
+    _append(work, "commit", [*added, *enriched], closed, site=bool(site))
+    return Receipt(work.sequence, len(added), len(closed))
+
+
+def _opened(work: _Work, ids: set[str]) -> dict[str, _Open]:
+    """The open revisions of these ids. Raises StoreError when one belongs to another tenant or source."""
+    found: dict[str, _Open] = {}
+    columns = select(_ev.id, _ev.row, _ev.revision, _ev.tenant, _ev.source)
+    for some in chunks(ids):
+        for row in work.connection.execute(columns.where(_ev.id.in_(some), _ev.superseded_at.is_(None))):
+            if (row.tenant, row.source) != (work.tenant, work.source):
+                raise StoreError(f"evidence {row.id} already belongs to another source")
+            found[row.id] = _Open(row.row, row.revision)
+    return found
+
+
+def _keep(work: _Work, opened: Sequence[_Open]) -> None:
+    earlier = {known.row for known in opened if known.revision < work.revision}
+    for some in chunks(earlier):
+        already = set(work.connection.execute(select(t.kept.c.row).where(t.kept.c.row.in_(some))).scalars())
+        new = [{"row": row} for row in some if row not in already]
+        if new:
+            work.connection.execute(insert(t.kept), new)
+
+
+def _add_evidence(work: _Work, fresh: Sequence[Evidence]) -> dict[str, int]:
+    """Insert; id → row number."""
+    if not fresh:
+        return {}
+    rows = [{**evidence_values(e), **work.owned()} for e in fresh]
+    added: dict[str, int] = {}
+    for id_, row in work.connection.execute(insert(t.evidence).returning(_ev.id, _ev.row), rows):
+        added[id_] = row
+    mentions = [
+        {"row": added[e.id], "position": position, "entity": m.entity, "relation": str(m.relation)}
+        for e in fresh
+        for position, m in enumerate(e.entities)
+    ]
+    labels = [{"row": added[e.id], "label": label} for e in fresh for label in sorted(set(e.labels))]
+    for table, values in ((t.mentions, mentions), (t.labels, labels)):
+        if values:
+            work.connection.execute(insert(table), values)
+    return {e.id: added[e.id] for e in fresh}
+
+
+def _add_vectors(
+    work: _Work, embeddings: Sequence[Embedding], opened: dict[str, _Open], added: dict[str, int]
+) -> list[str]:
+    """Insert the vectors not yet held; the ids of earlier evidence that gained one (a new encoder's space)."""
+    rows = {id_: known.row for id_, known in opened.items()} | added
+    strays = [v.evidence for v in embeddings if v.evidence not in rows]
+    if strays:
+        raise StoreError(f"a vector belongs to evidence that is not stored: {strays[0]}")
+    held = _held_vectors(work, [opened[v.evidence].row for v in embeddings if v.evidence in opened])
+    new = {(rows[v.evidence], v.space, v.part): v for v in reversed(embeddings)}
+    values = [
+        {"row": key[0], "revision": work.revision, **vector_values(v)} for key, v in new.items() if key not in held
+    ]
+    if values:
+        work.connection.execute(insert(t.vectors), values)
+    gained = {value["row"] for value in values}
+    return [id_ for id_, known in opened.items() if known.row in gained]
+
+
+def _held_vectors(work: _Work, rows: Sequence[int]) -> set[tuple[int, str, int]]:
+    held: set[tuple[int, str, int]] = set()
+    columns = select(t.vectors.c.row, t.vectors.c.space, t.vectors.c.part)
+    for some in chunks(set(rows)):
+        found = work.connection.execute(columns.where(t.vectors.c.row.in_(some)))
+        held.update((row.row, row.space, row.part) for row in found)
+    return held
+
+
+def _add_facts(work: _Work, table: Table, facts: Sequence[dict[str, Any]]) -> int:
+    """Insert coverage, entities or links that this revision has not stored yet; how many."""
+    wanted = {fact["digest"]: fact for fact in facts}
+    mine = (*work.of_source(table), table.c.revision == work.revision)
+    for some in chunks(list(wanted)):
+        for digest in work.connection.execute(select(table.c.digest).where(*mine, table.c.digest.in_(some))).scalars():
+            del wanted[digest]
+    if wanted:
+        work.connection.execute(insert(table), [{**fact, **work.owned()} for fact in wanted.values()])
+    return len(wanted)
+
+
+def _close(work: _Work) -> tuple[list[str], int]:
+    """Make the revision whole; the ids superseded, and how many entities and links were closed."""
+    stale = (
+        *work.of_source(t.evidence),
+        _ev.superseded_at.is_(None),
+        _ev.revision < work.revision,
+        _ev.row.not_in(select(t.kept.c.row)),
+    )
+    closed = list(work.connection.execute(select(_ev.id).where(*stale).order_by(_ev.row)).scalars())
+    if closed:
+        work.connection.execute(update(t.evidence).where(*stale).values(superseded_at=work.now))
+    ended = {table.name: _end_earlier(work, table) for table in (*_OWNED, t.sources)}
+    mine = (*work.of_source(t.sources), t.sources.c.revision == work.revision)
+    work.connection.execute(update(t.sources).where(*mine).values(whole=True))
+    work.connection.execute(delete(t.rejections).where(*work.of_source(t.rejections)))
+    _forget_kept(work)
+    return closed, ended["entities"] + ended["links"]
+
+
+def _end_earlier(work: _Work, table: Table) -> int:
+    earlier = (*work.of_source(table), table.c.superseded_at.is_(None), table.c.revision < work.revision)
+    return work.connection.execute(update(table).where(*earlier).values(superseded_at=work.now)).rowcount
+
+
+def _remove(work: _Work, table: Table) -> int:
+    mine = (*work.of_source(table), table.c.revision == work.revision)
+    return work.connection.execute(delete(table).where(*mine)).rowcount
+
+
+def _strip_vectors(work: _Work) -> list[str]:
+    """Remove the vectors that this revision gave to evidence of earlier ones; the ids of that evidence."""
+    earlier = (*work.of_source(t.evidence), _ev.revision < work.revision)
+    mine = (t.vectors.c.revision == work.revision, t.vectors.c.row.in_(select(_ev.row).where(*earlier)))
+    owners = select(_ev.id).where(*earlier, _ev.row.in_(select(t.vectors.c.row).where(*mine)))
+    stripped = list(work.connection.execute(owners.order_by(_ev.row)).scalars())
+    if stripped:
+        work.connection.execute(delete(t.vectors).where(*mine))
+    return stripped
+
+
+def _forget_kept(work: _Work) -> None:
+    mine = select(_ev.row).where(*work.of_source(t.evidence))
+    work.connection.execute(delete(t.kept).where(t.kept.c.row.in_(mine)))
+
+
+def _append(work: _Work, kind: str, touched: Sequence[str], closed: Sequence[str], site: bool) -> None:
+    payload = to_json({"evidence": touched, "closed": closed, "site": site})
+    entry = {"sequence": work.sequence, "tenant": work.tenant, "kind": kind, "recorded_at": work.now}
+    work.connection.execute(insert(t.outbox), {**entry, "payload": payload})
+    moved = {"sequence": work.sequence, "recorded_at": work.now}
+    work.connection.execute(update(t.head).where(t.head.c.id == 1).values(**moved))

@@ -1,0 +1,83 @@
+"""Reading coverage, entities and links: everything a source says that is not evidence.
+
+Several sources may describe the same entity; the one told last counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Table, or_, select, true
+
+from retrieval.catalog import tables as t
+from retrieval.catalog.codec import chunks
+from retrieval.catalog.reading import overlaps
+from retrieval.types import Coverage, Entity, Interval, Layer, Link, Micros, Principal
+
+_cov = t.coverage.c
+_coverage = msgspec.json.Decoder(Coverage)
+_entity = msgspec.json.Decoder(Entity)
+_link = msgspec.json.Decoder(Link)
+_Labelled = TypeVar("_Labelled", Coverage, Entity, Link)
+
+
+def coverage(
+    connection: Connection,
+    principal: Principal,
+    subjects: Sequence[str],
+    layer: Layer | None,
+    window: Interval | None,
+    as_of: Micros | None,
+) -> list[Coverage]:
+    """Whole records about the subjects (entity ids or source uris; none = any), by time, unknown times last."""
+    wanted = [_cov.tenant == principal.tenant, *_when(t.coverage, as_of)]
+    if layer is not None:
+        wanted.append(_cov.layer == str(layer))
+    if window is not None:
+        wanted.append(overlaps(_cov.valid_t0, _cov.valid_t1, window))
+    found: dict[int, tuple[Any, Coverage]] = {}
+    for about in _about(subjects):
+        for row in connection.execute(select(t.coverage).where(*wanted, about)):
+            order = (row.valid_t0 is None, row.valid_t0 or 0, row.row)
+            found[row.row] = (order, _coverage.decode(row.body))
+    return _visible([record for _, record in sorted(found.values(), key=lambda item: item[0])], principal)
+
+
+def _about(subjects: Sequence[str]) -> list[ColumnElement[bool]]:
+    if not subjects:
+        return [true()]
+    return [or_(_cov.subject.in_(some), _cov.uri.in_(some)) for some in chunks(dict.fromkeys(subjects))]
+
+
+def entities(connection: Connection, tenant: str, principal: Principal | None = None) -> list[Entity]:
+    """By id; of all the tenant's when no principal is given."""
+    told = _visible(list(_bodies(connection, t.entities, tenant, _entity)), principal)
+    latest = {entity.id: entity for entity in told}
+    return [latest[id_] for id_ in sorted(latest)]
+
+
+def links(connection: Connection, tenant: str, principal: Principal | None = None) -> list[Link]:
+    """By source, type and target; of all the tenant's when no principal is given."""
+    told = _visible(list(_bodies(connection, t.links, tenant, _link)), principal)
+    return sorted({(link.source, link.type, link.target): link for link in told}.values())
+
+
+def _bodies(connection: Connection, table: Table, tenant: str, decoder: Any) -> Iterator[Any]:
+    mine = (table.c.tenant == tenant, *_when(table, None))
+    for body in connection.execute(select(table.c.body).where(*mine).order_by(table.c.row)).scalars():
+        yield decoder.decode(body)
+
+
+def _when(table: Table, as_of: Micros | None) -> list[Any]:
+    if as_of is None:
+        return [table.c.superseded_at.is_(None)]
+    return [table.c.recorded_at <= as_of, or_(table.c.superseded_at.is_(None), table.c.superseded_at > as_of)]
+
+
+def _visible(records: list[_Labelled], principal: Principal | None) -> list[_Labelled]:
+    if principal is None:
+        return records
+    granted = set(principal.labels)
+    return [record for record in records if not record.labels or granted.intersection(record.labels)]

@@ -1,0 +1,248 @@
+"""The catalog: the one truth, behind CatalogReader, CatalogWriter and LogReader. Safe to share between threads."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, select
+
+from retrieval.catalog import commits, facts, journal, reading
+from retrieval.catalog import tables as t
+from retrieval.catalog.clock import Clock, system_clock
+from retrieval.catalog.codec import chunks
+from retrieval.catalog.database import Database
+from retrieval.catalog.journal import AuditEntry, Rejection
+from retrieval.catalog.migrate import migrate
+from retrieval.errors import BadQuery, SourceRejected
+from retrieval.ports import LogEntry, Projected, Receipt, SourceState, Unit
+from retrieval.types import (
+    Answer,
+    Coverage,
+    Entity,
+    Evidence,
+    Filter,
+    Interval,
+    Layer,
+    Link,
+    Micros,
+    Principal,
+    Vector,
+)
+
+_KEY_BYTES = 32
+# vectors are 1.5 kB each: a few hundred ids at a time keep memory flat while a projection is rebuilt
+_VECTOR_CHUNK = 256
+
+
+class _Payload(msgspec.Struct, frozen=True):
+    evidence: tuple[str, ...]
+    closed: tuple[str, ...]
+    site: bool
+
+
+_payload = msgspec.json.Decoder(_Payload)
+
+
+class Catalog:
+    """Opens the store at a path or SQLAlchemy URL, creating or upgrading its tables first.
+
+    `clock` gives UTC microseconds. `busy_ms` is how long to wait for another process's write. Raises StoreTooNew,
+    StoreBusy and StoreError; so does every method. Evidence comes back with its labels sorted.
+    """
+
+    def __init__(self, url_or_path: str | Path, clock: Clock = system_clock, busy_ms: int = 30_000) -> None:
+        self._clock = clock
+        self._db = Database(url_or_path, busy_ms)
+        try:
+            migrate(self._db)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction that holds the head row: writers take turns on every database."""
+        with self._db.write() as connection:
+            commits.lock(connection)
+            yield connection
+
+    def sound(self) -> bool:
+        """Whether the store's pages are whole; reads the whole file."""
+        return self._db.sound()
+
+    # --- reading ---
+
+    def sequence(self) -> int:
+        with self._db.read() as connection:
+            return int(connection.execute(select(t.head.c.sequence)).scalar_one())
+
+    def get(self, ids: Sequence[str], principal: Principal, as_of: Micros | None = None) -> dict[str, Evidence]:
+        with self._db.read() as connection:
+            found = {e.id: e for e in reading.by_id(connection, ids, principal, as_of)}
+        return {id_: found[id_] for id_ in ids if id_ in found}
+
+    def rows(self, rows: Sequence[int], principal: Principal, as_of: Micros | None = None) -> dict[int, Evidence]:
+        with self._db.read() as connection:
+            found = dict(reading.by_row(connection, rows, principal, as_of))
+        return {int(row): found[int(row)] for row in rows if int(row) in found}
+
+    def scan(self, filter_: Filter, principal: Principal, limit: int = 1000) -> list[Evidence]:
+        with self._db.read() as connection:
+            return reading.scan(connection, filter_, principal, limit)
+
+    def coverage(
+        self,
+        principal: Principal,
+        subjects: Sequence[str],
+        layer: Layer | None = None,
+        window: Interval | None = None,
+        as_of: Micros | None = None,
+    ) -> list[Coverage]:
+        """Whole records that overlap the window; no subjects means any, and a window leaves unknown times out."""
+        with self._db.read() as connection:
+            return facts.coverage(connection, principal, subjects, layer, window, as_of)
+
+    def entities(self, principal: Principal) -> list[Entity]:
+        with self._db.read() as connection:
+            return facts.entities(connection, principal.tenant, principal)
+
+    def links(self, principal: Principal) -> list[Link]:
+        with self._db.read() as connection:
+            return facts.links(connection, principal.tenant, principal)
+
+    def sources(self, principal: Principal) -> list[SourceState]:
+        """The newest revision of each source, by uri; `evidence` counts what the principal may see of it."""
+        with self._db.read() as connection:
+            return journal.sources(connection, principal)
+
+    # --- the log ---
+
+    def log(self, after: int, limit: int = 500) -> list[LogEntry]:
+        statement = select(t.outbox).where(t.outbox.c.sequence > after).order_by(t.outbox.c.sequence).limit(limit)
+        with self._db.read() as connection:
+            rows = connection.execute(statement).all()
+        return [LogEntry(row.sequence, row.tenant, *_told(row.payload)) for row in rows]
+
+    def projected(self, ids: Sequence[str]) -> list[Projected]:
+        with self._db.read() as connection:
+            return [Projected(row, evidence) for row, evidence in reading.every_revision(connection, ids)]
+
+    def embeddings(self, ids: Sequence[str]) -> Iterator[tuple[int, str, Vector]]:
+        for some in chunks(dict.fromkeys(ids), _VECTOR_CHUNK):
+            with self._db.read() as connection:
+                found = list(reading.vectors(connection, some))
+            yield from found
+
+    def row_numbers(self) -> set[int]:
+        """Every evidence row of every tenant, open and closed: what projections are compared with."""
+        with self._db.read() as connection:
+            return set(connection.execute(select(t.evidence.c.row)).scalars())
+
+    def site(self, tenant: str) -> tuple[list[Entity], list[Link]]:
+        with self._db.read() as connection:
+            return facts.entities(connection, tenant), facts.links(connection, tenant)
+
+    # --- writing ---
+
+    def tenant_key(self, tenant: str) -> bytes:
+        """32 random bytes, made at first use and never changed."""
+        statement = select(t.tenants.c.key).where(t.tenants.c.tenant == tenant)
+        with self._db.read() as connection:
+            key: bytes | None = connection.execute(statement).scalar()
+        if key is not None:
+            return key
+        with self._writing() as connection:
+            key = connection.execute(statement).scalar()
+            if key is None:
+                key = secrets.token_bytes(_KEY_BYTES)
+                connection.execute(insert(t.tenants), {"tenant": tenant, "key": key})
+        return key
+
+    def state(self, tenant: str, source: str) -> SourceState | None:
+        with self._db.read() as connection:
+            return commits.state(connection, tenant, source)
+
+    def commit(self, unit: Unit) -> Receipt:
+        """Store a unit in one transaction and append to the log; acknowledged only once it is on disk.
+
+        The same unit again changes nothing. A unit with another hash or ingester than the source's unfinished revision
+        replaces that revision. Evidence already open stays as it is; vectors of a space it had none of are added.
+        Raises SourceRejected for values that cannot be stored (text that is not Unicode, numbers beyond 64 bits).
+        """
+        try:
+            with self._writing() as connection:
+                return commits.commit(connection, unit, self._clock)
+        except BadQuery as error:
+            raise SourceRejected(str(error), kind="unstorable") from error
+
+    def abandon(self, tenant: str, source: str) -> None:
+        with self._writing() as connection:
+            commits.abandon(connection, tenant, source, self._clock)
+
+    # --- the journal ---
+
+    def record_ask(self, answer: Answer, principal: Principal, first_evidence_ms: float | None) -> None:
+        """Keep an answer and how long its first evidence took (ms; None when there was none)."""
+        with self._writing() as connection:
+            journal.record_ask(connection, answer, principal, first_evidence_ms, self._clock())
+
+    def record_feedback(self, answer_id: str, accepted: bool, note: str, principal: Principal) -> None:
+        """Raises EvidenceNotFound for an unknown or invisible answer."""
+        with self._writing() as connection:
+            journal.record_feedback(connection, answer_id, accepted, note, principal, self._clock())
+
+    def answer(self, id_: str, principal: Principal) -> Answer:
+        """An answer given before. Raises EvidenceNotFound, the same for unknown and invisible ids."""
+        with self._db.read() as connection:
+            return journal.answer(connection, id_, principal)
+
+    def stats(self, principal: Principal) -> dict[str, Any]:
+        """{asks, by_verdict, acceptance{accepted, rejected, rate}, first_evidence_ms{p50, p95}, evidence_by_kind,
+        sources, rejected_sources}, plain JSON."""
+        with self._db.read() as connection:
+            return journal.stats(connection, principal)
+
+    def record_rejection(self, tenant: str, source: str, code: str, reason: str) -> None:
+        """Remember why a source could not be ingested, until it is ingested or cleared."""
+        with self._writing() as connection:
+            journal.record_rejection(connection, tenant, Rejection(source, code, reason, self._clock()))
+
+    def clear_rejection(self, tenant: str, source: str) -> None:
+        with self._writing() as connection:
+            journal.clear_rejection(connection, tenant, source)
+
+    def rejections(self, principal: Principal) -> list[Rejection]:
+        with self._db.read() as connection:
+            return journal.rejections(connection, principal)
+
+    def audit(self, principal: Principal, action: str, detail: dict[str, Any] | None = None) -> None:
+        """Append who did what; `detail` is plain JSON and holds no content."""
+        with self._writing() as connection:
+            journal.record_audit(connection, principal, action, detail or {}, self._clock())
+
+    def audit_trail(self, principal: Principal, limit: int = 100) -> list[AuditEntry]:
+        """Newest first."""
+        with self._db.read() as connection:
+            return journal.audit_trail(connection, principal, limit)
+
+    def set_meta(self, tenant: str, key: str, value: str) -> None:
+        """Keep a small fact of a tenant (its site's time zone, the image encoder chosen); replaces the earlier one."""
+        with self._writing() as connection:
+            journal.set_meta(connection, tenant, key, value)
+
+    def meta(self, tenant: str, key: str) -> str | None:
+        with self._db.read() as connection:
+            return journal.meta(connection, tenant, key)
+
+
+def _told(payload: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    told = _payload.decode(payload)
+    return told.evidence, told.closed, told.site

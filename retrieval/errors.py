@@ -1,0 +1,130 @@
+"""Every way Watchfloor fails, on one screen.
+
+    WatchfloorError
+    ├── InputError                    the caller can mend it (exit 2, HTTP 4xx)
+    │   ├── QuestionTooLong
+    │   ├── BadQuery
+    │   ├── EvidenceNotFound
+    │   ├── BadSettings
+    │   ├── BadSiteDescription
+    │   └── SourceRejected            one file could not be ingested; carries a code and a reason
+    ├── StoreError                    the store refuses or is damaged (exit 1, HTTP 503)
+    │   ├── StoreTooNew
+    │   ├── StoreBusy
+    │   └── ProjectionError
+    └── UpstreamError                 something Watchfloor depends on failed (exit 1, HTTP 502/503)
+        ├── ModelUnavailable
+        ├── GraphUnavailable
+        └── EncoderUnavailable
+
+A class's docstring is its message when none is given, so that the two cannot drift.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WatchfloorError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class InputError(WatchfloorError):
+    """The request cannot be served as it stands."""
+
+    code = "bad_input"
+
+
+class QuestionTooLong(InputError):
+    """The question is longer than the limit; shorten it."""
+
+    code = "question_too_long"
+
+
+class BadQuery(InputError):
+    """The query has a field that is wrong or contradicts another."""
+
+    code = "bad_query"
+
+
+class EvidenceNotFound(InputError):
+    """No evidence with this id is visible to you."""
+
+    code = "evidence_not_found"
+
+
+class BadSettings(InputError):
+    """A setting is missing, unknown or out of range."""
+
+    code = "bad_settings"
+
+
+class BadSiteDescription(InputError):
+    """The site description (site.yaml) is not valid."""
+
+    code = "bad_site_description"
+
+
+class SourceRejected(InputError):
+    """This source could not be ingested."""
+
+    code = "rejected"
+
+    def __init__(self, reason: str, *, kind: str = "unreadable") -> None:
+        """`kind` is a stable machine word (unreadable, encrypted, empty, unknown_type, truncated, too_large, timeout…)."""
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+
+
+class StoreError(WatchfloorError):
+    """The store refused the operation."""
+
+    code = "store"
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer Watchfloor; upgrade this one."""
+
+    code = "store_too_new"
+
+
+class StoreBusy(StoreError):
+    """Another Watchfloor process holds this store; try again when it has finished."""
+
+    code = "store_busy"
+
+
+class ProjectionError(StoreError):
+    """An index is damaged or behind; run `watchfloor reindex`."""
+
+    code = "projection"
+
+
+class UpstreamError(WatchfloorError):
+    """A service Watchfloor depends on failed."""
+
+    code = "upstream"
+
+
+class ModelUnavailable(UpstreamError):
+    """The language model did not answer as it should."""
+
+    code = "model_unavailable"
+
+
+class GraphUnavailable(UpstreamError):
+    """The graph store did not answer."""
+
+    code = "graph_unavailable"
+
+
+class EncoderUnavailable(UpstreamError):
+    """A model that encodes text or images could not be loaded."""
+
+    code = "encoder_unavailable"

@@ -1,0 +1,262 @@
+"""What retrieval needs from the outside, as Protocols. Each has one contract suite in tests/contract and a fake in retrieval/fakes.
+
+Access control is inside the search: every finder takes the Principal and applies tenant and labels before it ranks; the
+catalog checks every id once more before it leaves retrieval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+from retrieval.types import (
+    Coverage,
+    Embedding,
+    Entity,
+    Evidence,
+    Filter,
+    Interval,
+    Layer,
+    Link,
+    Micros,
+    Principal,
+    Vector,
+)
+
+
+# the present, in UTC microseconds
+Clock: TypeAlias = Callable[[], Micros]
+
+
+class Unit(NamedTuple):
+    """One transaction of ingest: everything in it is stored, or nothing.
+
+    `closes` marks the unit that completes the source (its revision becomes whole and evidence of earlier revisions that
+    this one no longer has is superseded). `content_hash` is that of the source's bytes. `ingester` names reader and
+    versions: the same bytes read by the same ingester are not read again.
+    """
+
+    tenant: str
+    source: str
+    content_hash: str
+    ingester: str
+    evidence: Sequence[Evidence] = ()
+    embeddings: Sequence[Embedding] = ()
+    coverage: Sequence[Coverage] = ()
+    entities: Sequence[Entity] = ()
+    links: Sequence[Link] = ()
+    closes: bool = True
+
+
+class Receipt(NamedTuple):
+    """What a commit did. `sequence` is the log position; `added` counts new evidence (0 when everything was known)."""
+
+    sequence: int
+    added: int
+    superseded: int
+
+
+class LogEntry(NamedTuple):
+    """One change of the log, in commit order: evidence upserted or closed, entities and links upserted."""
+
+    sequence: int
+    tenant: str
+    evidence: tuple[str, ...]
+    closed: tuple[str, ...]
+    site: bool
+
+
+class SourceState(NamedTuple):
+    """What the catalog holds of a source. `whole` is False while a long source is still being ingested."""
+
+    source: str
+    content_hash: str
+    ingester: str
+    revision: int
+    whole: bool
+    evidence: int
+
+
+class Projected(NamedTuple):
+    """Evidence as projections take it: the row number is the integer id in indexes; every revision has its own."""
+
+    row: int
+    evidence: Evidence
+
+
+class CatalogReader(Protocol):
+    """The read side of the one truth. Everything it returns is visible to the principal."""
+
+    def sequence(self) -> int:
+        """The last committed log position; 0 for an empty store."""
+
+    def get(self, ids: Sequence[str], principal: Principal, as_of: Micros | None = None) -> dict[str, Evidence]:
+        """Evidence by id, visible to the principal, as known at `as_of`; unknown and invisible ids are left out alike."""
+
+    def rows(self, rows: Sequence[int], principal: Principal, as_of: Micros | None = None) -> dict[int, Evidence]:
+        """The same by row number: the last check before an id leaves retrieval."""
+
+    def scan(self, filter_: Filter, principal: Principal, limit: int = 1000) -> list[Evidence]:
+        """Evidence matching the filter, by valid time (unknown times last), at most `limit`."""
+
+    def coverage(
+        self, principal: Principal, subjects: Sequence[str], layer: Layer | None = None, window: Interval | None = None
+    ) -> list[Coverage]:
+        """Coverage of the subjects (entity ids or source uris), clipped to nothing: whole records that overlap the window."""
+
+    def entities(self, principal: Principal) -> list[Entity]:
+        """Every entity visible to the principal."""
+
+    def links(self, principal: Principal) -> list[Link]:
+        """Every link visible to the principal."""
+
+
+class LogReader(Protocol):
+    """What a projector tails."""
+
+    def sequence(self) -> int: ...
+
+    def log(self, after: int, limit: int = 500) -> list[LogEntry]:
+        """Log entries with sequence > after, in order."""
+
+    def projected(self, ids: Sequence[str]) -> list[Projected]:
+        """All revisions of these ids, open and closed."""
+
+    def embeddings(self, ids: Sequence[str]) -> Iterator[tuple[int, str, Vector]]:
+        """(row, space, vector) of these ids, every revision."""
+
+    def site(self, tenant: str) -> tuple[list[Entity], list[Link]]:
+        """Every entity and link of a tenant."""
+
+
+class Projection(Protocol):
+    """An index that follows the log. It can be thrown away and rebuilt; it never holds what the catalog does not."""
+
+    name: str
+
+    def applied(self) -> int:
+        """The last sequence applied; 0 when empty."""
+
+    def apply(self, entries: Sequence[LogEntry], log: LogReader) -> None:
+        """Apply entries in order; applying the same twice changes nothing."""
+
+    def reset(self) -> None:
+        """Throw everything away."""
+
+    def close(self) -> None: ...
+
+
+class Scored(NamedTuple):
+    """Row numbers with scores, best first; both arrays have shape (n,). Higher is better."""
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
+class VectorIndex(Projection, Protocol):
+    """Nearest neighbours by inner product over L2-normalised vectors."""
+
+    def search(self, space: str, query: Vector, k: int, filter_: Filter, principal: Principal) -> Scored:
+        """The k nearest rows of `space` that pass the filter. Exact. Raises BadQuery on a wrong dimension or NaN."""
+
+    def spaces(self) -> Mapping[str, int]:
+        """Space name → number of vectors."""
+
+
+class WordIndex(Projection, Protocol):
+    """BM25 over evidence text."""
+
+    def search(self, text: str, k: int, filter_: Filter, principal: Principal) -> Scored:
+        """The k best rows for the words of `text` (any of them) that pass the filter. Never a syntax error."""
+
+
+class Neighbour(NamedTuple):
+    """An entity reached by the graph, with the number of hops (1 or 2) and the path's relation names."""
+
+    entity: str
+    hops: int
+    via: tuple[str, ...]
+
+
+class Graph(Projection, Protocol):
+    """Entities, their links, and which evidence hangs on which entity."""
+
+    def neighbours(self, entities: Sequence[str], hops: int, principal: Principal) -> list[Neighbour]:
+        """Entities within `hops` (1 or 2) of the seeds over links in either direction, seeds excluded, nearest first."""
+
+    def evidence(
+        self, entities: Sequence[str], principal: Principal, limit: int = 200, as_of: Micros | None = None
+    ) -> list[str]:
+        """Ids of evidence that hangs on the entities, most recent valid time first."""
+
+
+class TextEncoder(Protocol):
+    """Text → vectors, float32, L2-normalised. Not thread-safe calls are serialised inside."""
+
+    space: str
+    dim: int
+
+    def encode(self, texts: Sequence[str]) -> Vector:
+        """Shape (n, dim)."""
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[Vector]:
+        """One (tokens, dim) array a text, each token vector L2-normalised, special tokens left out."""
+
+
+class ImageEncoder(Protocol):
+    """Images, and the texts that find them, into one space. float32, L2-normalised."""
+
+    space: str
+    dim: int
+
+    def encode_images(self, images: Sequence[Image]) -> Vector:
+        """Shape (n, dim)."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Vector:
+        """Shape (n, dim)."""
+
+
+class Reranker(Protocol):
+    """Re-orders the top of a ranking."""
+
+    name: str
+
+    def score(self, query: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Shape (n,): higher is better; comparable only within one call."""
+
+
+class Blobs(Protocol):
+    """Content-addressed bytes, per tenant. Keys are hex SHA-256; no client path ever reaches the file system."""
+
+    def put(self, tenant: str, data: bytes, media_type: str) -> str:
+        """Store and return the key. Storing the same bytes twice stores them once."""
+
+    def get(self, tenant: str, key: str) -> bytes:
+        """The bytes. Raises EvidenceNotFound for an unknown or malformed key."""
+
+    def media_type(self, tenant: str, key: str) -> str: ...
+
+    def path(self, tenant: str, key: str) -> str:
+        """A local path to the bytes (for range requests and players)."""
+
+
+class CatalogWriter(Protocol):
+    """The write side: what ingest needs."""
+
+    def tenant_key(self, tenant: str) -> bytes:
+        """The secret that keys the tenant's ids; made at first use."""
+
+    def state(self, tenant: str, source: str) -> SourceState | None:
+        """What is held of a source, or None."""
+
+    def commit(self, unit: Unit) -> Receipt:
+        """Store a unit in one transaction and append to the log."""
+
+    def abandon(self, tenant: str, source: str) -> None:
+        """Throw away what an unfinished revision of the source has stored, so that nothing half-written stays."""
+
+    def site(self, tenant: str) -> tuple[list[Entity], list[Link]]: ...

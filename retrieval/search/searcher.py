@@ -1,0 +1,209 @@
+"""Search: the channels side by side, joined, asked once more for what the best have in common, and re-ranked at the top."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import numpy as np
+
+from retrieval.errors import BadQuery, ProjectionError, UpstreamError
+from retrieval.ports import CatalogReader, Graph, ImageEncoder, Reranker, TextEncoder, VectorIndex, WordIndex
+from retrieval.search.channels import (
+    Ask,
+    Channel,
+    GraphExpansion,
+    Pictures,
+    TextVectors,
+    TimeAndPlace,
+    Visible,
+    Words,
+)
+from retrieval.search.collapse import collapse
+from retrieval.search.feedback import common_words, rocchio
+from retrieval.search.fusion import Part, blend, by_rank, by_score, fuse, order
+from retrieval.search.remembering import Remembering
+from retrieval.search.weights import CHANNELS, Weights
+from retrieval.types import Hit, Principal, Query
+
+T = TypeVar("T")
+Linker = Callable[[str], Sequence[str]]
+Rankings = dict[str, dict[str, float]]
+_FAILURES = (UpstreamError, ProjectionError)
+
+
+class Indexes(NamedTuple):
+    """Where evidence is found. Without a graph the channels graph and time_place are off."""
+
+    catalog: CatalogReader
+    vectors: VectorIndex
+    words: WordIndex
+    graph: Graph | None = None
+
+
+class Models(NamedTuple):
+    """What turns questions into vectors, and what re-orders the top. Each None switches its part off."""
+
+    text: TextEncoder | None
+    image: ImageEncoder | None = None
+    reranker: Reranker | None = None
+
+
+class SearchResult(msgspec.Struct, frozen=True):
+    """`degraded`: what failed and was left out, one line each. `sequence`: the log position every index had applied.
+
+    `timings_ms`: milliseconds by step, the channels' side by side, and "total".
+    """
+
+    hits: list[Hit]
+    degraded: tuple[str, ...]
+    sequence: int
+    timings_ms: dict[str, float]
+
+
+class _Run:
+    """Notes of one search: how long each step took and what failed."""
+
+    def __init__(self) -> None:
+        self.timings: dict[str, float] = {}
+        self.degraded: list[str] = []
+
+    def step(self, name: str, work: Callable[[], T], otherwise: T) -> T:
+        """Do the work; a part behind it that fails is noted, and `otherwise` stands in."""
+        start = time.perf_counter()
+        try:
+            return work()
+        except _FAILURES as error:
+            self.degraded.append(f"{name}: {error}")
+            return otherwise
+        finally:
+            self.timings[name] = (time.perf_counter() - start) * 1e3
+
+
+class Searcher:
+    """The one entry to finding. Thread-safe as far as its parts are; `close` ends its threads."""
+
+    def __init__(self, indexes: Indexes, models: Models, weights: Weights, linker: Linker | None = None) -> None:
+        """`linker` finds entity ids in a question's text; used where the filter names no entities."""
+        self._indexes = indexes
+        self._models = models
+        self._weights = weights
+        self._linker = linker
+        self._text = TextVectors(indexes.vectors, models.text) if models.text else None
+        self._words = Words(indexes.words)
+        self._vectors_of = Remembering(models.text) if models.text else None
+        self._channels = self._running()
+        self._pool = ThreadPoolExecutor(max_workers=len(CHANNELS), thread_name_prefix="search")
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+
+    def search(self, query: Query, principal: Principal) -> list[Hit]:
+        """Ranked evidence the principal may see, at most query.k, best first. Raises BadQuery."""
+        return self.find(query, principal).hits
+
+    def find(self, query: Query, principal: Principal) -> SearchResult:
+        """The same, with what was left out, the sequence seen and how long it took. Raises BadQuery."""
+        start, run = time.perf_counter(), _Run()
+        wanted = self._wanted(query)
+        sequence = self._sequence()
+        ask = self._ask(query, principal)
+        rankings = self._first_round(ask, wanted, run)
+        run.step("feedback", lambda: self._second_round(ask, rankings), None)
+        scores = self._rerank(ask, rankings, self._fused(rankings), run)
+        hits = collapse(self._hits(ask, rankings, scores))[: query.k]
+        run.timings["total"] = (time.perf_counter() - start) * 1e3
+        return SearchResult(hits, tuple(run.degraded), sequence, run.timings)
+
+    def _running(self) -> dict[str, Channel]:
+        """Every channel that is on: its part is there and its weight is not 0."""
+        indexes, image = self._indexes, self._models.image
+        there: dict[str, Channel | None] = {
+            "text": self._text,
+            "words": self._words,
+            "image": Pictures(indexes.vectors, image) if image else None,
+            "graph": GraphExpansion(indexes.graph) if indexes.graph else None,
+            "time_place": TimeAndPlace(indexes.catalog, indexes.graph) if indexes.graph else None,
+        }
+        weight = self._weights.channels
+        return {name: each for name, each in there.items() if each is not None and weight[name].weight > 0}  # type: ignore[index]
+
+    def _wanted(self, query: Query) -> dict[str, Channel]:
+        if query.k < 1:
+            raise BadQuery(f"k must be at least 1, not {query.k}")
+        unknown = set(query.channels) - set(CHANNELS)
+        if unknown:
+            raise BadQuery(f"unknown channels: {', '.join(sorted(unknown))}; there are {', '.join(CHANNELS)}")
+        return {name: each for name, each in self._channels.items() if not query.channels or name in query.channels}
+
+    def _ask(self, query: Query, principal: Principal) -> Ask:
+        entities = query.filter.entities or tuple(self._linker(query.text) if self._linker else ())
+        visible = Visible(self._indexes.catalog, principal, query.filter.as_of)
+        return Ask(query, principal, max(self._weights.fusion.depth, query.k), entities, visible)
+
+    def _sequence(self) -> int:
+        parts = [self._indexes.vectors, self._indexes.words, *([self._indexes.graph] if self._indexes.graph else [])]
+        return min(part.applied() for part in parts)
+
+    def _first_round(self, ask: Ask, wanted: Mapping[str, Channel], run: _Run) -> Rankings:
+        empty: dict[str, float] = {}
+
+        def start(name: str, channel: Channel) -> Future[dict[str, float]]:
+            return self._pool.submit(run.step, name, lambda: channel.find(ask), empty)
+
+        begun = {name: start(name, channel) for name, channel in wanted.items()}
+        return {name: future.result() for name, future in begun.items()}
+
+    def _second_round(self, ask: Ask, rankings: Rankings) -> None:
+        """Replace the rankings of words and text by those that also ask for what the best have in common."""
+        settings = self._weights.feedback
+        first = self._fused({name: rankings[name] for name in ("text", "words") if name in rankings})
+        texts = [ask.visible.found[id_].text for id_ in order(first)[: settings.documents]]
+        if not texts:
+            return
+        if rankings.get("words") and settings.terms and settings.lexical:
+            more = self._words.containing(common_words(texts, settings.terms), ask)
+            rankings["words"] = blend(rankings["words"], more, settings.lexical)
+        if rankings.get("text") and settings.dense and self._text and self._vectors_of:
+            question = self._vectors_of.encode([ask.query.text])[0]
+            moved = rocchio(question, np.stack(self._vectors_of.encode(texts)), settings.dense)
+            rankings["text"] = self._text.near(moved, ask)
+
+    def _fused(self, rankings: Rankings) -> dict[str, float]:
+        k, weights = self._weights.fusion.k, self._weights.channels
+        parts = []
+        for name, scores in rankings.items():
+            of = weights[name]  # type: ignore[index]
+            parts.append(Part(of.weight, by_score(scores) if of.by == "score" else by_rank(scores, k)))
+        return fuse(parts)
+
+    def _rerank(self, ask: Ask, rankings: Rankings, fused: dict[str, float], run: _Run) -> dict[str, float]:
+        """Blend the reranker's scores into the top; the others follow with scores below 0.
+
+        What no text channel found (a frame that only looks right) has no words to judge and keeps its fused score.
+        """
+        settings, reranker = self._weights.rerank, self._models.reranker
+        if reranker is None or not settings.weight or not ask.query.text.strip():
+            return fused
+        ranked, everything = order(fused), by_score(fused)
+        head = by_score({id_: fused[id_] for id_ in ranked[: settings.top]})
+        worded = [id_ for id_ in head if id_ in rankings.get("text", {}) or id_ in rankings.get("words", {})]
+        texts = [ask.visible.found[id_].text for id_ in worded]
+        if not texts:
+            return fused
+        nothing = np.zeros(0, np.float32)
+        judged = run.step("rerank", lambda: reranker.score(ask.query.text, texts), nothing)
+        late = by_score(dict(zip(worded, judged.tolist(), strict=False)))
+        share = settings.weight
+        mixed = {id_: (1 - share) * score + share * late.get(id_, score) for id_, score in head.items()}
+        return mixed | {id_: everything[id_] - 1.0 for id_ in ranked[settings.top :]}
+
+    def _hits(self, ask: Ask, rankings: Rankings, scores: dict[str, float]) -> list[Hit]:
+        places = {name: {id_: rank for rank, id_ in enumerate(order(found), 1)} for name, found in rankings.items()}
+        return [
+            Hit(ask.visible.found[id_], scores[id_], {name: at[id_] for name, at in places.items() if id_ in at})
+            for id_ in order(scores)
+        ]

@@ -1,0 +1,94 @@
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.ports import SourcePolicy
+from ingest.reports.dates import document_date, heading_date, opening_date
+from ingest.reports.markup import markdown_headings
+from ingest.reports.passages import Block, Section, join, passages, sections_of
+from ingest.reports.pdf import Line, Page, _fraction, page_passages
+from ingest.timestamps import Clock
+from retrieval.times import to_datetime
+
+CLOCK = Clock(SourcePolicy())
+
+
+def day(dated):
+    return to_datetime(dated.valid.t0).date().isoformat() if dated else None
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(alphabet="ab .\n-é#", max_size=600), st.integers(20, 120))
+def test_passages_cover_the_text_and_stand_at_their_offsets(text, size):
+    sections = sections_of(len(text), markdown_headings(text))
+    found = passages(text, sections, size)
+    assert all(text[p.start : p.end] == p.text and p.text.strip() for p in found)
+    assert all(a.end <= b.start for a, b in pairwise(found))
+    rest, at = "", 0
+    for p in found:
+        rest, at = rest + text[at : p.start], p.end
+    assert (rest + text[at:]).strip() == ""
+
+
+def test_markdown_headings_ignore_code_and_front_matter():
+    text = "---\ntitle: x\ndate: 2026-03-04\n---\n# Top *bold*\n\n```\n# not one\n```\n\n## [Next](http://x)\nbody\n"
+    assert [(level, title) for _, level, title in markdown_headings(text)] == [(1, "Top bold"), (2, "Next")]
+    assert all(text[at] == "#" for at, _, _ in markdown_headings(text))
+
+
+def test_headings_nest_and_empty_ones_join_what_follows():
+    text, sections = join(
+        [Block("Log", 1), Block("Shift", 2), Block("All quiet."), Block("Night", 2), Block("Pump failed.")]
+    )
+    assert [s.path for s in sections] == [("Log",), ("Log", "Shift"), ("Log", "Night")]
+    found = passages(text, sections)
+    assert [p.text for p in found] == ["Log\n\nShift\n\nAll quiet.", "Night\n\nPump failed."]
+    assert found[1].path == ("Log", "Night")
+    assert passages("only", [Section(0, 4, ())])[0].text == "only"
+
+
+def test_document_dates():
+    assert day(document_date("x/2017-09-27-hub.md", "text", CLOCK)) == "2017-09-27"
+    assert day(document_date("r.md", "Title\n**Date:** 4 March 2026\n", CLOCK)) == "2026-03-04"
+    assert (
+        day(document_date("r.md", "---\ndate: 2026-03-04\n---\n", CLOCK, "Report of March 4th, 2026")) == "2026-03-04"
+    )
+    assert document_date("2017-09-27.md", "Date: 2018-01-01", CLOCK) is None
+    assert document_date("r.md", "Date: 3/4/2026", CLOCK) is None
+    assert day(document_date("r.md", "Date: 3/4/2026", Clock(SourcePolicy(dates="us")))) == "2026-03-04"
+    assert document_date("v1.2.3.md", "no dates", CLOCK) is None
+    assert day(document_date("r.md", "On 16 September 2026 the pump tripped.", CLOCK)) == "2026-09-16"
+    assert document_date("r.md", "On 16 September 2026 it tripped, on 17 September 2026 it ran.", CLOCK) is None
+    assert document_date("r.md", "On 16 September 2026 it tripped." + " x" * 6000, CLOCK) is None
+    assert day(heading_date("Sep 27 2017 13:06", CLOCK)) == "2017-09-27"
+    assert opening_date("On November 20  2008 Employee #1 fell. He died on December 1 2008.", CLOCK) is not None
+    assert opening_date("Employee #1 fell. He died on December 1 2008.", CLOCK) is None
+
+
+def line(text, top, x0=0.1, size=10.0):
+    return Line(text, (x0, top, x0 + 0.3, top + 0.012), size)
+
+
+def test_pdf_lines_become_passages_of_one_page_with_their_box_and_heading():
+    body = [line(f"sentence number {i} of the body text", 0.12 + i * 0.015) for i in range(30)]
+    pages = [Page(1, 2, "", [line("1 Pumps", 0.1, size=14.0), *body]), Page(2, 2, "", [line("tail", 0.1)])]
+    found = list(page_passages(pages))
+    assert {p.page for p in found} == {1, 2} and all(len(p.text) <= 900 for p in found)
+    assert {p.heading for p in found} == {"1 Pumps"}
+    assert found[0].box[0] == 0.1 and found[0].box[1] == 0.1 and found[-1].text == "tail"
+    words = " ".join(p.text for p in found).split()
+    assert words == " ".join(item.text for page in pages for item in page.lines).split()
+
+
+def test_a_hyphen_at_the_line_end_is_joined():
+    found = list(page_passages([Page(1, 1, "", [line("the cool\x02", 0.1), line("ing pump", 0.112)])]))
+    assert found[0].text == "the cooling pump"
+
+
+def test_boxes_follow_the_turn_of_the_page():
+    frame = (0.0, 0.0, 200.0, 100.0)
+    assert _fraction((0, 90, 20, 100), frame, 0) == (0.0, 0.0, 0.1, 0.1)
+    assert _fraction((0, 90, 20, 100), frame, 90) == (0.9, 0.0, 1.0, 0.1)
+    assert _fraction((0, 90, 20, 100), frame, 180) == (0.9, 0.9, 1.0, 1.0)
+    assert _fraction((0, 90, 20, 100), frame, 270) == (0.0, 0.9, 0.1, 1.0)
