@@ -13,7 +13,7 @@ from ingest.ports import Draft, Item
 from retrieval.errors import SourceRejected
 from retrieval.ids import content_hash, evidence_id
 from retrieval.ports import Blobs, ImageEncoder, TextEncoder
-from retrieval.types import Embedding, Evidence, Kind, Provenance
+from retrieval.types import Embedding, Evidence, Kind, Provenance, Vector
 
 _TEXTS, _IMAGES = 64, 16
 
@@ -40,7 +40,9 @@ class Assembler:
         """Store the draft's media and give it its id: the tenant's key over source, place and content."""
         data = msgspec.to_builtins(draft.data)
         media = self._blobs.put(origin.tenant, draft.media, draft.media_type) if draft.media is not None else None
-        digest = content_hash(draft.text, media or "", msgspec.json.encode(data, order="sorted"))
+        # time and labels are part of what a piece says: read again under another clock or policy, it is another piece
+        said = msgspec.json.encode([data, draft.valid, draft.mentions, origin.item.policy.labels], order="sorted")
+        digest = content_hash(draft.text, media or "", said)
         return Evidence(
             id=evidence_id(origin.key, origin.item.uri, draft.locator, digest),
             tenant=origin.tenant,
@@ -65,11 +67,14 @@ class Assembler:
             return
         texts = [(draft.text if draft.embed is None else draft.embed, name) for draft, name in pairs]
         texts = [(text, name) for text, name in texts if text.strip()]
-        for start in range(0, len(texts), _TEXTS):
-            part = texts[start : start + _TEXTS]
-            vectors = self._text.encode([text for text, _ in part])
-            for (_, name), vector in zip(part, vectors, strict=True):
-                yield Embedding(name, self._text.space, vector)
+        # frames of one scene say the same: each text is encoded once
+        once = list(dict.fromkeys(text for text, _ in texts))
+        vectors: dict[str, Vector] = {}
+        for start in range(0, len(once), _TEXTS):
+            part = once[start : start + _TEXTS]
+            vectors.update(zip(part, self._text.encode(part), strict=True))
+        for text, name in texts:
+            yield Embedding(name, self._text.space, vectors[text])
 
     def _of_images(self, pairs: Sequence[tuple[Draft, str]]) -> Iterator[Embedding]:
         if self._image is None:

@@ -10,7 +10,7 @@ from app.answer import events, figures, passages, rows, seen
 from app.answer.desk import Desk, Finding, Tools, timeline
 from app.answer.places import Site
 from app.answer.question import Question, Statistic, Wants, parse
-from app.answer.series import Match, Series, directory, match
+from app.answer.series import Match, Series, directory, match, quantities
 from app.ports import Ask, Event
 from retrieval.errors import QuestionTooLong
 from retrieval.ports import Clock
@@ -92,7 +92,14 @@ def investigate(desk: Desk) -> Finding:
 def _event(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding | None:
     question = desk.question
     things = site.of(question.entities, EntityType.ASSET, EntityType.ZONE, EntityType.SENSOR)
-    sides = sum((Wants.SIGHT in question.wants, Wants.ALERT in question.wants, Wants.WORK_ORDER in question.wants))
+    sides = sum(
+        (
+            Wants.SIGHT in question.wants or bool(desk.tools.sights.asked(question.text)),
+            Wants.ALERT in question.wants,
+            Wants.WORK_ORDER in question.wants,
+            bool(quantities(question.words)),
+        )
+    )
     if not (things and (Wants.EVENT in question.wants or sides >= 2)):
         return None
     finding = events.reconstruct(desk, site, all_series)
@@ -115,8 +122,9 @@ def _sight(desk: Desk, site: Site) -> Finding | None:
 
 def _table(desk: Desk, site: Site) -> Finding | None:
     question = desk.question
-    if question.unknown_tags and not question.entities and not question.when:
-        return None
+    keyed = rows.by_key(desk)
+    if keyed:
+        return rows.told(desk, keyed)
     if Wants.WORK_ORDER in question.wants:
         return _rows(desk, Kind.ROW, "work order")
     if Wants.ALERT in question.wants:

@@ -13,7 +13,8 @@ from app.answer.desk import Desk, Finding, claim
 from app.answer.figures import read_samples
 from app.answer.passages import TELLING, rank_sentences
 from app.answer.places import Site
-from app.answer.rows import row_claim
+from app.answer.question import Wants
+from app.answer.rows import by_key, row_claim
 from app.answer.seen import Episode, View, coverage_notes, find_episodes, find_views
 from app.answer.series import Series
 from app.answer.wording import moment, number, stretch
@@ -56,8 +57,14 @@ def reconstruct(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding
     told = sum(bool(p.claims) for p in parts)
     claims = tuple(c for p in parts for c in p.claims)
     notes = tuple(n for p in parts for n in p.notes)
-    verdict = Verdict.ANSWERED if told >= 2 else Verdict.PARTIAL if told else Verdict.INSUFFICIENT
+    blind = wants_sight(desk) and not parts[2].claims and any(n.status == "gap" for n in parts[2].notes)
+    verdict = Verdict.PARTIAL if blind or told == 1 else Verdict.ANSWERED if told else Verdict.INSUFFICIENT
     return Finding(verdict, claims, tuple(e for p in parts for e in p.used), notes)
+
+
+def wants_sight(desk: Desk) -> bool:
+    """Whether the question asks what was to be seen."""
+    return Wants.SIGHT in desk.question.wants or bool(desk.tools.sights.asked(desk.question.text))
 
 
 def make_plan(desk: Desk, site: Site) -> Plan:
@@ -75,6 +82,9 @@ def make_plan(desk: Desk, site: Site) -> Plan:
 
 def _anchor(desk: Desk, things: Sequence[str], window: Interval | None) -> Evidence | None:
     """The alert of the thing in the window that is nearest to the question; without one, a row or passage that tells of it."""
+    named = [row for row in by_key(desk) if row.valid is not None]
+    if named:
+        return named[0]
     for kinds, limit in (((Kind.ALERT,), window), ((Kind.ROW, Kind.PASSAGE), window), ((Kind.PASSAGE,), None)):
         if not things and limit is None:
             continue

@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
+from app.answer.conflict import contradicting
 from app.answer.desk import Desk, Finding, claim
 from app.answer.question import content_words
-from app.answer.series import stem, tokens_of
-from retrieval.types import Evidence, Hit, Interval, Kind, Verdict
+from app.answer.sentences import Sentence
+from app.answer.series import quantities, stem, tokens_of, words_for
+from retrieval.types import Hit, Interval, Kind, Verdict
 
 TELLING = (Kind.PASSAGE, Kind.TRANSCRIPT, Kind.ROW, Kind.ALERT)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'(#*-])|\n{2,}|\n(?=[-*#|])")
@@ -26,20 +27,6 @@ _MAX_QUOTE = 400
 _ENOUGH = 0.62
 _CLOSE = 0.85
 _CLAIMS = 3
-
-
-class Sentence(NamedTuple):
-    """A sentence of a hit, with how well it answers: `meaning` is a cosine, `words` a share in [0, 1]."""
-
-    evidence: Evidence
-    text: str
-    meaning: float
-    words: float
-    rank: int
-
-    @property
-    def score(self) -> float:
-        return self.meaning + 0.5 * self.words - 0.01 * self.rank
 
 
 def tell(
@@ -52,10 +39,19 @@ def tell(
     sentences = rank_sentences(desk, hits)
     if not sentences or not good_enough(desk, sentences, hits):
         return Finding(Verdict.INSUFFICIENT)
+    against = contradicting(desk.question, sentences)
+    if against:
+        return _disagreement(against)
     chosen = _choose(sentences)
     claims = tuple(claim(s.text, (s.evidence, s.text)) for s in chosen)
     used = {s.evidence.id: s.evidence for s in chosen}
     return Finding(Verdict.ANSWERED, claims, tuple(used.values()))
+
+
+def _disagreement(pair: Sequence[Sentence]) -> Finding:
+    """Both sides, each with its source: a conflict is shown, never averaged."""
+    claims = tuple(claim(s.text, (s.evidence, s.text)) for s in pair)
+    return Finding(Verdict.CONFLICT, claims, tuple(s.evidence for s in pair))
 
 
 def split_sentences(text: str) -> list[str]:
@@ -104,6 +100,9 @@ def good_enough(desk: Desk, sentences: Sequence[Sentence], hits: Sequence[Hit]) 
     for tag in desk.question.unknown_tags:
         if not tokens_of(tag) <= tokens_of(best.evidence.text, best.evidence.source):
             return False
+    said = tokens_of(best.evidence.text)
+    if any(not words_for(q) & said for q in quantities({stem(w) for w in desk.question.words})):
+        return False
     meaning = max(s.meaning for s in sentences if s.evidence.id == best.evidence.id)
     asked = {stem(w): 1.0 for w in content_words(desk.question.text)}
     words = _share(asked, tokens_of(best.evidence.text, best.evidence.source))

@@ -105,7 +105,8 @@ _STATISTICS: tuple[tuple[Statistic, str], ...] = (
     ),
 )
 _WORK_ORDER = re.compile(
-    r"\b(?:work ?orders?|\bWOs?\b|maintenance (?:jobs?|orders?|tickets?)|job tickets?|repair (?:jobs?|orders?))\b|\bWO[- ]?\d+",
+    r"\b(?:work ?orders?|\bWOs?\b|maintenance (?:jobs?|orders?|tickets?)|job tickets?|repair (?:jobs?|orders?)|"
+    r"(?:which|what) (?:repair )?orders?)\b|\bWO[- ]?\d+",
     re.I,
 )
 _ALERT = re.compile(r"\b(?:alerts?|alarms?|alarmed|anomal(?:y|ies) events?|warnings? raised|trip alarm)\b", re.I)

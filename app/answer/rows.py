@@ -38,6 +38,22 @@ def candidates(desk: Desk, kind: Kind) -> list[Evidence]:
     return rows
 
 
+def by_key(desk: Desk) -> list[Evidence]:
+    """Rows whose key the question names ("AL-246", "WO259747")."""
+    found: dict[str, Evidence] = {}
+    for tag in desk.question.unknown_tags:
+        for hit in desk.search(tag, 20, kinds=(Kind.ALERT, Kind.ROW)):
+            if isinstance(hit.evidence.locator, RowKey) and hit.evidence.locator.key.lower() == tag.lower():
+                found.setdefault(hit.evidence.id, hit.evidence)
+    return list(found.values())
+
+
+def told(desk: Desk, found: Sequence[Evidence]) -> Finding:
+    """Rows as they stand."""
+    chosen = tuple(found[:_LISTED])
+    return Finding(Verdict.ANSWERED, tuple(row_claim(desk, r) for r in chosen), chosen)
+
+
 def is_work_order(row: Evidence) -> bool:
     """Whether a row is a work order: so named by its table or its columns."""
     table = row.locator.table if isinstance(row.locator, RowKey) else ""

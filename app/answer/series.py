@@ -160,6 +160,11 @@ def quantities(words: Iterable[str]) -> set[str]:
     return {q for q, synonyms in QUANTITIES.items() if words & set(synonyms)}
 
 
+def words_for(quantity: str) -> frozenset[str]:
+    """Every word that speaks of a quantity."""
+    return frozenset(QUANTITIES[quantity])
+
+
 def _fits(question: Question, series: Series, words: Sequence[str], site: Site) -> bool:
     """Whether the series can be meant: about the quantity asked, and of the entity asked."""
     asked = quantities(words)

@@ -33,36 +33,14 @@ NOUNS: dict[str, tuple[str, ...]] = {
     "spill": ("a spill on the floor", "a puddle"),
     "open door": ("an open door", "the roller door standing open"),
 }
-# Asked first, one of each: things whose pictures are distinct. The rest follow as they come.
+# Asked first, one of each: what the checkpoint's card tells well apart. Hard hats hang on a few pixels and come late.
 FRAME_ORDER = (
-    "fire",
-    "spill",
-    "smoke",
-    "forklift",
-    "person without hard hat",
-    "truck",
-    "hi-vis vest",
-    "open door",
-    "person with hard hat",
-    "blue forklift",
-    "red forklift",
-    "yellow forklift",
-    "person",
-    "pallet",
+    *("fire", "spill", "smoke", "forklift", "truck", "hi-vis vest", "open door", "blue forklift", "red forklift"),
+    *("person without hard hat", "yellow forklift", "person", "pallet", "person with hard hat"),
 )
 ABSENT = (
-    "fire",
-    "smoke",
-    "truck",
-    "forklift",
-    "person without hard hat",
-    "spill",
-    "red forklift",
-    "blue forklift",
-    "hi-vis vest",
-    "person",
-    "yellow forklift",
-    "open door",
+    *("fire", "smoke", "truck", "forklift", "spill", "red forklift", "blue forklift", "hi-vis vest", "person"),
+    *("yellow forklift", "open door", "person without hard hat"),
 )
 
 

@@ -82,7 +82,7 @@ class ConseEncoder:
 def label_text(line: str) -> str:
     """An ImageNet label line as a phrase: its names, the scientific one (last, capitalised) left out.
 
-    "robin, American robin, Turdus migratorius" → "a photo of a robin, American robin".
+    "robin, American robin, Turdus migratorius" → "robin, American robin".
     """
     names = [name.strip() for name in line.split(",")]
     if len(names) > 1 and _scientific(names[-1]):

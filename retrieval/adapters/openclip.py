@@ -24,6 +24,7 @@ from retrieval.types import Vector
 CONFIG, WEIGHTS, CARD = "open_clip_config.json", "open_clip_model.safetensors", "card.json"
 _BATCH = 32
 _REMEMBERED = 256  # texts: questions, and the prompts of a tagger
+_LOOKED_AT = 256  # pictures: a frame is tagged, then embedded, within one batch
 
 
 class _Source(NamedTuple):
@@ -64,18 +65,24 @@ class OpenClipEncoder:
         self._device = device or _default_device()
         self._model, self._preprocess, self._tokenizer = _load(source, self._device)
         self._texts: OrderedDict[str, Vector] = OrderedDict()
+        self._pictures: OrderedDict[bytes, Vector] = OrderedDict()
         self.dim = int(self.encode_texts(["a picture"]).shape[1])
 
     def encode_images(self, images: Sequence[Image]) -> Vector:
         """Shape (n, dim), float32, L2-normalised."""
         import torch
 
-        found: list[Vector] = [np.zeros((0, self.dim), np.float32)]
+        keys = [_key(image) for image in images]
         with self._lock, torch.inference_mode():
-            for batch in _batches(images):
-                pixels = torch.stack([self._preprocess(image.convert("RGB")) for image in batch]).to(self._device)
-                found.append(_rows(self._model.encode_image(pixels)))
-        return np.concatenate(found)
+            fresh = {key: image for key, image in zip(keys, images, strict=True) if key not in self._pictures}
+            for batch in _batches(list(fresh.items())):
+                pixels = torch.stack([self._preprocess(image.convert("RGB")) for _, image in batch]).to(self._device)
+                vectors = _rows(self._model.encode_image(pixels))
+                self._pictures.update((key, vector) for (key, _), vector in zip(batch, vectors, strict=True))
+            found = [self._pictures[key] for key in keys]
+            while len(self._pictures) > _LOOKED_AT:
+                self._pictures.popitem(last=False)
+        return np.stack(found) if found else np.zeros((0, self.dim), np.float32)
 
     def encode_texts(self, texts: Sequence[str]) -> Vector:
         """Shape (n, dim), float32, L2-normalised. Texts seen lately are not encoded again."""
@@ -89,6 +96,13 @@ class OpenClipEncoder:
             while len(self._texts) > _REMEMBERED:
                 self._texts.popitem(last=False)
         return np.stack(found) if found else np.zeros((0, self.dim), np.float32)
+
+
+def _key(image: Image) -> bytes:
+    """What a picture shows, so that one that comes again is not encoded again."""
+    digest = hashlib.blake2b(f"{image.mode}{image.size}".encode(), digest_size=16)
+    digest.update(image.tobytes())
+    return digest.digest()
 
 
 def _from_folder(folder: Path, card: dict[str, Any]) -> _Source:

@@ -80,6 +80,7 @@ def bolt(tmp_path_factory):
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
+        cwd=folder,  # it writes its own logs where it stands
     )
     try:
         if not wait_for_line(server, "READY", BOLT_STARTS_WITHIN_S):

@@ -1,0 +1,59 @@
+"""Sources that contradict each other: two documents that give different amounts of the same thing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from app.answer.question import Question
+from app.answer.sentences import Sentence
+from app.answer.series import stem
+
+_AMOUNT = re.compile(r"(?<![\w.:/-])(\d+(?:[.,]\d+)?)\s*(%|[A-Za-z°]+(?:/[A-Za-z]+)?)")
+_ASKS_AMOUNT = re.compile(
+    r"\bhow (?:much|many|long|high|low|far|deep|hot|fast|big|large)\b|\bfor how long\b|\bwhat (?:amount|quantity)\b",
+    re.I,
+)
+_NOT_UNITS = frozenset(
+    "january february march april may june july august september october november december local utc cet h and of to".split()
+)
+# the second source must answer nearly as well as the first
+_NEARLY = 0.72
+
+
+def amounts(text: str) -> dict[str, frozenset[float]]:
+    """Unit → the amounts a text gives in it."""
+    found: dict[str, set[float]] = {}
+    for value, unit in _AMOUNT.findall(text):
+        if unit.lower() not in _NOT_UNITS:
+            found.setdefault(stem(unit), set()).add(float(value.replace(",", ".")))
+    return {unit: frozenset(values) for unit, values in found.items()}
+
+
+def contradicting(question: Question, sentences: Sequence[Sentence]) -> tuple[Sentence, Sentence] | None:
+    """The best sentence with an amount, and one of another source that gives another amount in the same unit."""
+    if not _ASKS_AMOUNT.search(question.text) or not sentences:
+        return None
+    telling = [s for s in sentences if s.score >= _NEARLY * sentences[0].score and amounts(s.text)]
+    if not telling:
+        return None
+    first, said = telling[0], amounts(telling[0].text)
+    for other in telling[1:]:
+        if (
+            other.evidence.source != first.evidence.source
+            and _differs(said, amounts(other.text))
+            and _same_thing(first, other)
+        ):
+            return first, other
+    return None
+
+
+def _differs(a: dict[str, frozenset[float]], b: dict[str, frozenset[float]]) -> bool:
+    shared = set(a) & set(b)
+    return bool(shared) and not any(a[unit] & b[unit] for unit in shared)
+
+
+def _same_thing(a: Sentence, b: Sentence) -> bool:
+    """Both are about an entity that the other names too; passages without entities are compared by their words alone."""
+    ours, theirs = ({m.entity for m in s.evidence.entities} for s in (a, b))
+    return not ours or not theirs or bool(ours & theirs)
