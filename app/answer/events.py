@@ -15,15 +15,13 @@ from app.answer.passages import TELLING, rank_sentences
 from app.answer.places import Site
 from app.answer.question import Wants
 from app.answer.rows import by_key, row_claim
-from app.answer.seen import Episode, View, coverage_notes, find_episodes, find_views
+from app.answer.seen import Episode, coverage_notes, find_episodes, find_views, notable
 from app.answer.series import Series
 from app.answer.wording import moment, number, stretch
 from retrieval.types import Claim, CoverageNote, EntityType, Evidence, Interval, Kind, Verdict
 
 _MINUTE = 60_000_000
 _BEFORE, _AFTER = 60 * _MINUTE, 90 * _MINUTE
-# what stands in view for most of the time is scenery, not an event
-_SCENERY = 0.5
 
 
 class Plan(NamedTuple):
@@ -151,7 +149,7 @@ def _peak(desk: Desk, series: Series, plan: Plan) -> tuple[float, Claim, Evidenc
 def _pictures(desk: Desk, plan: Plan, site: Site) -> Part:
     views = find_views(desk, site, plan.things, plan.window) if plan.things else []
     labels = desk.tools.sights.asked(desk.question.text)
-    episodes = [e for v in views for label in _notable(v, labels) for e in find_episodes(v, label)]
+    episodes = [e for v in views for label in notable(v, labels) for e in find_episodes(v, label)]
     best = _one_each(sorted(episodes, key=lambda e: (e.label not in labels, -len(e.frames))))[:3]
     claims = tuple(_episode_claim(desk, e) for e in best)
     return Part(claims, tuple(e.best for e in best), coverage_notes(desk, views, plan.window))
@@ -159,16 +157,6 @@ def _pictures(desk: Desk, plan: Plan, site: Site) -> Part:
 
 def _one_each(episodes: Sequence[Episode]) -> list[Episode]:
     return list({(e.view.subject, e.label): e for e in reversed(episodes)}.values())[::-1]
-
-
-def _notable(view: View, asked: Sequence[str]) -> list[str]:
-    """Labels that come and go in the view; those the question names first."""
-    seen: dict[str, int] = {}
-    for frame in view.frames:
-        for label in frame.data.get("counts", {}):
-            seen[label] = seen.get(label, 0) + 1
-    passing = [label for label, n in seen.items() if n < _SCENERY * max(len(view.frames), 1) or label in asked]
-    return sorted(passing or seen, key=lambda label: (label not in asked, -seen[label]))
 
 
 def _episode_claim(desk: Desk, episode: Episode) -> Claim:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import PurePosixPath
@@ -33,6 +34,11 @@ from retrieval.types import (
 ABLE_MISS_RATE = 0.35
 # below this share of the window recorded, silence means nothing
 ENOUGH_RECORDED = 0.98
+# what stands in view for most of the time is scenery, not an event
+SCENERY = 0.5
+_OPEN = re.compile(
+    r"\bwhat\b.*\b(?:see|saw|seen|show|shows|shown|visible|happen\w*|going on|record\w*|watch\w*)\b", re.I
+)
 _JOIN = 30_000_000
 _JOIN_MS = 30_000
 _EPISODES = 6
@@ -61,13 +67,25 @@ class Episode(NamedTuple):
 
 
 def look(desk: Desk, labels: Sequence[str], views: Sequence[View]) -> Finding:
-    """Answer for the labels over the views."""
-    episodes = [e for view in views for label in labels for e in find_episodes(view, label)]
+    """Answer for the labels over the views; without labels, a question that asks what was seen is told what comes and goes."""
+    describing = not labels and _OPEN.search(desk.question.text)
+    wanted = {v.subject: notable(v) if describing else labels for v in views}
+    episodes = [e for view in views for label in wanted[view.subject] for e in find_episodes(view, label)]
     window = desk.question.when.window if desk.question.when else None
     notes = coverage_notes(desk, views, window)
     if episodes:
         return _observed(desk, episodes, notes)
     return _nothing(desk, labels, views, notes)
+
+
+def notable(view: View, asked: Sequence[str] = ()) -> list[str]:
+    """Labels that come and go in the view, those asked for first, then the most frequent."""
+    seen: dict[str, int] = {}
+    for frame in view.frames:
+        for label in frame.data.get("counts", {}):
+            seen[label] = seen.get(label, 0) + 1
+    passing = [label for label, n in seen.items() if n < SCENERY * max(len(view.frames), 1) or label in asked]
+    return sorted(passing or seen, key=lambda label: (label not in asked, -seen[label]))
 
 
 def find_episodes(view: View, label: str) -> list[Episode]:
@@ -160,6 +178,8 @@ def _nothing(desk: Desk, labels: Sequence[str], views: Sequence[View], notes: tu
     asked = " or ".join(labels)
     if window is not None and covered(recorded, window) < ENOUGH_RECORDED:
         return Finding(Verdict.NOT_RECORDED, (), (), notes)
+    if not labels:
+        return Finding(Verdict.INSUFFICIENT, (), (), notes)
     rates = [miss_rate(label, [c for v in views for c in v.coverage if _in_window(c, window)]) for label in labels]
     if any(rate is None or rate > ABLE_MISS_RATE for rate in rates):
         return Finding(Verdict.INSUFFICIENT, (), (), notes)

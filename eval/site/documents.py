@@ -6,6 +6,7 @@ the ways to ask for it; `contains` are single words of that sentence, since line
 
 from __future__ import annotations
 
+import random
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -93,71 +94,62 @@ def _titles(story: Story) -> dict[str, str]:
 
 def _facts(story: Story) -> tuple[Fact, ...]:
     rng = rng_for(story.world.seed, "facts")
-    world = story.world
+    return (*_induction_facts(rng), *_review_facts(story, rng), *_permit_facts(story, rng))
+
+
+def _induction_facts(rng: random.Random) -> tuple[Fact, ...]:
     point = rng.choice(("north car park", "canteen forecourt", "east gatehouse"))
-    channel, speed = rng.randrange(3, 15), rng.choice((8, 10, 12))
-    store, count = rng.choice(("cabinet", "container", "shelf")), rng.randrange(3, 19)
-    grease = rng.choice(("Lithium", "Polyurea", "Calcium")) + f" EP{rng.choice((1, 2))}"
-    hours, permit = rng.randrange(90, 240), f"HW-{rng.randrange(300, 900)}"
-    pump, tank, boiler = world.asset_of("pump", 1).id, world.asset_of("tank").id, world.asset_of("boiler").id
-    room, torque, firm = (
-        rng.randrange(11, 60),
-        rng.randrange(60, 180),
-        rng.choice(("Alder", "Birch", "Cedar")) + " Services",
-    )
-    book, review, permits = _titles(story)
-    return (
-        Fact(
-            book,
-            None,
+    channel, speed, room = rng.randrange(3, 15), rng.choice((8, 10, 12)), rng.randrange(21, 60)
+    rows = (
+        (
             f"The muster point for every alarm is the {point}.",
             ("muster", point.split()[0]),
             ("Where is the muster point?", "Where do people assemble when an alarm sounds?"),
         ),
-        Fact(
-            book,
-            None,
+        (
             f"Radio channel {channel} is kept for emergencies.",
             ("radio", str(channel)),
             ("Which radio channel is for emergencies?",),
         ),
-        Fact(
-            book,
-            None,
+        (
             f"The speed limit for vehicles on the site is {speed} km/h.",
             ("speed", str(speed)),
             ("How fast may vehicles drive on the site?", "What is the site speed limit?"),
         ),
-        Fact(
-            book,
-            None,
+        (
             f"The first aid room is room {room} beside the control room.",
             ("aid", str(room)),
             ("Where is the first aid room?",),
         ),
-        Fact(
-            review,
+    )
+    return tuple(Fact("reports/site_induction.docx", None, *row) for row in rows)
+
+
+def _review_facts(story: Story, rng: random.Random) -> tuple[Fact, ...]:
+    pump, tank = story.world.asset_of("pump", 1).id, story.world.asset_of("tank").id
+    store, count = rng.choice(("cabinet", "container", "shelf")), rng.randrange(3, 19)
+    grease, grade = rng.choice(("Lithium", "Polyurea", "Calcium")), f"EP{rng.choice((1, 2))}"
+    hours, torque = rng.randrange(90, 240), rng.randrange(60, 180)
+    rows = (
+        (
             1,
             f"The maintenance team booked {hours} hours of planned work in the period.",
             ("booked", str(hours)),
             ("How many hours of planned work did maintenance book?",),
         ),
-        Fact(
-            review,
+        (
             2,
             f"There are {count} spare bearings of the pump type in the {store} of the stores.",
             ("spare", str(count)),
             ("How many spare pump bearings are in stock?", "How many bearings do the stores hold for the pumps?"),
         ),
-        Fact(
-            review,
+        (
             2,
-            f"Pump {pump} is greased with {grease.split()[0]} {grease.split()[1]} every second week.",
-            (grease.split()[0], grease.split()[1]),
+            f"Pump {pump} is greased with {grease} {grade} every second week.",
+            (grease, grade),
             (f"Which grease does pump {pump} get?",),
         ),
-        Fact(
-            review,
+        (
             3,
             f"The flange bolts of tank {tank} are tightened to {torque} newton metres.",
             ("flange", str(torque)),
@@ -166,21 +158,26 @@ def _facts(story: Story) -> tuple[Fact, ...]:
                 f"How tight must the flange bolts on tank {tank} be?",
             ),
         ),
-        Fact(
-            permits,
-            None,
-            f"Hot work permit {permit} was issued to {firm} for the roof of the canteen.",
-            (permit, firm.split()[0]),
+    )
+    return tuple(Fact("reports/maintenance_review.pdf", *row) for row in rows)
+
+
+def _permit_facts(story: Story, rng: random.Random) -> tuple[Fact, ...]:
+    permit, firm = f"HW-{rng.randrange(300, 900)}", rng.choice(("Alder", "Birch", "Cedar"))
+    boiler = story.world.asset_of("boiler").id
+    rows = (
+        (
+            f"Hot work permit {permit} was issued to {firm} Services for the roof of the canteen.",
+            (permit, firm),
             ("Who holds the hot work permit for the canteen roof?", f"What is permit {permit} for?"),
         ),
-        Fact(
-            permits,
-            None,
+        (
             f"Entry into boiler {boiler} needs a confined space permit and a standby person.",
             ("confined", "standby"),
             (f"What is needed to enter boiler {boiler}?",),
         ),
     )
+    return tuple(Fact("reports/permits.md", None, *row) for row in rows)
 
 
 FILLER = {
