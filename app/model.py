@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -100,7 +100,7 @@ def _reason(error: Exception) -> str:
     """Why the model failed, in our words."""
     from openai import APIConnectionError, APIStatusError, APITimeoutError, LengthFinishReasonError
 
-    if isinstance(error.__cause__, ReplyTooLong):
+    if any(isinstance(cause, ReplyTooLong) for cause in _causes(error)):
         return f"the model's reply is longer than {_MOST_BYTES // 2**20} MiB"
     if isinstance(error, APITimeoutError):
         return "the model did not answer in time"
@@ -111,6 +111,13 @@ def _reason(error: Exception) -> str:
     if isinstance(error, LengthFinishReasonError):
         return "the model's answer was cut off at its token limit"
     return f"the model's endpoint sent what is no chat completion ({type(error).__name__})"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it was raised from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _in_time(seconds: float, make: Callable[[], T]) -> T:

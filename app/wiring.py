@@ -280,10 +280,9 @@ def has_eyes() -> bool:
 
 
 def spoken(detector: Detector) -> dict[str, str]:
-    """Every word for what a detector reports, lower case → its label."""
-    return {label.lower(): label for label in detector.able} | {
-        w.lower(): label for w, label in detector.aliases.items()
-    }
+    """Every word for what a detector knows, lower case → its label; also for what it sees too badly to report."""
+    words = {label.lower(): label for label in (*detector.able, *detector.weak)}
+    return words | {word.lower(): label for word, label in detector.aliases.items()}
 
 
 def patiently(make: Callable[[], T]) -> T:

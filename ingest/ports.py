@@ -92,12 +92,14 @@ class Detection(NamedTuple):
 class Detector(Protocol):
     """Sees things in pictures: closed-set boxes, or whole-picture attributes of an image encoder.
 
-    `able` maps every label it can report to its measured miss rate in [0, 1]; what is not in it, it cannot see. `aliases` maps
+    `able` maps every label it can report to its measured miss rate in [0, 1]; what is not in it, it cannot see. `weak` are
+    labels it knows but sees too badly to report (with their average precision). `aliases` maps
     other words people use to those labels ("worker" → "person").
     """
 
     name: str
     able: dict[str, float]
+    weak: dict[str, float]
     aliases: dict[str, str]
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:

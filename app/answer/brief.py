@@ -94,10 +94,10 @@ def _event(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding | No
     things = site.of(question.entities, EntityType.ASSET, EntityType.ZONE, EntityType.SENSOR)
     sides = sum(
         (
-            Wants.SIGHT in question.wants or bool(desk.tools.sights.asked(question.text)),
+            Wants.SIGHT in question.wants or bool(desk.tools.sights.asked(question.plain)),
             Wants.ALERT in question.wants,
             Wants.WORK_ORDER in question.wants,
-            bool(quantities(question.words)),
+            bool(question.statistics and quantities(question.words)),
         )
     )
     if not (things and (Wants.EVENT in question.wants or sides >= 2)):
@@ -108,7 +108,7 @@ def _event(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding | No
 
 def _sight(desk: Desk, site: Site) -> Finding | None:
     question = desk.question
-    labels = desk.tools.sights.asked(question.text)
+    labels = desk.tools.sights.asked(question.plain)
     watched = site.of(question.entities, EntityType.CAMERA, EntityType.ZONE)
     if not (Wants.SIGHT in question.wants or (labels and watched)):
         return None

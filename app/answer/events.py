@@ -6,22 +6,28 @@ Slots that stay empty get one further retrieval with the anchor's words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from app.answer import rows
 from app.answer.desk import Desk, Finding, claim
 from app.answer.figures import read_samples
 from app.answer.passages import TELLING, rank_sentences
 from app.answer.places import Site
 from app.answer.question import Wants
 from app.answer.rows import by_key, row_claim
-from app.answer.seen import Episode, coverage_notes, find_episodes, find_views, notable
+from app.answer.seen import Episode, View, coverage_notes, find_episodes, find_views, notable
 from app.answer.series import Series
 from app.answer.wording import moment, number, stretch
-from retrieval.types import Claim, CoverageNote, EntityType, Evidence, Interval, Kind, Verdict
+from retrieval.types import Claim, CoverageNote, EntityType, Evidence, Interval, Kind, Layer, Verdict
 
 _MINUTE = 60_000_000
 _BEFORE, _AFTER = 60 * _MINUTE, 90 * _MINUTE
+_GRAVE = {
+    3: ("critical", "emergency", "urgent", "1"),
+    2: ("high", "major", "error", "2"),
+    1: ("medium", "warning", "3"),
+}
 
 
 class Plan(NamedTuple):
@@ -45,24 +51,19 @@ def reconstruct(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding
     plan = make_plan(desk, site)
     if plan.anchor is None and not (plan.things and plan.window):
         return Finding(Verdict.INSUFFICIENT)
-    steps: tuple[Callable[[], Part], ...] = (
-        lambda: _alerts(desk, plan),
-        lambda: _figures(desk, plan, all_series, site),
-        lambda: _pictures(desk, plan, site),
-        lambda: _words(desk, plan),
-    )
-    parts = [step() for step in steps]
-    told = sum(bool(p.claims) for p in parts)
+    told = _words(desk, plan)
+    parts = (_alerts(desk, plan), _figures(desk, plan, all_series, site), _pictures(desk, plan, site, told), told)
+    filled = sum(bool(p.claims) for p in parts)
+    blind = wants_sight(desk) and not parts[2].claims
+    verdict = Verdict.PARTIAL if blind or filled == 1 else Verdict.ANSWERED if filled else Verdict.INSUFFICIENT
     claims = tuple(c for p in parts for c in p.claims)
     notes = tuple(n for p in parts for n in p.notes)
-    blind = wants_sight(desk) and not parts[2].claims and any(n.status == "gap" for n in parts[2].notes)
-    verdict = Verdict.PARTIAL if blind or told == 1 else Verdict.ANSWERED if told else Verdict.INSUFFICIENT
     return Finding(verdict, claims, tuple(e for p in parts for e in p.used), notes)
 
 
 def wants_sight(desk: Desk) -> bool:
     """Whether the question asks what was to be seen."""
-    return Wants.SIGHT in desk.question.wants or bool(desk.tools.sights.asked(desk.question.text))
+    return Wants.SIGHT in desk.question.wants or bool(desk.tools.sights.asked(desk.question.plain))
 
 
 def make_plan(desk: Desk, site: Site) -> Plan:
@@ -83,14 +84,26 @@ def _anchor(desk: Desk, things: Sequence[str], window: Interval | None) -> Evide
     named = [row for row in by_key(desk) if row.valid is not None]
     if named:
         return named[0]
-    for kinds, limit in (((Kind.ALERT,), window), ((Kind.ROW, Kind.PASSAGE), window), ((Kind.PASSAGE,), None)):
+    steps: tuple[tuple[tuple[Kind, ...], Interval | None], ...] = (
+        ((Kind.ALERT,), window),
+        ((Kind.ROW, Kind.PASSAGE), window),
+        ((Kind.PASSAGE,), None),
+    )
+    for kinds, limit in steps:
         if not things and limit is None:
             continue
-        hits = desk.search(desk.question.text, 5, kinds=kinds, entities=tuple(things), window=limit)
+        hits = desk.search(desk.question.text, 8, kinds=kinds, entities=tuple(things), window=limit)
         timed = [h.evidence for h in hits if h.evidence.valid is not None]
         if timed:
-            return timed[0]
+            # the gravest alert is the event; among equals, the one nearest to the question
+            return max(timed, key=lambda e: (severity(e), -timed.index(e)))
     return None
+
+
+def severity(evidence: Evidence) -> int:
+    """How grave an alert says it is: 0 (unknown or low) to 3."""
+    told = str(rows.fields(evidence).get("severity", rows.fields(evidence).get("priority", ""))).lower()
+    return next((rank for rank, words in _GRAVE.items() if told in words), 0)
 
 
 def _event_window(anchor: Evidence, window: Interval | None) -> Interval | None:
@@ -108,10 +121,12 @@ def _event_window(anchor: Evidence, window: Interval | None) -> Interval | None:
 
 
 def _alerts(desk: Desk, plan: Plan) -> Part:
-    found = desk.scan(200, kinds=(Kind.ALERT,), entities=plan.things, window=plan.window)
-    if plan.anchor is not None and plan.anchor.kind is Kind.ALERT:
-        found = [plan.anchor, *(a for a in found if a.id != plan.anchor.id)]
-    chosen = sorted(found[:3], key=lambda a: a.valid or Interval(0, 0))
+    """The anchor, and alerts of the same thing that overlap it."""
+    if plan.anchor is None or plan.anchor.kind is not Kind.ALERT:
+        found = desk.scan(200, kinds=(Kind.ALERT,), entities=plan.things, window=plan.window)[:3]
+        return Part(tuple(row_claim(desk, a) for a in found), tuple(found))
+    beside = desk.scan(20, kinds=(Kind.ALERT,), entities=plan.things, window=plan.anchor.valid)
+    chosen = {a.id: a for a in (plan.anchor, *beside[:2])}.values()
     return Part(tuple(row_claim(desk, a) for a in chosen), tuple(chosen))
 
 
@@ -146,13 +161,43 @@ def _peak(desk: Desk, series: Series, plan: Plan) -> tuple[float, Claim, Evidenc
     return far, claim(text, (evidence, f"{at}: {value}")), evidence
 
 
-def _pictures(desk: Desk, plan: Plan, site: Site) -> Part:
-    views = find_views(desk, site, plan.things, plan.window) if plan.things else []
-    labels = desk.tools.sights.asked(desk.question.text)
-    episodes = [e for v in views for label in notable(v, labels) for e in find_episodes(v, label)]
-    best = _one_each(sorted(episodes, key=lambda e: (e.label not in labels, -len(e.frames))))[:3]
+def _pictures(desk: Desk, plan: Plan, site: Site, told: Part) -> Part:
+    """What the cameras there saw about then; nothing when none was recording as it began."""
+    views = find_views(desk, site, _watched(desk, plan, site), plan.window) if plan.things else []
+    notes = coverage_notes(desk, views, plan.window)
+    began = plan.anchor.valid.t0 if plan.anchor and plan.anchor.valid else None
+    if began is not None and not any(_recording(v, began) for v in views):
+        return Part((), (), notes)
+    asked = desk.tools.sights.asked(desk.question.plain)
+    # what reports of the event speak of is what to look for
+    spoken = desk.tools.sights.asked(" ".join(c.text for c in told.claims))
+    scored = [
+        (_weight(e, asked, spoken), e)
+        for v in views
+        for label in notable(v, (*asked, *spoken))
+        for e in find_episodes(v, label)
+    ]
+    ranked = [e for weight, e in sorted(scored, key=lambda pair: -pair[0]) if weight > 0]
+    best = _one_each(ranked)[:2]
     claims = tuple(_episode_claim(desk, e) for e in best)
-    return Part(claims, tuple(e.best for e in best), coverage_notes(desk, views, plan.window))
+    return Part(claims, tuple(e.best for e in best), notes)
+
+
+def _watched(desk: Desk, plan: Plan, site: Site) -> tuple[str, ...]:
+    """The cameras the question names, else what happened to the thing is seen by those that watch it."""
+    named = tuple(e.id for e in site.of(desk.question.entities, EntityType.CAMERA))
+    return named or plan.things
+
+
+def _recording(view: View, at: int) -> bool:
+    return any(c.layer is Layer.RECORDED and c.valid and c.valid.t0 <= at < c.valid.t1 for c in view.coverage)
+
+
+def _weight(episode: Episode, asked: Sequence[str], spoken: Sequence[str]) -> float:
+    """How likely an episode is the event: asked for, spoken of in reports, rare in this view; people and traffic are common."""
+    rare = 1.0 - len(episode.frames) / max(len(episode.view.frames), 1)
+    lasting = min(len(episode.frames), 10) / 10
+    return 4.0 * (episode.label in asked) + 2.0 * (episode.label in spoken) + rare * lasting
 
 
 def _one_each(episodes: Sequence[Episode]) -> list[Episode]:

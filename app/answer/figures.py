@@ -43,7 +43,9 @@ def read_samples(desk: Desk, series: Series, window: Interval | None) -> Samples
     """The stored samples of a series inside the window; gaps (nulls) are left out."""
     found = desk.scan(5000, kinds=(Kind.WINDOW,), sources=(series.source,), window=window)
     windows = [
-        e for e in found if isinstance(e.locator, SeriesWindow) and e.locator.series == series.column and e.media
+        e
+        for e in found
+        if isinstance(e.locator, SeriesWindow) and series.column in (None, e.locator.series) and e.media
     ]
     t, v, which, unit = [], [], [], series.unit
     for index, evidence in enumerate(windows):

@@ -64,6 +64,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     asks_when: bool
     asks_count: bool
     yes_no: bool
+    plain: str
 
 
 _STOP = frozenset(
@@ -133,19 +134,21 @@ def parse(text: str, asked_at: Micros, zone: tzinfo, find_entities: EntityFinder
     """Take a question apart. `find_entities` gives (start, end, entity id) spans of the text."""
     spans = list(find_entities(text))
     when = find_when(text, asked_at, zone)
+    plain = _without(text, when)
     statistics = tuple(s for s, pattern in _STATISTICS if re.search(pattern, text, re.I))
     return Question(
         text=text,
         asked_at=asked_at,
         when=when,
         entities=tuple(dict.fromkeys(entity for _, _, entity in spans)),
-        words=content_words(_without(text, when)),
+        words=content_words(plain),
         statistics=statistics,
         wants=_wants(text, statistics),
         unknown_tags=_unknown_tags(text, spans, when),
         asks_when=bool(_WHEN.search(text)),
         asks_count=bool(_COUNT.search(text)),
         yes_no=bool(_YES_NO.search(text)),
+        plain=plain,
     )
 
 

@@ -129,7 +129,7 @@ def _observed(desk: Desk, episodes: Sequence[Episode], notes: tuple[CoverageNote
     chosen = _choose(episodes)
     chosen.sort(key=lambda e: _order(e.frames[0]))
     claims = tuple(_episode_claim(desk, e) for e in chosen)
-    return Finding(Verdict.ANSWERED, claims, tuple(f for e in chosen for f in (e.frames[0], e.best)), notes)
+    return Finding(Verdict.ANSWERED, claims, tuple(e.best for e in chosen), notes)
 
 
 def _choose(episodes: Sequence[Episode]) -> list[Episode]:
@@ -152,8 +152,7 @@ def _episode_claim(desk: Desk, episode: Episode) -> Claim:
         when = stretch(Interval(first.valid.t0, max(first.valid.t0, last.valid.t1)), desk.tools.zone)
     else:
         when = _span_in_clip(first, last)
-    cited = list({f.id: f for f in (first, episode.best)}.values())
-    return claim(f"{episode.view.name} shows {how_many}: {when}.", *((f, _quote(f)) for f in cited))
+    return claim(f"{episode.view.name} shows {how_many}: {when}.", (episode.best, _quote(episode.best)))
 
 
 def _span_in_clip(first: Evidence, last: Evidence) -> str:

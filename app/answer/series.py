@@ -24,7 +24,7 @@ QUANTITIES: Mapping[str, tuple[str, ...]] = {
     "speed": ("speed", "rpm", "fast"),
     "humidity": ("humidity",),
     "voltage": ("voltage", "volts"),
-    "load": ("load", "loaded", "loading"),
+    "load": ("load", "loaded"),
     "latency": ("latency", "delay"),
     "efficiency": ("efficiency",),
     "tonnage": ("tonnage", "tons"),
@@ -52,6 +52,7 @@ class Series(NamedTuple):
     unit: str
     high: float | None
     tokens: frozenset[str]
+    own: frozenset[str]
     entities: frozenset[str]
     recorded: tuple[Interval, ...]
     interval_s: float
@@ -108,6 +109,7 @@ def _series(source: str, subject: str, rows: Sequence[Coverage], site: Site) -> 
         unit=str(facts.get("unit", "")),
         high=float(limits["high"]) if limits.get("high") is not None else None,
         tokens=tokens_of(*named, *names),
+        own=(tokens_of(*named) | _synonyms(tokens_of(*named))) - tokens_of(*names),
         entities=frozenset([subject, *(a.id for a in assets)]) if sensor else frozenset(),
         recorded=tuple(sorted(c.valid for c in rows if c.layer is Layer.RECORDED and c.valid)),
         interval_s=max((c.interval_s for c in read), default=60.0) or 60.0,
@@ -133,18 +135,20 @@ class Match(NamedTuple):
 def match(question: Question, all_series: Sequence[Series], site: Site) -> list[Match]:
     """Series that the question's words mean, best first; none when a quantity it names is measured by no such series."""
     words = _expanded(question)
-    frequency = {w: sum(w in s.tokens for s in all_series) for w in words}
+    frequency = {w: sum(w in s.tokens | s.own for s in all_series) for w in words}
     scored = []
     for series in all_series:
         if not _fits(question, series, words, site):
             continue
-        hits = [w for w in words if w in series.tokens]
+        hits = [w for w in words if w in series.tokens | series.own]
         score = sum(math.log(1 + len(all_series) / frequency[w]) for w in hits)
         if series.subject in question.entities:
             score += 10.0
         elif series.entities & set(question.entities):
             score += 3.0
-        if score >= _ENOUGH and hits:
+        # the name of its asset alone does not make a question one about the series
+        told = series.own & set(hits) or series.subject in question.entities
+        if score >= _ENOUGH and told:
             scored.append(Match(series, score))
     return sorted(scored, key=lambda m: (-m.score, m.series.subject))
 
@@ -158,6 +162,10 @@ def quantities(words: Iterable[str]) -> set[str]:
     """The quantities that words speak of."""
     words = set(words)
     return {q for q, synonyms in QUANTITIES.items() if words & set(synonyms)}
+
+
+def _synonyms(tokens: frozenset[str]) -> frozenset[str]:
+    return frozenset(w for q in quantities(tokens) for w in QUANTITIES[q])
 
 
 def words_for(quantity: str) -> frozenset[str]:

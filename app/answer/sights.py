@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 from retrieval.types import Coverage, Layer
 
+_QUALIFIES = re.compile(
+    r"\s+(?:who (?:is|was) )?(?:not )?(?:in|with|without|wearing|has|having|carrying|that has)\s+(?:an? |the |no |any )?"
+)
+
 
 class Sights(NamedTuple):
     """`labels` maps every word or phrase people use (lower case) to the detector's label it means."""
@@ -22,7 +26,14 @@ class Sights(NamedTuple):
             for match in re.finditer(rf"(?<![\w-]){re.escape(phrase)}(?:s|es)?(?![\w-])", low):
                 if not any(a < match.end() and match.start() < b for a, b, _ in taken):
                     taken.append((*match.span(), self.labels[phrase]))
-        return tuple(dict.fromkeys(label for _, _, label in sorted(taken)))
+        found = sorted(taken)
+        # "someone in a hi-vis vest" asks for the vest, not for anyone
+        kept = [
+            label
+            for i, (_, end, label) in enumerate(found)
+            if not (i + 1 < len(found) and _QUALIFIES.fullmatch(low[end : found[i + 1][0]]))
+        ]
+        return tuple(dict.fromkeys(kept))
 
 
 def miss_rate(label: str, coverage: Iterable[Coverage]) -> float | None:

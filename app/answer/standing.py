@@ -14,7 +14,7 @@ from app.answer.series import stem, tokens_of
 from retrieval.types import Support
 
 # the share of a claim's content words that must stand in what it cites
-_ENOUGH_WORDS = 0.4
+_ENOUGH_WORDS = 0.5
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _CLOCK = re.compile(
@@ -255,7 +255,7 @@ def _added_up(words: list[str]) -> int:
 
 
 def _without_figures(text: str) -> str:
-    return _NUMBER.sub(" ", _CLOCK.sub(" ", _taken_dates(text)[1]))
+    return _NUMBER.sub(" ", _TAG.sub(" ", _CLOCK.sub(" ", _taken_dates(text)[1])))
 
 
 def _turned(text: str, shown: str) -> bool:

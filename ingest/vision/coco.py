@@ -99,6 +99,7 @@ class SsdCoco:
         _verify(folder / _TEXT, _TEXT_SHA256)
         self._min_score = min_score
         self.able = {label: _MEASURED.get(label, _NOT_MEASURED) for label in _LABELS.values() if label}
+        self.weak: dict[str, float] = {}
         self.aliases = {word: label for label, words in _ALIASES.items() for word in words.split()}
         self._lock = threading.Lock()
         self._net = _load(folder)

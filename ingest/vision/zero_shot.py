@@ -52,7 +52,8 @@ class ZeroShotTagger:
         self._used = [each for each in found if each.average_precision >= ABLE_AVERAGE_PRECISION]
         self.able = {each.label: each.miss_rate for each in self._used}
         self.weak = {each.label: each.average_precision for each in found if each not in self._used}
-        self.aliases = {word: each.label for each in self._used for word in each.aliases if word not in self.able}
+        known = {each.label for each in found}
+        self.aliases = {word: each.label for each in found for word in each.aliases if word not in known}
         self._directions: Vector | None = None
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:

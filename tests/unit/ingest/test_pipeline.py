@@ -65,8 +65,9 @@ class DownEncoder(HashTextEncoder):
 
 
 @pytest.fixture
-def shop(tmp_path):
-    catalog = Catalog(tmp_path / "state" / "catalog.db") if (tmp_path / "state").mkdir() is None else None
+def shop(tmp_path, store_at):
+    (tmp_path / "state").mkdir()
+    catalog = Catalog(store_at(tmp_path / "state" / "catalog.db"))
     readers = [PagesReader(), PictureReader(), TableReader(catalog.site), ReportReader()]
 
     def run(*paths, text=None, progress=None):

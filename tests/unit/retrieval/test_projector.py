@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -68,8 +68,8 @@ class Uncounted:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("filled") / "catalog.db"
+def filled(tmp_path_factory: pytest.TempPathFactory, store_at: Callable[[Path], Path]) -> Path:
+    path = store_at(tmp_path_factory.mktemp("filled") / "catalog.db")
     opened = Catalog(path)
     for number in range(7):
         add(opened, f"s{number}")

@@ -1,6 +1,6 @@
 """The searcher over a real catalog and in-memory indexes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,8 @@ def unit(evidence: Evidence) -> Unit:
 
 
 @pytest.fixture(scope="module")
-def indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Indexes]:
-    catalog = Catalog(Path(tmp_path_factory.mktemp("search")) / "catalog.db")
+def indexes(tmp_path_factory: pytest.TempPathFactory, store_at: Callable[[Path], Path]) -> Iterator[Indexes]:
+    catalog = Catalog(store_at(tmp_path_factory.mktemp("search") / "catalog.db"))
     found = Indexes(catalog, MemoryVectors(), MemoryWords(), MemoryGraph())
     for evidence in PIECES:
         catalog.commit(unit(evidence))
