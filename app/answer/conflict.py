@@ -30,9 +30,14 @@ def amounts(text: str) -> dict[str, frozenset[float]]:
     return {unit: frozenset(values) for unit, values in found.items()}
 
 
+def asks_amount(question: Question) -> bool:
+    """Whether the answer is a number of something."""
+    return bool(_ASKS_AMOUNT.search(question.text))
+
+
 def contradicting(question: Question, sentences: Sequence[Sentence]) -> tuple[Sentence, Sentence] | None:
     """The best sentence with an amount, and one of another source that gives another amount in the same unit."""
-    if not _ASKS_AMOUNT.search(question.text) or not sentences:
+    if not asks_amount(question) or not sentences:
         return None
     telling = [s for s in sentences if s.score >= _NEARLY * sentences[0].score and amounts(s.text)]
     if not telling:

@@ -6,23 +6,31 @@ Slots that stay empty get one further retrieval with the anchor's words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from app.answer import rows
 from app.answer.desk import Desk, Finding, claim
 from app.answer.figures import read_samples
-from app.answer.passages import TELLING, rank_sentences
+from app.answer.passages import rank_sentences
 from app.answer.places import Site
 from app.answer.question import Wants
 from app.answer.rows import by_key, row_claim
 from app.answer.seen import Episode, View, coverage_notes, find_episodes, find_views, notable
-from app.answer.series import Series
+from app.answer.sentences import Sentence
+from app.answer.series import Series, quantities
 from app.answer.wording import moment, number, stretch
-from retrieval.types import Claim, CoverageNote, EntityType, Evidence, Interval, Kind, Layer, Verdict
+from retrieval.types import Claim, CoverageNote, EntityType, Evidence, Interval, Kind, Layer, RowKey, Verdict
 
 _MINUTE = 60_000_000
 _BEFORE, _AFTER = 60 * _MINUTE, 90 * _MINUTE
+_CAUSE = re.compile(
+    r"\b(?:cause|caused|because|due to|owing to|found that|found to|root|fault was|traced|result(?:ed)? (?:of|from)|had)\b",
+    re.I,
+)
 _GRAVE = {
     3: ("critical", "emergency", "urgent", "1"),
     2: ("high", "major", "error", "2"),
@@ -52,7 +60,13 @@ def reconstruct(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding
     if plan.anchor is None and not (plan.things and plan.window):
         return Finding(Verdict.INSUFFICIENT)
     told = _words(desk, plan)
-    parts = (_alerts(desk, plan), _figures(desk, plan, all_series, site), _pictures(desk, plan, site, told), told)
+    parts = (
+        _alerts(desk, plan),
+        _figures(desk, plan, all_series, site),
+        _pictures(desk, plan, site, told),
+        told,
+        _orders(desk, plan),
+    )
     filled = sum(bool(p.claims) for p in parts)
     blind = wants_sight(desk) and not parts[2].claims
     verdict = Verdict.PARTIAL if blind or filled == 1 else Verdict.ANSWERED if filled else Verdict.INSUFFICIENT
@@ -134,31 +148,38 @@ def _figures(desk: Desk, plan: Plan, all_series: Sequence[Series], site: Site) -
     sensors = set(site.watchers(plan.things, EntityType.SENSOR))
     direct = [s for s in all_series if s.entities & set(plan.things)] or [s for s in all_series if s.subject in sensors]
     named = [s for s in direct if s.subject in desk.question.entities]
-    claims: list[tuple[float, Claim, Evidence]] = []
-    for series in named or direct:
-        found = _peak(desk, series, plan)
-        if found is not None:
-            claims.append(found)
-    best = sorted(claims, key=lambda c: -c[0])[:2]
-    return Part(tuple(c for _, c, _ in best), tuple(e for _, _, e in best))
+    asked = quantities(desk.question.words)
+    meant = [s for s in named or direct if asked & quantities(s.tokens)] or named or direct
+    peaks = sorted((p for s in meant if (p := _peak(desk, s, plan)) is not None), key=lambda p: -p.far)
+    # a limit that was passed is the story; without one, the series that strayed farthest
+    best = [p for p in peaks if p.over] or peaks[:1]
+    return Part(tuple(p.claim for p in best[:2]), tuple(p.evidence for p in best[:2]))
 
 
-def _peak(desk: Desk, series: Series, plan: Plan) -> tuple[float, Claim, Evidence] | None:
-    """The sample farthest from the series' own median in the window: a claim, how far in robust deviations, its evidence."""
+class Peak(NamedTuple):
+    """The farthest sample of a series: how far from the window's median in robust spreads, and whether past its limit."""
+
+    far: float
+    over: bool
+    claim: Claim
+    evidence: Evidence
+
+
+def _peak(desk: Desk, series: Series, plan: Plan) -> Peak | None:
+    """The sample farthest from the series' own median in the window."""
     samples = read_samples(desk, series, plan.window)
     if not len(samples.v):
         return None
-    median = sorted(samples.v.tolist())[len(samples.v) // 2]
-    spread = sorted(abs(samples.v - median).tolist())[len(samples.v) // 2] or 1e-9
+    median = float(np.median(samples.v))
+    spread = float(np.median(np.abs(samples.v - median))) or 1e-9
     over = series.high is not None and float(samples.v.max()) > series.high
-    i = int(samples.v.argmax()) if over else int(abs(samples.v - median).argmax())
+    i = int(samples.v.argmax()) if over else int(np.abs(samples.v - median).argmax())
     value = f"{number(float(samples.v[i]))} {samples.unit}".strip()
     beyond = f", above its limit of {number(series.high)}" if over and series.high is not None else ""
     at = moment(int(samples.t[i]), desk.tools.zone)
     text = f"{series.name} reached {value} at {at}{beyond} (median of the window {number(median)})."
-    far = abs(float(samples.v[i]) - median) / spread + (1e6 if over else 0.0)
     evidence = samples.at(i)
-    return far, claim(text, (evidence, f"{at}: {value}")), evidence
+    return Peak(abs(float(samples.v[i]) - median) / spread, over, claim(text, (evidence, f"{at}: {value}")), evidence)
 
 
 def _pictures(desk: Desk, plan: Plan, site: Site, told: Part) -> Part:
@@ -215,14 +236,52 @@ def _episode_claim(desk: Desk, episode: Episode) -> Claim:
 
 
 def _words(desk: Desk, plan: Plan) -> Part:
-    """The sentences of reports and work orders about the thing, near the time; then, once more, without the time."""
+    """The sentences of reports about the thing, near the time; then, once more, without the time."""
     near = Interval(plan.window.t0 - 12 * 60 * _MINUTE, plan.window.t1 + 48 * 60 * _MINUTE) if plan.window else None
-    telling = tuple(k for k in TELLING if k is not Kind.ALERT)
     text = desk.question.text + (f" {plan.anchor.text}" if plan.anchor else "")
-    hits = desk.search(text, 8, kinds=telling, entities=plan.things, window=near)
+    kinds = (Kind.PASSAGE, Kind.TRANSCRIPT)
+    hits = desk.search(text, 10, kinds=kinds, entities=plan.things, window=near)
+    hits += [h for h in desk.search(text, 6, kinds=kinds, entities=plan.things) if h.evidence.valid is None]
     if not hits:
-        hits = desk.search(text, 5, kinds=telling, entities=plan.things)
-    sentences = rank_sentences(desk, hits)
-    chosen = list({s.evidence.id: s for s in reversed(sentences[:6])}.values())[::-1][:3]
+        hits = desk.search(text, 5, kinds=kinds, entities=plan.things)
+    sentences = [s._replace(fit=_fit(s, plan)) for s in rank_sentences(desk, hits)]
+    ranked = [s for s in sorted(sentences, key=lambda s: -s.score) if s.fit >= 0]
+    chosen = list({s.evidence.id: s for s in reversed(ranked[:6])}.values())[::-1][:3]
     claims = tuple(claim(s.text, (s.evidence, s.text)) for s in chosen)
     return Part(claims, tuple(s.evidence for s in chosen))
+
+
+def _fit(sentence: Sentence, plan: Plan) -> float:
+    """A sentence that gives a cause, or stands by the anchor's own key, tells more; one by another alert's key is of that event."""
+    key = plan.anchor.locator.key if plan.anchor and isinstance(plan.anchor.locator, RowKey) else ""
+    stem = _stem_of(key)
+    keys = set(re.findall(rf"\b{re.escape(stem)}\d+\b", _paragraph(sentence))) if stem else set()
+    if keys and key not in keys:
+        return -1.0
+    return 0.3 * (key in keys) + 0.25 * bool(_CAUSE.search(sentence.text))
+
+
+def _paragraph(sentence: Sentence) -> str:
+    """The lines around a sentence, up to the next empty ones."""
+    paragraphs = (" ".join(p.split()) for p in re.split(r"\n\s*\n", sentence.evidence.text))
+    return next((p for p in paragraphs if sentence.text in p), sentence.text)
+
+
+def _stem_of(key: str) -> str:
+    """The letters that keys of one table share: "AL-" of "AL-246"."""
+    match = re.fullmatch(r"([A-Za-z]+[-_]?)\d+", key)
+    return match[1] if match else ""
+
+
+def _orders(desk: Desk, plan: Plan) -> Part:
+    """The work order that followed: of the same thing, opened after the anchor, nearest to it in words."""
+    if plan.anchor is None or plan.anchor.valid is None:
+        return Part()
+    began = plan.anchor.valid.t0
+    after = Interval(began, began + 3 * 24 * 60 * _MINUTE)
+    text = f"{desk.question.text} {plan.anchor.text}"
+    hits = desk.search(text, 10, kinds=(Kind.ROW,), entities=plan.things, window=after)
+    opened = [
+        h.evidence for h in hits if rows.is_work_order(h.evidence) and h.evidence.valid and h.evidence.valid.t0 >= began
+    ]
+    return Part(tuple(row_claim(desk, r) for r in opened[:1]), tuple(opened[:1]))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.answer.conflict import contradicting
+from app.answer.conflict import amounts, asks_amount, contradicting
 from app.answer.desk import Desk, Finding, claim
 from app.answer.question import content_words
 from app.answer.sentences import Sentence
@@ -27,6 +27,8 @@ _MAX_QUOTE = 400
 _ENOUGH = 0.62
 _CLOSE = 0.85
 _CLAIMS = 3
+# a question for an amount is answered by a sentence that gives one
+_AMOUNT = 0.15
 
 
 def tell(
@@ -68,8 +70,16 @@ def rank_sentences(desk: Desk, hits: Sequence[Hit]) -> list[Sentence]:
     asked = [stem(w) for w in desk.question.words]
     weights = _rarity(asked, [tokens_of(h.evidence.text) for h in hits])
     meaning = _cosines(desk, [s for _, _, s in found])
+    amount = asks_amount(desk.question)
     sentences = [
-        Sentence(evidence, text, float(meaning[i]), _share(weights, tokens_of(text)), rank)
+        Sentence(
+            evidence,
+            text,
+            float(meaning[i]),
+            _share(weights, tokens_of(text)),
+            rank,
+            _AMOUNT * (amount and bool(amounts(text))),
+        )
         for i, (rank, evidence, text) in enumerate(found)
     ]
     return sorted(sentences, key=lambda s: -s.score)

@@ -76,6 +76,12 @@ _STOP = frozenset(
 )
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./%-]*[A-Za-z0-9%]|[A-Za-z0-9]")
 _TAG = re.compile(r"\b(?:[A-Z]{1,5}-?\d{2,6}[A-Z]?(?:-[A-Z0-9]+)*|[A-Za-z]+[ -]\d{1,4})\b")
+# "above 7" and "past 24" only look like tags
+_NOT_TAG = re.compile(
+    r"(?:in|of|at|than|over|above|below|under|exceed(?:ed)?|about|and|to|by|for|from|on|around|past|last|the|between|before|"
+    r"after|since|until|least|most|top|first|only)[ -]",
+    re.I,
+)
 _LOOK = re.compile(
     r"\b(?:see|sees|saw|seen|visible|visibly|camera|cameras|cam|footage|video|videos|clips?|frames?|pictures?|images?|"
     r"watch(?:es|ed|ing)?|on screen|spotted|observed|observe|picked up|caught on|in view|in sight)\b",
@@ -177,12 +183,6 @@ def _unknown_tags(text: str, spans: Sequence[tuple[int, int, str]], when: When |
     tags = []
     for match in _TAG.finditer(text):
         known = any(a < match.end() and match.start() < b for a, b, _ in spans)
-        if (
-            not known
-            and match[0] not in told
-            and not re.match(
-                r"(?:in|of|at|than|over|about|and|to|by|for|from|on|around|past|last|the|between)[ -]", match[0], re.I
-            )
-        ):
+        if not known and match[0] not in told and not _NOT_TAG.match(match[0]):
             tags.append(match[0])
     return tuple(tags)

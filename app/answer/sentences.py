@@ -15,7 +15,9 @@ class Sentence(NamedTuple):
     meaning: float
     words: float
     rank: int
+    fit: float = 0.0
 
     @property
     def score(self) -> float:
-        return self.meaning + 0.5 * self.words - 0.01 * self.rank
+        """`fit` is what a strategy adds for the kind of sentence it needs (an amount, a cause, the alert's own key)."""
+        return self.meaning + 0.5 * self.words - 0.01 * self.rank + self.fit

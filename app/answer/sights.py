@@ -9,7 +9,7 @@ from typing import NamedTuple
 from retrieval.types import Coverage, Layer
 
 _QUALIFIES = re.compile(
-    r"\s+(?:who (?:is|was) )?(?:not )?(?:in|with|without|wearing|has|having|carrying|that has)\s+(?:an? |the |no |any )?"
+    r"\s+(?:(?:who (?:is|was) )?(?:not )?(?:in|with|without|wearing|has|having|carrying|that has)\s+(?:an? |the |no |any )?)?"
 )
 
 
@@ -27,7 +27,7 @@ class Sights(NamedTuple):
                 if not any(a < match.end() and match.start() < b for a, b, _ in taken):
                     taken.append((*match.span(), self.labels[phrase]))
         found = sorted(taken)
-        # "someone in a hi-vis vest" asks for the vest, not for anyone
+        # "someone in a hi-vis vest" asks for the vest, "a person without a helmet" for that, not for anyone
         kept = [
             label
             for i, (_, end, label) in enumerate(found)
