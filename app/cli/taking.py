@@ -62,19 +62,24 @@ def _bar() -> Iterator[Callable[[Advance], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[rejected]} rejected"),
     )
-    with Progress(*columns, console=console(err=True)) as bar:
-        task = bar.add_task("ingest", total=None, rate="", rejected=0)
-        rejected = 0
+    bar = Progress(*columns, console=console(err=True))
+    task = bar.add_task("ingest", total=None, rate="", rejected=0)
+    rejected = 0
 
-        def progress(step: Advance) -> None:
-            nonlocal rejected
-            rejected += step.report is not None and step.report.status == "rejected"
-            speed = bar.tasks[0].speed
-            name = clean(step.source.rsplit("/", 1)[-1])[-32:]
-            rate = f"{speed:.1f}/s" if speed else ""
-            bar.update(task, completed=step.done, total=step.total, description=name, rate=rate, rejected=rejected)
+    def progress(step: Advance) -> None:
+        nonlocal rejected
+        # a command that cannot begin says why in one line, without a bar above it
+        bar.start()
+        rejected += step.report is not None and step.report.status == "rejected"
+        speed = bar.tasks[0].speed
+        name = clean(step.source.rsplit("/", 1)[-1])[-32:]
+        rate = f"{speed:.1f}/s" if speed else ""
+        bar.update(task, completed=step.done, total=step.total, description=name, rate=rate, rejected=rejected)
 
+    try:
         yield progress
+    finally:
+        bar.stop()
 
 
 def _paint(summary: IngestSummary) -> None:

@@ -125,7 +125,10 @@ class SentenceTransformerEncoder:
 def _load(folder: Path, device: str | None, precision: Precision) -> Any:
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as transformers_logging
 
+    # weights load in half a second: a bar for them is noise between a question and its answer
+    transformers_logging.disable_progress_bar()
     half = precision == "bfloat16" or (precision == "auto" and _has_bfloat16(device))
     try:
         model = SentenceTransformer(
