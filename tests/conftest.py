@@ -79,6 +79,10 @@ class House:
         indexes = Indexes(self.catalog, *parts)
         self.searcher = Searcher(indexes, Models(self.encoder, None, None), load_weights())
 
+    def close(self) -> None:
+        self.searcher.close()
+        self.catalog.close()
+
     def piece(self, source: str, kind: Kind, locator: Locator, text: str, **more: Any) -> Evidence:
         """A piece of evidence; `on` names the things it hangs on."""
         on = tuple(Mention(entity, Relation.OBSERVED_AT) for entity in more.pop("on", ()))
@@ -146,10 +150,23 @@ class House:
         return self.brief.answer(Ask(question=question, asked_at=asked_at), self.me, lambda event: None)
 
 
+@pytest.fixture(scope="session")
+def house_in(store_at: Callable[[Path], Path]) -> Iterator[Callable[[Path], House]]:
+    """Build an empty house in a folder; its store is a real one."""
+    made: list[House] = []
+
+    def build(folder: Path) -> House:
+        made.append(House(Catalog(store_at(folder / "catalog.db")), FolderBlobs(folder / "blobs")))
+        return made[-1]
+
+    yield build
+    for one in made:
+        one.close()
+
+
 @pytest.fixture
-def house(tmp_path: Path, store_at: Callable[[Path], Path]) -> Iterator[House]:
-    """An empty house; its store is a real one."""
-    made = House(Catalog(store_at(tmp_path / "catalog.db")), FolderBlobs(tmp_path / "blobs"))
+def house(tmp_path: Path, house_in: Callable[[Path], House]) -> Iterator[House]:
+    """An empty house of one's own."""
+    made = house_in(tmp_path)
     yield made
-    made.searcher.close()
-    made.catalog.close()
+    made.close()

@@ -39,9 +39,10 @@ def contradicting(question: Question, sentences: Sequence[Sentence]) -> tuple[Se
     """The best sentence with an amount, and one of another source that gives another amount in the same unit."""
     if not asks_amount(question) or not sentences:
         return None
-    telling = [s for s in sentences if s.score >= _NEARLY * sentences[0].score and amounts(s.text)]
+    telling = [s for s in sentences if amounts(s.text)]
     if not telling:
         return None
+    telling = [s for s in telling if s.score >= _NEARLY * telling[0].score]
     first, said = telling[0], amounts(telling[0].text)
     for other in telling[1:]:
         if (

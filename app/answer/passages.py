@@ -15,7 +15,6 @@ import numpy as np
 
 from app.answer.conflict import amounts, asks_amount, contradicting
 from app.answer.desk import Desk, Finding, claim
-from app.answer.question import content_words
 from app.answer.sentences import Sentence
 from app.answer.series import quantities, stem, tokens_of, words_for
 from retrieval.types import Hit, Interval, Kind, Verdict
@@ -23,8 +22,8 @@ from retrieval.types import Hit, Interval, Kind, Verdict
 TELLING = (Kind.PASSAGE, Kind.TRANSCRIPT, Kind.ROW, Kind.ALERT)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'(#*-])|\n{2,}|\n(?=[-*#|])")
 _MAX_QUOTE = 400
-# cosine and share of question words, weighted; see the module's docstring
-_ENOUGH = 0.62
+# cosine plus half the share of the question's own words that stand in the passage; see the module's docstring
+_ENOUGH = 0.75
 _CLOSE = 0.85
 _CLAIMS = 3
 # a question for an amount is answered by a sentence that gives one
@@ -114,9 +113,16 @@ def good_enough(desk: Desk, sentences: Sequence[Sentence], hits: Sequence[Hit]) 
     if any(not words_for(q) & said for q in quantities({stem(w) for w in desk.question.words})):
         return False
     meaning = max(s.meaning for s in sentences if s.evidence.id == best.evidence.id)
-    asked = {stem(w): 1.0 for w in content_words(desk.question.text)}
-    words = _share(asked, tokens_of(best.evidence.text, best.evidence.source))
+    words = _share(dict.fromkeys(telling(desk), 1.0), tokens_of(best.evidence.text, best.evidence.source))
     return meaning + 0.5 * words >= _ENOUGH
+
+
+def telling(desk: Desk) -> list[str]:
+    """The stems of the question's words, without the names of its entities: naming a pump does not answer a question about it."""
+    entities = {e.id: e for e in desk.tools.catalog.entities(desk.principal)}
+    found = [entities[i] for i in desk.question.entities if i in entities]
+    names = tokens_of(*(n for e in found for n in (e.id, e.name, *e.aliases)))
+    return [stem(w) for w in desk.question.words if not tokens_of(w) <= names]
 
 
 def _choose(sentences: Sequence[Sentence]) -> list[Sentence]:

@@ -90,7 +90,7 @@ _LOOK = re.compile(
 _STATISTICS: tuple[tuple[Statistic, str], ...] = (
     (
         Statistic.ABOVE,
-        r"\b(?:exceed(?:ed|s)?|above|over (?:its|the) (?:\w+ )?(?:limit|threshold)|cross(?:ed)?|out of (?:range|limits)|over \d)",
+        r"\b(?:exceed(?:ed)?|above|over (?:its|the) (?:\w+ )?(?:limit|threshold)|cross(?:ed)?|out of (?:range|limits)|over \d)",
     ),
     (
         Statistic.ANOMALY,
@@ -98,31 +98,50 @@ _STATISTICS: tuple[tuple[Statistic, str], ...] = (
     ),
     (
         Statistic.MAX,
-        r"\b(?:max(?:imum)?|highest|peak(?:ed|s)?|largest|biggest|hottest|topped? out|most|worst|greatest|top)\b",
+        r"\b(?:max(?:imum)?|highest|peak(?:ed|s)?|largest|biggest|hottest|fastest|longest|top(?:ped)?|most|worst|greatest|"
+        r"how (?:high|hot|hard|fast|warm|big|bad))\b",
     ),
-    (Statistic.MIN, r"\b(?:min(?:imum)?|lowest|smallest|coldest|least|bottom(?:ed)?|trough|dip(?:ped)?)\b"),
+    (
+        Statistic.MIN,
+        r"\b(?:min(?:imum)?|lowest|smallest|coldest|slowest|shortest|least|bottom(?:ed)?|trough|dip(?:ped)?|how (?:low|cold|slow))\b",
+    ),
     (Statistic.MEDIAN, r"\bmedian\b"),
-    (Statistic.MEAN, r"\b(?:mean|average|averaged|avg|on average|typical)\b"),
+    (Statistic.MEAN, r"\b(?:mean|average|averaged|avg|typical(?:ly)?)\b"),
     (Statistic.STD, r"\bstandard deviation|\bstd\b"),
-    (Statistic.SUM, r"\b(?:sum|in total|altogether|cumulative)\b"),
+    (Statistic.SUM, r"\b(?:sum|cumulative)\b"),
     (Statistic.RANGE, r"\b(?:range|spread|varied|vary)\b"),
     (
         Statistic.VALUE,
-        r"\b(?:what (?:was|is|were)|how (?:high|low|hot|cold|warm|fast|full|much|big|strong|loaded)|reading|read|value|level|stood at)\b",
+        r"\b(?:what (?:was|is|were)|how (?:full|much|strong|loaded)|reading|read|value|level|stood at)\b",
     ),
+)
+# words that only say which statistic is meant
+STATISTIC_WORDS = frozenset(
+    "max maximum highest peak peaked largest biggest hottest fastest longest top topped most worst greatest min minimum lowest "
+    "smallest coldest slowest shortest least bottom bottomed dip median mean average averaged avg typical value reading read "
+    "high low hot cold hard slow fast went go get got hit log logged recorded record ever whole point please pls "
+    "minutes minute hours hour seconds second days long".split()
 )
 _WORK_ORDER = re.compile(
     r"\b(?:work ?orders?|\bWOs?\b|maintenance (?:jobs?|orders?|tickets?)|job tickets?|repair (?:jobs?|orders?)|"
+    r"(?:total|how many|number of|which) jobs|"
     r"(?:which|what) (?:repair )?orders?)\b|\bWO[- ]?\d+",
     re.I,
 )
-_ALERT = re.compile(r"\b(?:alerts?|alarms?|alarmed|anomal(?:y|ies) events?|warnings? raised|trip alarm)\b", re.I)
+_ALERT = re.compile(
+    r"\b(?:alerts?|alarms?|alarmed|anomal(?:y|ies) events?|(?:how many|number of)\b.*\banomalies|went anomalous|"
+    r"warnings? raised)\b",
+    re.I,
+)
 _EVENT = re.compile(
     r"\bwhat (?:all )?happened\b|\bwhy\b|\bwhat (?:led|went wrong|caused)\b|\breconstruct\b|\bsequence of events\b|\bwalk me through\b|"
     r"\bstory\b|\bbring .* together\b|\bput together\b|\beverything (?:we know|recorded|about)\b|\btell me about\b",
     re.I,
 )
-_COUNT = re.compile(r"\b(?:how many|number of|count(?: of| the)?|how often|how frequently)\b", re.I)
+_COUNT = re.compile(
+    r"\b(?:how many|number of|count|how often|how frequently|total|head ?count|(?:the )?most (?:people|persons))\b",
+    re.I,
+)
 _WHEN = re.compile(r"\b(?:when|what time|at which time|since when|until when|from when|how long)\b", re.I)
 _YES_NO = re.compile(
     r"^\W*(?:(?:on|at|between|during|last|yesterday|today|from|in)\b[^?]*?,\s*)?(?:was|were|is|are|did|does|do|has|have|had|can|could|any(?:one|body|thing)?)\b",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,8 +17,11 @@ _CITED = 10
 _LISTED = 6
 _SCANNED = 20_000
 _TABLE_WORDS = frozenset(
-    "work order alert alarm event record row table entry wo job ticket maintenance equipment asset code listed raised opened "
-    "logged many number total there were been unit plant severity message site".split()
+    stem(w)
+    for w in (
+        "work order alert alarm event record row table entry wo job ticket maintenance equipment asset code listed raised opened "
+        "logged many number total there were been unit plant severity message site"
+    ).split()
 )
 
 
@@ -32,10 +36,25 @@ class Narrowed(NamedTuple):
 def candidates(desk: Desk, kind: Kind) -> list[Evidence]:
     """Rows of the kind about the question's entities in its window."""
     window = desk.question.when.window if desk.question.when else None
-    rows = desk.scan(_SCANNED, kinds=(kind,), entities=desk.question.entities, window=window)
+    rows = named_tables(desk, desk.scan(_SCANNED, kinds=(kind,), entities=desk.question.entities, window=window))
     if kind is Kind.ROW and Wants.WORK_ORDER in desk.question.wants:
         return [r for r in rows if is_work_order(r)]
     return rows
+
+
+def named_tables(desk: Desk, found: list[Evidence]) -> list[Evidence]:
+    """Only rows of the tables the question names, when it names some but not all ("anomaly events", not "alert events")."""
+    words = {_same(stem(w)) for w in desk.question.words} - {"event"}
+    tables = {r.locator.table for r in found if isinstance(r.locator, RowKey)}
+    named = {t for t in tables if words & {_same(token) for token in tokens_of(t)}}
+    if not named or named == tables:
+        return found
+    return [r for r in found if isinstance(r.locator, RowKey) and r.locator.table in named]
+
+
+def _same(word: str) -> str:
+    """Alarms and alerts are one thing under two names."""
+    return {"alarm": "alert", "anomal": "anomali"}.get(word, word)
 
 
 def by_key(desk: Desk) -> list[Evidence]:
@@ -58,7 +77,7 @@ def is_work_order(row: Evidence) -> bool:
     """Whether a row is a work order: so named by its table or its columns."""
     table = row.locator.table if isinstance(row.locator, RowKey) else ""
     names = tokens_of(table, *fields(row))
-    return "workorder" in names or "wo" in names or {"work", "order"} <= names
+    return stem("workorder") in names or "wo" in names or {"work", "order"} <= names
 
 
 def fields(row: Evidence) -> dict[str, object]:
@@ -68,7 +87,8 @@ def fields(row: Evidence) -> dict[str, object]:
 
 def narrow(desk: Desk, rows: Sequence[Evidence]) -> Narrowed:
     """Keep the rows that have the question's words, one word after another, as long as some row has it."""
-    words = [stem(w) for w in desk.question.words]
+    denied = {stem(w) for w in re.findall(r"\bnot (\w+)", desk.question.plain.lower())}
+    words = [stem(w) for w in desk.question.words if stem(w) not in denied]
     named = tokens_of(*desk.question.entities)
     tokens = {r.id: row_tokens(r) for r in rows}
     kept, by, unmet = list(rows), [], []
@@ -81,6 +101,11 @@ def narrow(desk: Desk, rows: Sequence[Evidence]) -> Narrowed:
             by.append(word)
         elif not having:
             unmet.append(word)
+    for word in denied:
+        without = [r for r in kept if word not in tokens[r.id]]
+        if without and len(without) < len(kept):
+            kept = without
+            by.append(f"not {word}")
     return Narrowed(kept, tuple(by), tuple(unmet))
 
 

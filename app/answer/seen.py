@@ -39,6 +39,11 @@ SCENERY = 0.5
 _OPEN = re.compile(
     r"\bwhat\b.*\b(?:see|saw|seen|show|shows|shown|visible|happen\w*|going on|record\w*|watch\w*)\b", re.I
 )
+_EDGE = re.compile(
+    r"\b(?:first (?:\w+ ){0,3}(?:show|appear|seen|see|drive|come|enter|visible|arriv|spotted)\w*|when (?:does|did|is|was) the first|"
+    r"how far in\b|last (?:seen|visible|show\w*|appear\w*|spotted)|earliest|latest)",
+    re.I,
+)
 _JOIN = 30_000_000
 _JOIN_MS = 30_000
 _EPISODES = 6
@@ -120,16 +125,26 @@ def _score(frame: Evidence, label: str) -> float:
 
 
 def _observed(desk: Desk, episodes: Sequence[Episode], notes: tuple[CoverageNote, ...]) -> Finding:
-    question = desk.question
-    if question.asks_count and any(e.most > 1 for e in episodes):
+    if desk.question.asks_count:
         top = max(episodes, key=lambda e: e.most)
         peak = max(top.frames, key=lambda f: (_count(f, top.label), _score(f, top.label)))
         text = f"At most {top.most} × {top.label} at once on {top.view.name}, {_at(desk, peak)}."
         return Finding(Verdict.ANSWERED, (claim(text, (peak, _quote(peak))),), (peak,), notes)
-    chosen = _choose(episodes)
+    chosen = _edge(desk, episodes) or _choose(episodes)
     chosen.sort(key=lambda e: _order(e.frames[0]))
     claims = tuple(_episode_claim(desk, e) for e in chosen)
     return Finding(Verdict.ANSWERED, claims, tuple(e.best for e in chosen), notes)
+
+
+def _edge(desk: Desk, episodes: Sequence[Episode]) -> list[Episode]:
+    """The first or the last episode of each view, when that is what is asked; its evidence is then the frame at that edge."""
+    which = _EDGE.search(desk.question.plain)
+    if not which:
+        return []
+    last = "last" in which[0].lower()
+    ordered = sorted(episodes, key=lambda e: _order(e.frames[0]), reverse=last)
+    found = {e.view.subject: e for e in reversed(ordered)}
+    return [e._replace(best=e.frames[-1] if last else e.frames[0]) for e in found.values()]
 
 
 def _choose(episodes: Sequence[Episode]) -> list[Episode]:
@@ -249,4 +264,24 @@ def _clip_views(desk: Desk, site: Site, window: Interval | None) -> list[View]:
 
 def _clip_view(desk: Desk, uri: str, coverage: Sequence[Coverage], window: Interval | None) -> View:
     frames = desk.scan(_FRAMES, kinds=(Kind.FRAME,), sources=(uri,), window=window)
+    part = clip_part(desk.question.plain)
+    if part is not None:
+        frames = [f for f in frames if isinstance(f.locator, FrameAt) and _shares(f.locator, part)]
     return View(uri, PurePosixPath(uri).name, coverage, sorted(frames, key=_order))
+
+
+def _shares(at: FrameAt, part: tuple[int, int]) -> bool:
+    return at.ms < part[1] and max(at.end_ms, at.ms + 1) > part[0]
+
+
+def clip_part(text: str) -> tuple[int, int] | None:
+    """The part of a clip a question speaks of, in milliseconds from its start: "in the first 5 seconds", "30 seconds in"."""
+    if match := re.search(r"\bfirst (\d+|few|couple of) (second|minute)s?\b", text, re.I):
+        count = int(match[1]) if match[1].isdigit() else 3
+        return 0, count * (1000 if match[2].lower() == "second" else 60_000)
+    if match := re.search(r"\b(\d+) (second|minute)s? in(?:to)?\b", text, re.I):
+        at = int(match[1]) * (1000 if match[2].lower() == "second" else 60_000)
+        return max(0, at - 3000), at + 3000
+    if re.search(r"\b(?:right )?at the (?:very )?(?:start|beginning)\b", text, re.I):
+        return 0, 2000
+    return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.answer.places import Site
-from app.answer.question import Question
+from app.answer.question import STATISTIC_WORDS, Question
 from retrieval.types import Coverage, Entity, EntityType, Interval, Layer
 
 # words for what can be measured: when a question uses one, the series must be about it
@@ -38,8 +39,14 @@ QUANTITIES: Mapping[str, tuple[str, ...]] = {
     "weight": ("weight",),
     "turbidity": ("turbidity",),
     "position": ("position",),
+    "memory": ("memory", "ram"),
+    "disk": ("disk", "storage"),
+    "network": ("network", "bandwidth"),
+    "travel": ("travel",),
 }
 _ENOUGH = 1.0
+# of the words that say what is meant, this share must be the series' own
+_SHARE = 0.4
 
 
 class Series(NamedTuple):
@@ -58,13 +65,18 @@ class Series(NamedTuple):
     interval_s: float
 
 
+@lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
-    """Light folding, so that "temperatures" meets "temperature" and "utilisation" "utilization"."""
-    word = word.lower().replace("isation", "ization")
-    for ending in ("ies", "es", "s"):
-        if word.endswith(ending) and len(word) > len(ending) + 3:
-            return word[: -len(ending)] + ("y" if ending == "ies" else "e" if ending == "es" else "")
-    return word
+    """The stem of an English word (Snowball), lower case; what has a digit in it stays as it is."""
+    low = word.lower().replace("isation", "ization")
+    return low if any(c.isdigit() for c in low) else str(_stemmer().stemWord(low))
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> Any:
+    from snowballstemmer import stemmer
+
+    return stemmer("english")
 
 
 def tokens_of(*texts: str) -> frozenset[str]:
@@ -141,6 +153,8 @@ def match(question: Question, all_series: Sequence[Series], site: Site) -> list[
         if not _fits(question, series, words, site):
             continue
         hits = [w for w in words if w in series.tokens | series.own]
+        if _spoken_of(question, series) < _SHARE:
+            continue
         score = sum(math.log(1 + len(all_series) / frequency[w]) for w in hits)
         if series.subject in question.entities:
             score += 10.0
@@ -153,6 +167,14 @@ def match(question: Question, all_series: Sequence[Series], site: Site) -> list[
     return sorted(scored, key=lambda m: (-m.score, m.series.subject))
 
 
+def _spoken_of(question: Question, series: Series) -> float:
+    """The share of the question's telling words that are the series' own, in [0, 1]."""
+    known = series.tokens | series.own | {series.unit.lower()}
+    telling = [w for w in question.words if w not in STATISTIC_WORDS and not re.fullmatch(r"[\d.,]+", w)]
+    met = [w for w in telling if w in known or stem(w) in known or tokens_of(w) <= known]
+    return len(met) / len(telling) if telling else 1.0
+
+
 def _expanded(question: Question) -> list[str]:
     words = [stem(part) for w in question.words for part in (w, *tokens_of(w))]
     return list(dict.fromkeys(words))
@@ -160,17 +182,18 @@ def _expanded(question: Question) -> list[str]:
 
 def quantities(words: Iterable[str]) -> set[str]:
     """The quantities that words speak of."""
-    words = set(words)
-    return {q for q, synonyms in QUANTITIES.items() if words & set(synonyms)}
+    stems = {stem(w) for w in words}
+    return {q for q in QUANTITIES if stems & words_for(q)}
 
 
 def _synonyms(tokens: frozenset[str]) -> frozenset[str]:
-    return frozenset(w for q in quantities(tokens) for w in QUANTITIES[q])
+    return frozenset(w for q in quantities(tokens) for w in words_for(q))
 
 
+@lru_cache(maxsize=100)
 def words_for(quantity: str) -> frozenset[str]:
-    """Every word that speaks of a quantity."""
-    return frozenset(QUANTITIES[quantity])
+    """The stems of every word that speaks of a quantity."""
+    return frozenset(stem(w) for w in QUANTITIES[quantity])
 
 
 def _fits(question: Question, series: Series, words: Sequence[str], site: Site) -> bool:

@@ -79,7 +79,8 @@ def _bar() -> Iterator[Callable[[Advance], None]]:
     try:
         yield progress
     finally:
-        bar.stop()
+        if bar.live.is_started:
+            bar.stop()
 
 
 def _paint(summary: IngestSummary) -> None:

@@ -128,7 +128,7 @@ def _load(folder: Path, device: str | None, precision: Precision) -> Any:
     from transformers.utils import logging as transformers_logging
 
     # weights load in half a second: a bar for them is noise between a question and its answer
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     half = precision == "bfloat16" or (precision == "auto" and _has_bfloat16(device))
     try:
         model = SentenceTransformer(

@@ -48,7 +48,9 @@ def test_windows(text: str, start: str, end: str) -> None:
     assert (iso(when.window.t0), iso(when.window.t1)) == (start, end)
 
 
-@pytest.mark.parametrize("text", ["what is the part number of the seal", "RUL0012", "pump P-101 tripped", "may I go in"])
+@pytest.mark.parametrize(
+    "text", ["what is the part number of the seal", "RUL0012", "pump P-101 tripped", "may I go in"]
+)
 def test_no_time_is_no_window(text: str) -> None:
     assert find_when(text, ASKED, MADRID) is None
 

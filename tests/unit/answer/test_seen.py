@@ -1,0 +1,73 @@
+"""What eyes saw, and when they saw nothing: not observed, not recorded, or not known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from retrieval.types import Kind, Principal, Verdict
+
+DAY = "on 4 March 2026"
+
+
+def test_episodes_join_near_frames_and_part_far_ones(plant: Any) -> None:
+    finding = plant.find(f"Was any person seen on CAM-07 between 10:00 and 10:30 {DAY}?")
+    assert finding.verdict is Verdict.ANSWERED
+    texts = [c.text for c in finding.claims]
+    assert len(texts) == 2 and "10:00:00–10:00:10" in texts[0] and "10:20:00–10:20:05" in texts[1]
+    assert {c.kind for one in finding.claims for c in one.citations} == {Kind.FRAME}
+
+
+def test_the_place_leads_to_its_camera(plant: Any) -> None:
+    finding = plant.find(f"Was a person in Zone B between 10:00 and 11:00 {DAY}?")
+    assert finding.verdict is Verdict.ANSWERED
+    assert {c.source for one in finding.claims for c in one.citations} == {"file:///site/CAM-07.mp4"}
+
+
+def test_counting_takes_the_most_at_once(plant: Any) -> None:
+    finding = plant.find(f"How many people were seen on CAM-07 between 10:00 and 11:00 {DAY}?")
+    assert "3 × person" in finding.claims[0].text and "10:40:00" in finding.claims[0].text
+
+
+@pytest.mark.parametrize(
+    ("question", "verdict"),
+    [
+        # recorded and examined throughout by what can see people
+        (f"Was any person seen on CAM-07 between 11:00 and 12:45 {DAY}?", Verdict.NOT_OBSERVED),
+        (f"Was any person seen in Zone C between 10:00 and 12:00 {DAY}?", Verdict.NOT_OBSERVED),
+        (f"Was there a fire on CAM-07 between 11:00 and 12:45 {DAY}?", Verdict.NOT_OBSERVED),
+        # the camera was off for all, or for a part, of the window
+        (f"Was any person seen on CAM-07 between 13:10 and 13:50 {DAY}?", Verdict.NOT_RECORDED),
+        (f"Was any person seen on CAM-07 between 12:00 and 14:30 {DAY}?", Verdict.NOT_RECORDED),
+        ("Was any person seen on CAM-07 on 20 January 2026?", Verdict.NOT_RECORDED),
+        # this camera's detector is weak at fire: its silence means nothing
+        (f"Was there a fire on CAM-08 between 10:00 and 12:00 {DAY}?", Verdict.INSUFFICIENT),
+    ],
+)
+def test_verdicts_on_nothing(plant: Any, question: str, verdict: Verdict) -> None:
+    finding = plant.find(question)
+    assert finding.verdict is verdict, finding
+    if verdict is not Verdict.NOT_OBSERVED:
+        assert finding.claims == ()
+
+
+def test_not_observed_says_what_looked(plant: Any) -> None:
+    finding = plant.find(f"Was any person seen on CAM-07 between 11:00 and 12:45 {DAY}?")
+    (made,) = finding.claims
+    assert "5%" in made.text and made.citations
+    assert [note.status for note in finding.notes] == ["examined"]
+    assert "motion-sampling" in finding.notes[0].text
+
+
+def test_the_gap_is_told(plant: Any) -> None:
+    finding = plant.find(f"Was any person seen on CAM-07 between 12:00 and 14:30 {DAY}?")
+    gaps = [note for note in finding.notes if note.status == "gap"]
+    assert len(gaps) == 1 and gaps[0].valid is not None
+    assert gaps[0].valid.seconds == 3600 and "13:00:00–14:00:00" in gaps[0].text
+
+
+def test_what_is_seen_stays_within_the_tenant(plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plant, "me", Principal("other"))
+    finding = plant.find(f"Was any person seen on CAM-07 between 10:00 and 10:30 {DAY}?")
+    assert finding.claims == () and finding.verdict is not Verdict.NOT_OBSERVED
