@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 
 from app.answer.question import Question
 from app.answer.sentences import Sentence
@@ -15,10 +16,12 @@ _ASKS_AMOUNT = re.compile(
     re.I,
 )
 _NOT_UNITS = frozenset(
-    "january february march april may june july august september october november december local utc cet h and of to".split()
+    "january february march april may june july august september october november december local utc cet h "
+    "and of to at in on by for from was were is are the a an or as with until till".split()
 )
 # the second source must answer nearly as well as the first
 _NEARLY = 0.72
+_COMPARED = 6
 
 
 def amounts(text: str) -> dict[str, frozenset[float]]:
@@ -40,16 +43,10 @@ def contradicting(question: Question, sentences: Sequence[Sentence]) -> tuple[Se
     if not asks_amount(question) or not sentences:
         return None
     telling = [s for s in sentences if amounts(s.text)]
-    if not telling:
-        return None
-    telling = [s for s in telling if s.score >= _NEARLY * telling[0].score]
-    first, said = telling[0], amounts(telling[0].text)
-    for other in telling[1:]:
-        if (
-            other.evidence.source != first.evidence.source
-            and _differs(said, amounts(other.text))
-            and _same_thing(first, other)
-        ):
+    near = [s for s in telling if s.score >= _NEARLY * telling[0].score][:_COMPARED]
+    for first, other in combinations(near, 2):
+        said, against = amounts(first.text), amounts(other.text)
+        if first.evidence.source != other.evidence.source and _differs(said, against) and _same_thing(first, other):
             return first, other
     return None
 

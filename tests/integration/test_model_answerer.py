@@ -8,10 +8,9 @@ import json
 import logging
 import re
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -32,41 +31,6 @@ QUESTION = "Why was the vibration of pump P-101 high?"
 TIMEOUT = 1.5
 
 Script = Callable[[BaseHTTPRequestHandler, dict[str, Any]], None]
-
-
-class Stub:
-    """An OpenAI-compatible server: keeps what it was sent and answers by `script`."""
-
-    def __init__(self) -> None:
-        self.requests: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.sent = 0
-        self.script: Script = say({"claims": [], "insufficient": True})
-        stub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                stub.requests.append({"path": self.path, **body})
-                stub.headers.append({k.lower(): v for k, v in self.headers.items()})
-                try:
-                    stub.script(self, body)
-                except (BrokenPipeError, ConnectionResetError):
-                    self.close_connection = True
-
-            def log_message(self, format: str, *args: Any) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
 
 
 def send(handler: BaseHTTPRequestHandler, status: int, data: bytes, **headers: str) -> None:
@@ -96,19 +60,12 @@ def claims(*made: tuple[str, list[str]]) -> Script:
     return say({"claims": [{"text": t, "evidence": labels} for t, labels in made], "insufficient": False})
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Stub]:
-    stub = Stub()
-    yield stub
-    stub.close()
-
-
 @pytest.fixture
-def stub(server: Stub) -> Stub:
-    server.requests.clear()
-    server.headers.clear()
-    server.script = say({"claims": [], "insufficient": True})
-    return server
+def stub(model_server: Any) -> Any:
+    model_server.requests.clear()
+    model_server.headers.clear()
+    model_server.script = say({"claims": [], "insufficient": True})
+    return model_server
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -155,22 +112,22 @@ def ask(house: Any, url: str, question: str = QUESTION, deadline_s: float | None
     return answerer(house, url, **given).answer(asked, house.me, lambda event: None)
 
 
-def prompt_of(stub: Stub) -> str:
+def prompt_of(stub: Any) -> str:
     return str(stub.requests[-1]["messages"][0]["content"][0]["text"])
 
 
-def label(stub: Stub, word: str) -> str:
+def label(stub: Any, word: str) -> str:
     """The label under which the prompt shows the evidence that has the word."""
     found = re.findall(r"^(E\d+)\n<evidence>\n(.*?)\n</evidence>", prompt_of(stub), re.S | re.M)
     return next(name for name, told in found if word in told)
 
 
-def labels_by_word(house: Any, stub: Stub) -> dict[str, str]:
+def labels_by_word(house: Any, stub: Any) -> dict[str, str]:
     ask(house, stub.url)
     return {word: label(stub, word) for word in ("A-17", "bearing", "seals", "CAM-07")}
 
 
-def test_the_request_holds_labels_a_schema_and_pictures_as_bytes(filled: Any, stub: Stub) -> None:
+def test_the_request_holds_labels_a_schema_and_pictures_as_bytes(filled: Any, stub: Any) -> None:
     ask(filled, stub.url)
     request = stub.requests[-1]
     assert (request["path"], request["model"], request["temperature"]) == ("/v1/chat/completions", "m", 0.0)
@@ -190,14 +147,14 @@ def test_the_request_holds_labels_a_schema_and_pictures_as_bytes(filled: Any, st
     assert before == f"Picture of {label(stub, 'CAM-07')}:"
 
 
-def test_evidence_cannot_close_its_own_quotation(filled: Any, stub: Stub) -> None:
+def test_evidence_cannot_close_its_own_quotation(filled: Any, stub: Any) -> None:
     ask(filled, stub.url)
     prompt = prompt_of(stub)
     block = prompt.partition("Evidence:\n")[2].partition("\nQuestion, asked")[0]
     assert len(re.findall(r"</evidence>", block)) == len(re.findall(r"<evidence>", block)) == 4
 
 
-def test_honest_claims_are_supported_and_cited(filled: Any, stub: Stub) -> None:
+def test_honest_claims_are_supported_and_cited(filled: Any, stub: Any) -> None:
     of = labels_by_word(filled, stub)
     stub.script = claims(
         (f"The vibration of pump P-101 was at 7.1 mm/s at 02:41 [{of['A-17']}].", [of["A-17"]]),
@@ -234,7 +191,7 @@ def test_honest_claims_are_supported_and_cited(filled: Any, stub: Stub) -> None:
     ],
 )
 def test_what_does_not_stand_in_its_evidence_is_unsupported(
-    filled: Any, stub: Stub, said: str, cited: list[str]
+    filled: Any, stub: Any, said: str, cited: list[str]
 ) -> None:
     of = labels_by_word(filled, stub)
     stub.script = claims(
@@ -245,7 +202,7 @@ def test_what_does_not_stand_in_its_evidence_is_unsupported(
     assert answer.verdict is Verdict.PARTIAL
 
 
-def test_nothing_supported_leaves_the_brief(filled: Any, stub: Stub) -> None:
+def test_nothing_supported_leaves_the_brief(filled: Any, stub: Any) -> None:
     own = filled.ask(QUESTION)
     stub.script = claims(("The pump ran at 999 rpm.", ["E1"]))
     answer = ask(filled, stub.url)
@@ -255,13 +212,13 @@ def test_nothing_supported_leaves_the_brief(filled: Any, stub: Stub) -> None:
     assert any("evidence brief answers" in line for line in answer.degraded)
 
 
-def test_the_model_may_say_that_it_is_not_enough(filled: Any, stub: Stub) -> None:
+def test_the_model_may_say_that_it_is_not_enough(filled: Any, stub: Any) -> None:
     answer = ask(filled, stub.url)
     assert (answer.verdict, answer.claims) == (Verdict.INSUFFICIENT, ())
     assert answer.model == "m (answer@v1)"
 
 
-def test_injected_text_gives_no_foreign_address(filled: Any, stub: Stub) -> None:
+def test_injected_text_gives_no_foreign_address(filled: Any, stub: Any) -> None:
     of = labels_by_word(filled, stub)
     stub.script = claims(
         ("Pump P-101 bearing 6205 was worn, see http://evil.example/steal?q=plan.", [of["bearing"]]),
@@ -284,7 +241,7 @@ def trickle(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         time.sleep(0.1)
 
 
-def huge(stub: Stub) -> Script:
+def huge(stub: Any) -> Script:
     def script(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         handler.send_response(200)
         handler.send_header("content-type", "application/json")
@@ -333,7 +290,7 @@ def failed(answer: Answer, own: Answer) -> None:
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_failing_model_leaves_the_brief(
-    filled: Any, stub: Stub, name: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    filled: Any, stub: Any, name: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.WARNING)
     own = filled.ask(QUESTION)
@@ -358,7 +315,7 @@ def hang(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("script", [hang, trickle])
-def test_a_slow_model_is_not_waited_for(filled: Any, stub: Stub, script: Script) -> None:
+def test_a_slow_model_is_not_waited_for(filled: Any, stub: Any, script: Script) -> None:
     own = filled.ask(QUESTION)
     stub.script = script
     started = time.perf_counter()
@@ -367,7 +324,7 @@ def test_a_slow_model_is_not_waited_for(filled: Any, stub: Stub, script: Script)
     failed(answer, own)
 
 
-def test_the_deadline_of_a_question_is_kept(filled: Any, stub: Stub) -> None:
+def test_the_deadline_of_a_question_is_kept(filled: Any, stub: Any) -> None:
     own = filled.ask(QUESTION)
     stub.script = hang
     started = time.perf_counter()
@@ -380,7 +337,7 @@ def test_the_deadline_of_a_question_is_kept(filled: Any, stub: Stub) -> None:
     assert len(stub.requests) == asked
 
 
-def test_an_endless_reply_is_cut(filled: Any, stub: Stub) -> None:
+def test_an_endless_reply_is_cut(filled: Any, stub: Any) -> None:
     own = filled.ask(QUESTION)
     stub.script = huge(stub)
     answer = ask(filled, stub.url)
@@ -390,7 +347,7 @@ def test_an_endless_reply_is_cut(filled: Any, stub: Stub) -> None:
     assert stub.sent < 20 * 2**20
 
 
-def test_a_picture_that_is_gone_is_said(filled: Any, stub: Stub) -> None:
+def test_a_picture_that_is_gone_is_said(filled: Any, stub: Any) -> None:
     of = labels_by_word(filled, stub)
     (gone,) = filled.catalog.scan(Filter(kinds=(Kind.FRAME,)), filled.me)
     Path(filled.blobs.path("t", gone.media)).unlink()
@@ -401,7 +358,7 @@ def test_a_picture_that_is_gone_is_said(filled: Any, stub: Stub) -> None:
     assert all(part["type"] == "text" for part in stub.requests[-1]["messages"][0]["content"])
 
 
-def test_figures_the_brief_computed_may_be_said(house: Any, stub: Stub) -> None:
+def test_figures_the_brief_computed_may_be_said(house: Any, stub: Any) -> None:
     t = [T0 + n * MINUTE for n in range(10)]
     uri, spans = "file:///site/press.csv", Interval(t[0], t[-1] + MINUTE)
     common = {"source": uri, "subject": f"{uri}#vibration", "tenant": "t", "valid": spans}

@@ -45,7 +45,7 @@ def test_the_table_names_every_setting_and_no_other() -> None:
     assert set(table()) - EXTRA == {name for name, _ in settings()}
 
 
-@pytest.mark.parametrize(("name", "default"), settings())
+@pytest.mark.parametrize(("name", "default"), list(settings()))
 def test_the_table_gives_the_default(name: str, default: Any) -> None:
     written, meaning = table()[name]
     assert written.strip("`") in said(default), f"{name} is {default!r}"

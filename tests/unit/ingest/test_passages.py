@@ -18,7 +18,7 @@ def day(dated):
     return to_datetime(dated.valid.t0).date().isoformat() if dated else None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.text(alphabet="ab .\n-é#", max_size=600), st.integers(20, 120))
 def test_passages_cover_the_text_and_stand_at_their_offsets(text, size):
     sections = sections_of(len(text), markdown_headings(text))

@@ -46,7 +46,7 @@ def _kept(looks: list[Planes], sampling: Sampling | None = None) -> list[tuple[i
     return kept
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.integers(16, HEIGHT - PERSON[0]),
     st.integers(0, WIDTH - PERSON[1]),

@@ -131,7 +131,7 @@ def apply(catalog: Catalog, model: Model, tenant: str, step: tuple[str, str, str
     assert (again.added, again.superseded) == (0, 0)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(STEPS)
 def test_the_store_follows_the_model(catalog: Catalog, steps: list[tuple[str, str, str]]) -> None:
     tenant, bystander = f"t{next(TENANTS)}", f"t{next(TENANTS)}"

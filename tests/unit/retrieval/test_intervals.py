@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ def instants(found: list[Interval]) -> set[int]:
 def test_union_covers_the_same_and_is_disjoint(given_spans: list[Interval]) -> None:
     merged = union(given_spans)
     assert instants(merged) == instants(given_spans)
-    assert all(a.t1 < b.t0 for a, b in zip(merged, merged[1:], strict=False))
+    assert all(a.t1 < b.t0 for a, b in pairwise(merged))
 
 
 @given(st.lists(spans, max_size=8), spans)
