@@ -27,7 +27,6 @@ from retrieval.types import (
     Vector,
 )
 
-
 # the present, in UTC microseconds
 Clock: TypeAlias = Callable[[], Micros]
 

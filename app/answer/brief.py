@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
 
 from app.answer import events, figures, passages, rows, seen
 from app.answer.desk import Desk, Finding, Tools, timeline
+from app.answer.passages import gives
 from app.answer.places import Site
 from app.answer.question import Question, Statistic, Wants, parse
 from app.answer.series import Match, Series, directory, match, quantities
@@ -16,6 +18,8 @@ from retrieval.errors import QuestionTooLong
 from retrieval.ports import Clock
 from retrieval.times import iso
 from retrieval.types import Answer, EntityType, Kind, Principal, Verdict
+
+_WHO = re.compile(r"\bwho (?:is|was|were|are)\b|\bnames? of\b", re.I)
 
 
 class EvidenceBrief:
@@ -108,12 +112,16 @@ def _event(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding | No
 
 def _sight(desk: Desk, site: Site) -> Finding | None:
     question = desk.question
-    labels = desk.tools.sights.asked(question.plain)
+    labels = desk.tools.sights.asked(seen.without_clip_names(desk))
     watched = site.of(question.entities, EntityType.CAMERA, EntityType.ZONE)
-    if not (Wants.SIGHT in question.wants or (labels and watched)):
+    sight = Wants.SIGHT in question.wants
+    if not (((question.filmed or watched) and (labels or sight)) or (labels and sight)):
         return None
     if Wants.WORK_ORDER in question.wants or (Wants.ALERT in question.wants and not labels):
         return None
+    if _WHO.search(question.plain):
+        # no eye here tells who somebody is
+        return Finding(Verdict.INSUFFICIENT)
     views = seen.find_views(desk, site, question.entities, question.when.window if question.when else None)
     if not views:
         return Finding(Verdict.INSUFFICIENT) if labels else None
@@ -133,7 +141,7 @@ def _table(desk: Desk, site: Site) -> Finding | None:
 
 
 def _rows(desk: Desk, kind: Kind, what: str) -> Finding | None:
-    found = rows.candidates(desk, kind)
+    found = [row for row in rows.candidates(desk, kind) if gives(desk.question.plain, row.text)]
     if not found or not (desk.question.entities or desk.question.when):
         return None
     return rows.count(desk, found, what) if desk.question.asks_count else rows.listing(desk, found)

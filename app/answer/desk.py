@@ -74,10 +74,10 @@ class Desk:
     as_of: Micros | None = None
     degraded: list[str] = field(default_factory=list)
 
-    def search(self, text: str, k: int = 10, **limits: object) -> list[Hit]:
+    def search(self, text: str, k: int = 10, channels: tuple[str, ...] = (), **limits: object) -> list[Hit]:
         """Search with the question's as_of; what was degraded is remembered."""
         filter_ = Filter(as_of=self.as_of, **limits)  # type: ignore[arg-type]
-        found = self.tools.finder.find(Query(text=text, k=k, filter=filter_), self.principal)
+        found = self.tools.finder.find(Query(text=text, k=k, filter=filter_, channels=channels), self.principal)
         self.degraded.extend(d for d in found.degraded if d not in self.degraded)
         return list(found.hits)
 

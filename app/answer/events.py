@@ -69,7 +69,8 @@ def reconstruct(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding
     )
     filled = sum(bool(p.claims) for p in parts)
     blind = wants_sight(desk) and not parts[2].claims
-    verdict = Verdict.PARTIAL if blind or filled == 1 else Verdict.ANSWERED if filled else Verdict.INSUFFICIENT
+    whole = Verdict.PARTIAL if blind or filled == 1 else Verdict.ANSWERED
+    verdict = whole if filled else Verdict.INSUFFICIENT
     claims = tuple(c for p in parts for c in p.claims)
     notes = tuple(n for p in parts for n in p.notes)
     return Finding(verdict, claims, tuple(e for p in parts for e in p.used), notes)

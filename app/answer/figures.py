@@ -166,7 +166,7 @@ def _above(desk: Desk, series: Series, samples: Samples) -> list[Claim]:
 
 def _limit(desk: Desk, series: Series) -> float | None:
     asked = re.search(
-        r"\b(?:above|over|exceed(?:ed|s|ing)?|higher than|more than|past|beyond)\s+(\d+(?:[.,]\d+)?)",
+        r"\b(?:above|over|exceed(?:ed|s|ing)?|higher than|more than|beyond)\s+(\d+(?:[.,]\d+)?)",
         desk.question.text,
         re.I,
     )

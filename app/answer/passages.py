@@ -24,8 +24,16 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'(#*-])|\n{2,}|\n(?=[-*#|])
 _MAX_QUOTE = 400
 # cosine plus half the share of the question's own words that stand in the passage; see the module's docstring
 _ENOUGH = 0.75
-_CLOSE = 0.85
-_CLAIMS = 3
+_CLOSE = 0.8
+_CLAIMS = 4
+_NEEDS = (
+    (
+        re.compile(r"\b(?:costs?|prices?|dollars?|euros?|fined?|expensive|paid)\b", re.I),
+        re.compile(r"[$€£]|\b(?:usd|eur|dollars?|euros?|costs?|prices?|fined?|paid)\b", re.I),
+    ),
+    (re.compile(r"\bphone number\b", re.I), re.compile(r"\bphone\b|\+?\d[\d -]{6,}\d", re.I)),
+    (re.compile(r"\boperator\b", re.I), re.compile(r"\boperators?\b", re.I)),
+)
 # a question for an amount is answered by a sentence that gives one
 _AMOUNT = 0.15
 
@@ -112,9 +120,16 @@ def good_enough(desk: Desk, sentences: Sequence[Sentence], hits: Sequence[Hit]) 
     said = tokens_of(best.evidence.text)
     if any(not words_for(q) & said for q in quantities({stem(w) for w in desk.question.words})):
         return False
+    if not gives(desk.question.plain, best.evidence.text):
+        return False
     meaning = max(s.meaning for s in sentences if s.evidence.id == best.evidence.id)
     words = _share(dict.fromkeys(telling(desk), 1.0), tokens_of(best.evidence.text, best.evidence.source))
     return meaning + 0.5 * words >= _ENOUGH
+
+
+def gives(asked: str, text: str) -> bool:
+    """Whether a text has the kind of thing asked for: money for a price, a number to call for a phone number."""
+    return all(has.search(text) for wants, has in _NEEDS if wants.search(asked))
 
 
 def telling(desk: Desk) -> list[str]:

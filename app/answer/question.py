@@ -64,6 +64,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     asks_when: bool
     asks_count: bool
     yes_no: bool
+    filmed: bool
     plain: str
 
 
@@ -83,10 +84,11 @@ _NOT_TAG = re.compile(
     re.I,
 )
 _LOOK = re.compile(
-    r"\b(?:see|sees|saw|seen|visible|visibly|camera|cameras|cam|footage|video|videos|clips?|frames?|pictures?|images?|"
+    r"\b(?:see|sees|saw|seen|visible|visibly|camera|cameras|cam|footage|video|videos|clips?|"
     r"watch(?:es|ed|ing)?|on screen|spotted|observed|observe|picked up|caught on|in view|in sight)\b",
     re.I,
 )
+_FILMED = re.compile(r"\b(?:cameras?|cam|cctv|footage|videos?|clips?|on screen)\b", re.I)
 _STATISTICS: tuple[tuple[Statistic, str], ...] = (
     (
         Statistic.ABOVE,
@@ -173,6 +175,7 @@ def parse(text: str, asked_at: Micros, zone: tzinfo, find_entities: EntityFinder
         asks_when=bool(_WHEN.search(text)),
         asks_count=bool(_COUNT.search(text)),
         yes_no=bool(_YES_NO.search(text)),
+        filmed=bool(_FILMED.search(plain)),
         plain=plain,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.answer.desk import Desk, Finding, claim, headline
+from app.answer.passages import gives
 from app.answer.question import Wants
 from app.answer.series import stem, tokens_of
 from app.answer.wording import moment, stretch
@@ -61,9 +62,14 @@ def by_key(desk: Desk) -> list[Evidence]:
     """Rows whose key the question names ("AL-246", "WO259747")."""
     found: dict[str, Evidence] = {}
     for tag in desk.question.unknown_tags:
-        for hit in desk.search(tag, 20, kinds=(Kind.ALERT, Kind.ROW)):
-            if isinstance(hit.evidence.locator, RowKey) and hit.evidence.locator.key.lower() == tag.lower():
-                found.setdefault(hit.evidence.id, hit.evidence)
+        for hit in desk.search(tag, 50, channels=("words",), kinds=(Kind.ALERT, Kind.ROW)):
+            row = hit.evidence
+            if (
+                isinstance(row.locator, RowKey)
+                and row.locator.key.lower() == tag.lower()
+                and gives(desk.question.plain, row.text)
+            ):
+                found.setdefault(row.id, row)
     return list(found.values())
 
 

@@ -48,6 +48,10 @@ _JOIN = 30_000_000
 _JOIN_MS = 30_000
 _EPISODES = 6
 _FRAMES = 5000
+_WORDS = re.compile(r"[A-Za-z]+|\d+")
+_COMMON = frozenset(
+    stem(w) for w in ("video", "clip", "footage", "detection", "camera", "film", "the", "a", "one", "by")
+)
 # readers of pictures, by the start of their names
 LOOKERS = ("motion-sampling", "image-reader")
 
@@ -250,16 +254,47 @@ def _camera_view(desk: Desk, site: Site, camera: str, window: Interval | None) -
 
 
 def _clip_views(desk: Desk, site: Site, window: Interval | None) -> list[View]:
-    """Clips and pictures that belong to no camera of the site: those the question's words name, else all of them."""
+    """Clips and pictures that belong to no camera of the site: those the question names, else all of them."""
+    clips = _clips(desk)
+    runs = {uri: _named_run(desk, uri) for uri in clips}
+    longest = max((len(run) for run in runs.values()), default=0)
+    chosen = [uri for uri, run in runs.items() if len(run) == longest]
+    return [_clip_view(desk, uri, clips[uri], window) for uri in sorted(chosen)]
+
+
+def _clips(desk: Desk) -> dict[str, list[Coverage]]:
+    """The coverage of every clip without a camera, by its uri."""
     clips: dict[str, list[Coverage]] = {}
     for record in desk.tools.catalog.coverage(desk.principal, []):
         if record.subject == record.source and (record.span_ms is not None or record.by.startswith(LOOKERS)):
             clips.setdefault(record.source, []).append(record)
-    words = {stem(w) for w in desk.question.words}
-    fit = {uri: len(words & tokens_of(PurePosixPath(uri).stem)) for uri in clips}
-    best = max(fit.values(), default=0)
-    chosen = [uri for uri, n in fit.items() if n == best]
-    return [_clip_view(desk, uri, clips[uri], window) for uri in sorted(chosen)]
+    return clips
+
+
+def _named_run(desk: Desk, uri: str) -> list[str]:
+    """The longest run of the question's words that stand in a clip's file name; a word alone must be no label and no common one."""
+    name = tokens_of(PurePosixPath(uri).stem)
+    best: list[str] = []
+    run: list[str] = []
+    for word in [*_WORDS.findall(desk.question.plain), ""]:
+        if word and stem(word) in name:
+            run.append(word)
+            continue
+        alone = len(run) == 1 and (stem(run[0]) in _COMMON or desk.tools.sights.asked(run[0]))
+        if len(run) > len(best) and not alone:
+            best = run
+        run = []
+    return best
+
+
+def without_clip_names(desk: Desk) -> str:
+    """The question without the names of clips: "car detection video: any pedestrians?" does not ask for cars."""
+    text = desk.question.plain
+    for uri in _clips(desk):
+        run = _named_run(desk, uri)
+        if len(run) > 1:
+            text = re.sub(r"[\W_]+".join(map(re.escape, run)), " ", text, count=1)
+    return text
 
 
 def _clip_view(desk: Desk, uri: str, coverage: Sequence[Coverage], window: Interval | None) -> View:

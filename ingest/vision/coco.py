@@ -58,7 +58,7 @@ _LABELS = dict(
 _MEASURED = {"person": 0.25, "car": 0.75, "chair": 0.9}
 _NOT_MEASURED = 0.7
 _ALIASES = {
-    "person": "people persons worker workers anyone anybody someone somebody pedestrian pedestrians man men woman women "
+    "person": "people persons headcount worker workers anyone anybody someone somebody pedestrian pedestrians man men woman women "
     "operator operators staff human humans employee employees intruder visitor driver child children",
     "car": "cars automobile automobiles van vans",
     "truck": "trucks lorry lorries",
@@ -72,6 +72,7 @@ _ALIASES = {
     "cup": "cups mug mugs",
     "chair": "chairs seat seats",
     "couch": "sofa",
+    "dining table": "table tables desk",
     "bench": "benches",
     "dining table": "table tables desk",
     "tv": "monitor screen television",

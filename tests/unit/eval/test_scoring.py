@@ -82,8 +82,14 @@ def test_times_overlap_half_open() -> None:
 
 def test_a_position_in_a_clip() -> None:
     frame = citation("f", "clip.gif", Kind.FRAME, FrameAt(4000, 6000))
-    assert score(question(Expected(source="clip.gif", ms=(5000, 9000))), answer(Verdict.ANSWERED, frame), lookup).recall == 1
-    assert score(question(Expected(source="clip.gif", ms=(7000, 9000))), answer(Verdict.ANSWERED, frame), lookup).recall == 0
+    assert (
+        score(question(Expected(source="clip.gif", ms=(5000, 9000))), answer(Verdict.ANSWERED, frame), lookup).recall
+        == 1
+    )
+    assert (
+        score(question(Expected(source="clip.gif", ms=(7000, 9000))), answer(Verdict.ANSWERED, frame), lookup).recall
+        == 0
+    )
 
 
 def test_what_truth_does_not_name_is_not_scored() -> None:
