@@ -28,14 +28,21 @@ class Notes(Protocol):
     def clear_rejection(self, tenant: str, source: str) -> None: ...
 
 
+class House(Protocol):
+    """What an ingest needs to know of the parts around it."""
+
+    def renew(self) -> None:
+        """A site brought another encoder or zone along: what depends on them is made anew."""
+
+    def eyes(self) -> str:
+        """Which eyes look at pictures, in one line."""
+
+
 class IngestJob:
     """One ingest at a time. `pipeline` makes a pipeline with the encoders that are in force when it is called."""
 
-    def __init__(
-        self, notes: Notes, pipeline: Callable[[], Pipeline], data_dir: Path, changed: Callable[[], None]
-    ) -> None:
-        """`changed` is called when a site has brought another encoder or zone along."""
-        self._notes, self._pipeline, self._data_dir, self._changed = notes, pipeline, data_dir, changed
+    def __init__(self, notes: Notes, data_dir: Path, pipeline: Callable[[], Pipeline], house: House) -> None:
+        self._notes, self._data_dir, self._pipeline, self._house = notes, data_dir, pipeline, house
 
     def run(
         self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None
@@ -59,7 +66,7 @@ class IngestJob:
             ),
             evidence_by_kind=summary.evidence_by_kind,
             sequence=summary.sequence,
-            notes=summary.notes,
+            notes=(self._house.eyes(), *summary.notes),
         )
 
     def _note(self, tenant: str, report: Report) -> None:
@@ -80,7 +87,7 @@ class IngestJob:
     def _set(self, tenant: str, key: str, value: str) -> None:
         if self._notes.meta(tenant, key) != value:
             self._notes.set_meta(tenant, key, value)
-            self._changed()
+            self._house.renew()
 
 
 def keep_encoder(folder: Path, models: Path) -> str:

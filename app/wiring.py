@@ -172,7 +172,7 @@ class Parts:
 
     @cached_property
     def ingester(self) -> IngestJob:
-        return IngestJob(self.book, self._pipeline, self._dir, self._forget)
+        return IngestJob(self.book, self._dir, self._pipeline, self)
 
     def _pipeline(self) -> Pipeline:
         limits = self._settings.limits
@@ -189,13 +189,19 @@ class Parts:
     def _ocr(self) -> RapidText:
         return RapidText()
 
-    def _forget(self) -> None:
+    def renew(self) -> None:
         """A site brought another encoder or zone along: what depends on them is made anew when next used."""
         searcher = self.__dict__.pop("seeker", None)
         if searcher is not None:
             searcher.close()
         for name in ("_image", "_detectors", "answerer"):
             self.__dict__.pop(name, None)
+
+    def eyes(self) -> str:
+        """Which eyes look at pictures, in one line."""
+        names = [d.name for d in self._detectors]
+        space = self._image.space if self._image else "no image space"
+        return f"eyes: {', '.join(names) or 'nothing looks for things in pictures'}; {space}; {self._ocr.name}"
 
     # --- being well ---
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ Progress = Callable[[int, int, str], None]
 # what the cases on real data are asked over, below the folder of shared data
 CASE_FOLDERS = ("video", "pdf", "reports/mybinder", "reports/osha", "sensor/NAB", "assetops/data")
 CASES = Path(__file__).parent / "cases"
+# an attribute with at least this average precision on held-out pictures counts as seen well
+SEEN_WELL = 0.9
 SUITES = ("site", "cases", "cranfield", "xquad")
 
 
@@ -79,15 +82,33 @@ def _run_questions(
         scored = ask_all(service, questions, principal, progress)
     finally:
         service.close()
+    weak = weak_attributes(paths)
     summary = summary_of(suite, scored) | {
+        "by_attributes": {
+            "seen_well": attribute_metrics(scored, lambda labels: not labels & weak),
+            "seen_badly": attribute_metrics(scored, lambda labels: bool(labels & weak)),
+        },
         "ingest": {
             "ingested": ingested.ingested,
             "rejected": list(ingested.rejected),
             "evidence_by_kind": ingested.evidence_by_kind,
-        }
+        },
     }
     write_report(out, suite, scored, summary)
     return summary
+
+
+def weak_attributes(paths: Sequence[Path]) -> frozenset[str]:
+    """Attributes that the site's own checkpoint finds with an average precision below 0.9, by its card."""
+    cards = [card for path in paths for card in sorted(path.glob("models/*/card.json"))]
+    found = [one for card in cards for one in json.loads(card.read_text(encoding="utf-8")).get("attributes", ())]
+    return frozenset(str(one["label"]) for one in found if float(one["average_precision"]) < SEEN_WELL)
+
+
+def attribute_metrics(scored: Sequence[Scored], chosen: Callable[[frozenset[str]], bool]) -> dict[str, Any]:
+    """The metrics of the questions that hang on visual attributes, for a choice of attributes."""
+    rows = [s for s in scored if s.question.attributes and chosen(frozenset(s.question.attributes))]
+    return summarise(rows) | {"n": len(rows)}
 
 
 def ask_all(

@@ -72,7 +72,6 @@ _ALIASES = {
     "cup": "cups mug mugs",
     "chair": "chairs seat seats",
     "couch": "sofa",
-    "dining table": "table tables desk",
     "bench": "benches",
     "dining table": "table tables desk",
     "tv": "monitor screen television",
