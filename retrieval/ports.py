@@ -103,9 +103,14 @@ class CatalogReader(Protocol):
         """Evidence matching the filter, by valid time (unknown times last), at most `limit`."""
 
     def coverage(
-        self, principal: Principal, subjects: Sequence[str], layer: Layer | None = None, window: Interval | None = None
+        self,
+        principal: Principal,
+        subjects: Sequence[str],
+        layer: Layer | None = None,
+        window: Interval | None = None,
+        as_of: Micros | None = None,
     ) -> list[Coverage]:
-        """Coverage of the subjects (entity ids or source uris), clipped to nothing: whole records that overlap the window."""
+        """Coverage of the subjects (entity ids or source uris; none = all): whole records that overlap the window."""
 
     def entities(self, principal: Principal) -> list[Entity]:
         """Every entity visible to the principal."""

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from app.answer import events, figures, passages, rows, seen
+from app.answer import events, figures, passages, rows, seen, views
 from app.answer.desk import Desk, Finding, Tools, timeline
 from app.answer.passages import gives
 from app.answer.places import Site
@@ -79,7 +79,7 @@ def describe(question: Question) -> dict[str, object]:
 def investigate(desk: Desk) -> Finding:
     """Choose the strategy by what the question wants; one that finds itself not meant hands over to the next."""
     site = Site({e.id: e for e in desk.tools.catalog.entities(desk.principal)}, desk.links())
-    all_series = directory(desk.tools.catalog.coverage(desk.principal, []), site)
+    all_series = directory(desk.coverage([]), site)
     strategies: tuple[Callable[[], Finding | None], ...] = (
         lambda: _event(desk, site, all_series),
         lambda: _sight(desk, site),
@@ -104,6 +104,14 @@ def _event(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding | No
             bool(question.statistics and quantities(question.words)),
         )
     )
+    if (
+        not things
+        and Wants.EVENT in question.wants
+        and question.when
+        and not question.entities
+        and not question.unknown_tags
+    ):
+        return events.digest(desk, question.when.window)
     if not (things and (Wants.EVENT in question.wants or sides >= 2)):
         return None
     finding = events.reconstruct(desk, site, all_series)
@@ -112,20 +120,22 @@ def _event(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding | No
 
 def _sight(desk: Desk, site: Site) -> Finding | None:
     question = desk.question
-    labels = desk.tools.sights.asked(seen.without_clip_names(desk))
+    text = views.without_clip_names(desk)
+    asked = desk.tools.sights.read(text)
     watched = site.of(question.entities, EntityType.CAMERA, EntityType.ZONE)
     sight = Wants.SIGHT in question.wants
-    if not (((question.filmed or watched) and (labels or sight)) or (labels and sight)):
+    if not (((question.filmed or watched) and (asked.labels or sight)) or (asked.labels and sight)):
         return None
-    if Wants.WORK_ORDER in question.wants or (Wants.ALERT in question.wants and not labels):
+    if Wants.WORK_ORDER in question.wants or (Wants.ALERT in question.wants and not asked.labels):
         return None
-    if _WHO.search(question.plain):
-        # no eye here tells who somebody is
+    nowhere = any(tag in text for tag in question.unknown_tags)
+    if nowhere or asked.beyond or _WHO.search(question.plain):
+        # no eye here watches that place, sees that, or tells who somebody is
         return Finding(Verdict.INSUFFICIENT)
-    views = seen.find_views(desk, site, question.entities, question.when.window if question.when else None)
-    if not views:
-        return Finding(Verdict.INSUFFICIENT) if labels else None
-    return seen.look(desk, labels, views)
+    found = views.find_views(desk, site, question.entities, question.when.window if question.when else None)
+    if not found:
+        return Finding(Verdict.INSUFFICIENT) if asked.labels else None
+    return seen.look(desk, asked, found)
 
 
 def _table(desk: Desk, site: Site) -> Finding | None:
@@ -142,7 +152,7 @@ def _table(desk: Desk, site: Site) -> Finding | None:
 
 def _rows(desk: Desk, kind: Kind, what: str) -> Finding | None:
     found = [row for row in rows.candidates(desk, kind) if gives(desk.question.plain, row.text)]
-    if not found or not (desk.question.entities or desk.question.when):
+    if not found or not (desk.question.entities or desk.question.when or rows.narrow(desk, found).by):
         return None
     return rows.count(desk, found, what) if desk.question.asks_count else rows.listing(desk, found)
 

@@ -13,11 +13,11 @@ from retrieval.ports import Blobs, CatalogReader, TextEncoder
 from retrieval.types import (
     Citation,
     Claim,
+    Coverage,
     CoverageNote,
     Evidence,
     Filter,
     Hit,
-    Kind,
     Link,
     LinkType,
     Micros,
@@ -85,6 +85,10 @@ class Desk:
         """Evidence matching a filter, in the order of time."""
         return self.tools.catalog.scan(Filter(as_of=self.as_of, **limits), self.principal, limit)  # type: ignore[arg-type]
 
+    def coverage(self, subjects: Sequence[str]) -> list[Coverage]:
+        """What was recorded and examined, as known at the question's as_of; no subjects means all."""
+        return self.tools.catalog.coverage(self.principal, subjects, as_of=self.as_of)
+
     def links(self, *types: LinkType) -> list[Link]:
         return [link for link in self.tools.catalog.links(self.principal) if not types or link.type in types]
 
@@ -110,6 +114,3 @@ def headline(evidence: Evidence, width: int = 140) -> str:
     """One line for a timeline."""
     text = " ".join(evidence.text.split())
     return text if len(text) <= width else text[: width - 1].rsplit(" ", 1)[0] + "…"
-
-
-VISUAL = (Kind.FRAME,)

@@ -19,9 +19,10 @@ from app.answer.passages import rank_sentences
 from app.answer.places import Site
 from app.answer.question import Wants
 from app.answer.rows import by_key, row_claim
-from app.answer.seen import Episode, View, coverage_notes, find_episodes, find_views, notable
+from app.answer.seen import Episode, find_episodes, notable
 from app.answer.sentences import Sentence
 from app.answer.series import Series, quantities
+from app.answer.views import View, coverage_notes, find_views
 from app.answer.wording import moment, number, stretch
 from retrieval.types import Claim, CoverageNote, EntityType, Evidence, Interval, Kind, Layer, RowKey, Verdict
 
@@ -74,6 +75,20 @@ def reconstruct(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding
     claims = tuple(c for p in parts for c in p.claims)
     notes = tuple(n for p in parts for n in p.notes)
     return Finding(verdict, claims, tuple(e for p in parts for e in p.used), notes)
+
+
+def digest(desk: Desk, window: Interval) -> Finding | None:
+    """What happened in a time, wherever: its alerts, the gravest first, and the sentences that give causes."""
+    alerts = sorted(desk.scan(500, kinds=(Kind.ALERT,), window=window), key=lambda a: (-severity(a), a.valid or window))
+    if not alerts:
+        return None
+    hits = desk.search(desk.question.text + " " + alerts[0].text, 8, kinds=(Kind.PASSAGE,), window=window)
+    telling = [s for s in rank_sentences(desk, hits) if _CAUSE.search(s.text)][:2]
+    claims = [row_claim(desk, a) for a in alerts[:5]] + [claim(s.text, (s.evidence, s.text)) for s in telling]
+    if len(alerts) > 5:
+        claims.append(claim(f"{len(alerts) - 5} more alerts in that time.", *((a, a.text[:140]) for a in alerts[5:8])))
+    used = (*alerts[:5], *(s.evidence for s in telling))
+    return Finding(Verdict.ANSWERED, tuple(claims), used)
 
 
 def wants_sight(desk: Desk) -> bool:

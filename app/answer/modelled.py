@@ -32,7 +32,7 @@ _ITEMS = 16
 _CHARS = 1200
 _CLAIMS = 12
 _CLAIM_CHARS = 1000
-_DECISIVE = (Verdict.NOT_OBSERVED, Verdict.NOT_RECORDED)
+_DECISIVE = (Verdict.NOT_OBSERVED, Verdict.NOT_RECORDED, Verdict.CONFLICT)
 _LABEL = re.compile(r"\s*[\[(]\s*E\d+(?:\s*[,;–-]\s*E\d+)*\s*[\])]")
 
 
@@ -51,12 +51,11 @@ class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Shown(NamedTuple):
-    """One piece of evidence as the model sees it: `text` is all that stands under its label; `picture` says one goes with it."""
+    """One piece of evidence as the model sees it: `text` is all that stands under its label."""
 
     label: str
     evidence: Evidence
     text: str
-    picture: bool = False
 
 
 class ModelAnswerer:
@@ -74,7 +73,7 @@ class ModelAnswerer:
         finding = investigate(desk)
         found_ms = (time.perf_counter() - started) * 1e3
         listen(Event("evidence", [e.id for e in finding.used]))
-        # what was not recorded, or not there to be seen, is ours to say: no model is asked
+        # what was not recorded, not there to be seen, or told two ways is ours to say: no model is asked
         worded = None if finding.verdict in _DECISIVE else self._word(ask, desk, finding, started)
         finding = worded or finding
         for claim in finding.claims:
@@ -89,8 +88,6 @@ class ModelAnswerer:
         if not items:
             return None
         pictures = self._pictures(desk, items)
-        drawn = {p.label for p in pictures}
-        items = [item._replace(picture=item.label in drawn) for item in items]
         left = None if ask.deadline_s is None else ask.deadline_s - (time.perf_counter() - started)
         try:
             reply = parse_reply(self._model.complete(self._ask(ask, desk, items), pictures, reply_schema(), left))
@@ -183,7 +180,8 @@ def judge(reply: Reply, items: Sequence[Shown], finding: Finding) -> Finding:
     if not supported:
         return finding._replace(claims=(*finding.claims, *claims))
     cited = {c.evidence for one in supported for c in one.citations}
-    whole = len(supported) == len(claims) == len(reply.claims)
+    # the brief knows what it could not look at: a model's words do not fill that in
+    whole = len(supported) == len(claims) == len(reply.claims) and finding.verdict is not Verdict.PARTIAL
     verdict = Verdict.ANSWERED if whole else Verdict.PARTIAL
     return finding._replace(
         verdict=verdict, claims=claims, used=tuple(i.evidence for i in items if i.evidence.id in cited)
@@ -199,11 +197,12 @@ def judged(worded: Worded, items: Sequence[Shown]) -> Claim:
     """One claim, weighed against what stands under the labels it cites, and under those alone."""
     labelled = {item.label: item for item in items}
     cited = [labelled[label] for label in dict.fromkeys(worded.evidence) if label in labelled]
-    shown = "\n".join(item.text for item in cited)
+    shown = "\n".join(item.text for item in cited if item.evidence.kind is not Kind.FRAME)
+    seen = "\n".join(item.text for item in cited if item.evidence.kind is Kind.FRAME)
     text = one_line(_LABEL.sub("", worded.text), _CLAIM_CHARS)
     support = Support.UNSUPPORTED
     if cited and all(label in labelled for label in worded.evidence):
         names = {m.entity for item in cited for m in item.evidence.entities}
-        support = weigh(text, shown, names, any(item.picture for item in cited if item.evidence.kind is Kind.FRAME))
+        support = weigh(text, shown, names, seen)
     quotes = (cite(item.evidence, one_line(item.evidence.text)) for item in cited)
-    return Claim(without_addresses(text, shown), support, tuple(quotes))
+    return Claim(without_addresses(text, f"{shown}\n{seen}"), support, tuple(quotes))

@@ -42,6 +42,9 @@ def tell(
     desk: Desk, kinds: Sequence[Kind] = TELLING, entities: Sequence[str] = (), window: Interval | None = None
 ) -> Finding:
     """The best sentences for the question, if they are good enough."""
+    if len(desk.question.words) < 2 and not desk.question.unknown_tags:
+        # one word names a subject, it asks nothing
+        return Finding(Verdict.INSUFFICIENT)
     hits = desk.search(desk.question.text, 12, kinds=tuple(kinds), entities=tuple(entities), window=window)
     if not hits:
         return Finding(Verdict.INSUFFICIENT)

@@ -76,7 +76,9 @@ _STOP = frozenset(
     utc gmt time date day night morning afternoon evening last yesterday today""".split()
 )
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./%-]*[A-Za-z0-9%]|[A-Za-z0-9]")
-_TAG = re.compile(r"\b(?:[A-Z]{1,5}-?\d{2,6}[A-Z]?(?:-[A-Z0-9]+)*|[A-Za-z]+[ -]\d{1,4})\b")
+_TAG = re.compile(
+    r"\b(?:[A-Z]{1,5}-?\d{2,6}[A-Z]?(?:-[A-Z0-9]+)*|[A-Za-z]+[ -]\d{1,4}|(?:[Zz]one|[Aa]rea|[Bb]ay|[Ll]ine|[Gg]ate)\s+[A-Z])\b"
+)
 # "above 7" and "past 24" only look like tags
 _NOT_TAG = re.compile(
     r"(?:in|of|at|than|over|above|below|under|exceed(?:ed)?|about|and|to|by|for|from|on|around|past|last|the|between|before|"
@@ -137,7 +139,8 @@ _ALERT = re.compile(
 )
 _EVENT = re.compile(
     r"\bwhat (?:all )?happened\b|\bwhy\b|\bwhat (?:led|went wrong|caused)\b|\breconstruct\b|\bsequence of events\b|\bwalk me through\b|"
-    r"\bstory\b|\bbring .* together\b|\bput together\b|\beverything (?:we know|recorded|about)\b|\btell me about\b",
+    r"\bstory\b|\bsummar\w+|\boverview\b|\brecap\b|"
+    r"\bbring .* together\b|\bput together\b|\beverything (?:we know|recorded|about)\b|\btell me about\b",
     re.I,
 )
 _COUNT = re.compile(

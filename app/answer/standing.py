@@ -34,6 +34,12 @@ _ADDRESS = re.compile(
 _NOT = re.compile(r"\b(?:not|no|never|nobody|none|without|cannot|nothing)\b|\w+n['’]t\b", re.I)
 # how many words after a "not" it speaks of
 _REACH = 3
+# what is said of every moment or everyone: a picture shows one moment of one place
+_UNIVERSAL = re.compile(
+    r"\b(?:always|everyone|everybody|everything|everywhere|nowhere|neither|throughout|at all times|"
+    r"(?:all|every|whole|entire)[ -](?:the )?(?:night|day|morning|afternoon|evening|shift|week|time|hour|minute|moment)s?)\b",
+    re.I,
+)
 
 # canonical unit: spellings, `_` for a space; symbols keep their case (mW is not MW), words of four letters or more do not
 _UNITS = {
@@ -111,21 +117,25 @@ class Figures(NamedTuple):
     units: frozenset[str]
 
 
-def weigh(text: str, shown: str, names: Iterable[str] = (), seen: bool = False) -> Support:
-    """What a claim is worth beside what was `shown` under its labels.
+def weigh(text: str, shown: str, names: Iterable[str] = (), seen: str = "") -> Support:
+    """What a claim is worth beside what was `shown` under its labels, and `seen` in the frames among them.
 
-    `names` are tags the evidence hangs on. `seen` says that a picture was shown too: then its words cannot be checked by words.
+    `names` are tags the evidence hangs on. A denial or a universal may rest on `shown` alone: a frame is one moment.
     """
-    if not figures_stand(text, shown, names) or any(a not in shown for a in addresses(text)):
+    shown = shown if sweeping(text) else f"{shown}\n{seen}"
+    if not shown.strip() or not figures_stand(text, shown, names) or any(a not in shown for a in addresses(text)):
         return Support.UNSUPPORTED
-    if seen:
-        return Support.SUPPORTED
     words = {stem(w) for w in content_words(_without_figures(text))}
     known = tokens_of(shown, *names)
     shared = sum(w in known or tokens_of(w) <= known for w in words)
     if shared < _ENOUGH_WORDS * len(words) or not content_words(text):
         return Support.UNSUPPORTED
     return Support.CONTRADICTED if _turned(text, shown) else Support.SUPPORTED
+
+
+def sweeping(text: str) -> bool:
+    """Whether a text denies something, or says it of every moment or everyone."""
+    return bool(_NOT.search(text) or _UNIVERSAL.search(text))
 
 
 def figures_stand(text: str, shown: str, names: Iterable[str] = ()) -> bool:

@@ -73,13 +73,37 @@ def test_names_the_evidence_hangs_on_may_be_said() -> None:
     assert weigh(text, SHOWN, ["TI-9"]) is Support.SUPPORTED
 
 
-def test_a_picture_frees_the_words_but_not_the_figures() -> None:
-    frame = "frame of cam.mp4; 4 March 2026 10:00:00–10:00:05 CET\nsees: person ×2"
-    assert weigh("A worker without a helmet crosses the yard.", frame) is Support.UNSUPPORTED
-    assert weigh("A worker without a helmet crosses the yard.", frame, seen=True) is Support.SUPPORTED
-    assert weigh("Two people cross at 10:00.", frame, seen=True) is Support.SUPPORTED
-    assert weigh("Three people cross the yard.", frame, seen=True) is Support.UNSUPPORTED
-    assert weigh("Two people cross at 11:00.", frame, seen=True) is Support.UNSUPPORTED
+FRAME = "frame of pump hall.mp4; 4 March 2026 10:00:00–10:00:05 CET\nsees: person ×2, forklift; pump hall"
+
+
+@pytest.mark.parametrize(
+    ("text", "worth"),
+    [
+        ("Two persons and a forklift are in the pump hall at 10:00.", Support.SUPPORTED),
+        ("A person stands beside the forklift.", Support.SUPPORTED),
+        ("Three persons are in the pump hall.", Support.UNSUPPORTED),
+        ("Two persons are in the pump hall at 11:00.", Support.UNSUPPORTED),
+        # what a picture says must be seen in it
+        ("The operator was drunk and caused the fire.", Support.UNSUPPORTED),
+        # one moment is no ground for a denial or for "all night"
+        ("Nobody was in the pump hall all night.", Support.UNSUPPORTED),
+        ("No one was in the pump hall.", Support.UNSUPPORTED),
+        ("The forklift never left the pump hall.", Support.UNSUPPORTED),
+        ("Nothing but a forklift was in the pump hall.", Support.UNSUPPORTED),
+        ("None of the persons left the pump hall.", Support.UNSUPPORTED),
+        ("A person is always in the pump hall.", Support.UNSUPPORTED),
+        ("The forklift was in the pump hall all night.", Support.UNSUPPORTED),
+        ("Never.", Support.UNSUPPORTED),
+    ],
+)
+def test_what_a_frame_can_bear(text: str, worth: Support) -> None:
+    assert weigh(text, "", ["pump hall"], seen=FRAME) is worth
+
+
+def test_a_denial_may_rest_on_words_beside_a_frame() -> None:
+    text = "The valve of P-101 was not opened."
+    assert weigh(text, SHOWN, seen=FRAME) is Support.SUPPORTED
+    assert weigh(text, "", ["P-101"], seen=FRAME) is Support.UNSUPPORTED
 
 
 def test_numbers_in_words_are_numbers() -> None:
