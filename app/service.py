@@ -27,6 +27,8 @@ class Book(CatalogReader, Protocol):
 
     def stats(self, principal: Principal) -> dict[str, Any]: ...
 
+    def audit(self, principal: Principal, action: str, detail: dict[str, Any]) -> None: ...
+
 
 class Follower(Protocol):
     """What keeps the projections up with the log."""
@@ -73,6 +75,11 @@ class Parts(Protocol):
 
     @property
     def charts(self) -> Path: ...
+
+    @property
+    def keeper(self) -> Principal:
+        """On whose behalf the house is kept: who reindexes and reconciles."""
+        ...
 
     def checks(self) -> list[Check]: ...
 
@@ -148,10 +155,13 @@ class Watchfloor:
     ) -> IngestSummary:
         summary = self._parts.ingester.run(paths, principal, progress)
         self._catch_up()
+        counts = {"ingested": summary.ingested, "unchanged": summary.unchanged, "rejected": len(summary.rejected)}
+        self._parts.book.audit(principal, "ingest", {**counts, "sequence": summary.sequence})
         return summary
 
     def feedback(self, answer_id: str, accepted: bool, principal: Principal, note: str = "") -> None:
         self._parts.book.record_feedback(answer_id, accepted, note, principal)
+        self._parts.book.audit(principal, "feedback", {"answer": answer_id, "accepted": accepted})
 
     def stats(self, principal: Principal) -> dict[str, Any]:
         return self._parts.book.stats(principal)
@@ -160,10 +170,14 @@ class Watchfloor:
         return self._parts.checks()
 
     def reindex(self) -> dict[str, int]:
-        return self._parts.follower.reindex()
+        return self._kept("reindex", self._parts.follower.reindex())
 
     def reconcile(self) -> dict[str, int]:
-        return self._parts.follower.reconcile()
+        return self._kept("reconcile", self._parts.follower.reconcile())
+
+    def _kept(self, action: str, found: dict[str, int]) -> dict[str, int]:
+        self._parts.book.audit(self._parts.keeper, action, dict(found))
+        return found
 
     def close(self) -> None:
         self._parts.close()

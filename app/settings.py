@@ -84,7 +84,8 @@ class Settings(BaseSettings):
         env_prefix="WATCHFLOOR_",
         env_nested_delimiter="__",
         frozen=True,
-        extra="ignore",
+        # a misspelt name in the file is refused; of the environment only the names below are read at all
+        extra="forbid",
         nested_model_default_partial_update=True,
     )
 
@@ -141,6 +142,7 @@ def load(config: Path | None = None, **given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise BadSettings(f"setting {name}: {first['msg']}") from None
+        said = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+        raise BadSettings(f"setting {name}: {said}") from None
     except ValueError as error:
         raise BadSettings(f"settings: {error}") from None

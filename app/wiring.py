@@ -78,6 +78,10 @@ class Parts:
         return FolderBlobs(self._dir / "blobs")
 
     @property
+    def keeper(self) -> Principal:
+        return self._principal
+
+    @property
     def charts(self) -> Path:
         return self._dir / "cache" / "charts"
 
@@ -108,7 +112,12 @@ class Parts:
 
     @cached_property
     def _text(self) -> SentenceTransformerEncoder:
-        return SentenceTransformerEncoder(self._settings.encoders.text)
+        return SentenceTransformerEncoder(self._settings.encoders.text, self._device)
+
+    @property
+    def _device(self) -> str | None:
+        """None leaves the choice to the encoder: a GPU where there is one."""
+        return None if self._settings.encoders.gpu else "cpu"
 
     @cached_property
     def _image(self) -> ImageEncoder | None:
@@ -117,10 +126,10 @@ class Parts:
         if asked == "off":
             return None
         if asked != "auto":
-            return OpenClipEncoder(asked, self._settings.encoders.image_pretrained)
+            return OpenClipEncoder(asked, self._settings.encoders.image_pretrained, self._device)
         site = self.book.meta(self._settings.tenant, ENCODER)
         if site:
-            return OpenClipEncoder(str(self._dir / "models" / site))
+            return OpenClipEncoder(str(self._dir / "models" / site), device=self._device)
         return ConseEncoder(self._text) if has_eyes() else None
 
     @cached_property

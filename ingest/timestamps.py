@@ -26,6 +26,7 @@ _SLASH = re.compile(
 )
 _ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}(?:[T ]\d{1,2}:?\d{2}.*)?")
 _DIGITS = re.compile(r"-?\d{9,19}(?:\.\d+)?")
+_QUOTED = 60
 _EPOCH_UNITS = ((1e11, 1_000_000.0), (1e14, 1_000.0), (1e17, 1.0), (1e20, 0.001))
 
 
@@ -95,7 +96,7 @@ class Clock:
     def read(self, cell: Cell) -> Interval:
         """An instant [t, t) for a time, the whole day for a bare date. Raises ValueError, or UndecidedDateError."""
         if isinstance(cell, bool) or cell is None:
-            raise ValueError(f"not a time: {cell!r}")
+            raise ValueError(f"not a time: {quoted(cell)}")
         if isinstance(cell, int | float):
             return _instant(_epoch(cell))
         text = cell.strip()
@@ -114,7 +115,7 @@ class Clock:
 
     def _iso(self, text: str) -> Interval:
         if not _ISO.fullmatch(text):
-            raise ValueError(f"not a time: {text!r}")
+            raise ValueError(f"not a time: {quoted(text)}")
         body = re.sub(r"\s*(?:UTC|GMT)$", "+00:00", text)
         moment = datetime.fromisoformat(body)  # the zone is added below
         if len(body) <= 10:
@@ -125,7 +126,7 @@ class Clock:
         first, second = int(found[1]), int(found[2])
         if self._order == "undecided" and first != second:
             raise UndecidedDateError(
-                f"{text!r} may be read month first or day first; set `dates` for this source in site.yaml"
+                f"{quoted(text)} may be read month first or day first; set `dates` for this source in site.yaml"
             )
         month, day = (second, first) if self._order == "eu" else (first, second)
         year = int(found[3]) + (0 if len(found[3]) == 4 else 2000 if int(found[3]) < 70 else 1900)
@@ -147,6 +148,13 @@ class Clock:
         return to_micros(local)
 
 
+def quoted(cell: Cell) -> str:
+    """A cell as a message repeats it: in quotes if it is text, and of that 60 characters at most."""
+    if isinstance(cell, str) and len(cell) > _QUOTED:
+        cell = f"{cell[: _QUOTED - 1]}…"
+    return repr(cell)
+
+
 def _policy_order(policy: SourcePolicy) -> Order:
     return "us" if policy.dates == "us" else "eu" if policy.dates == "eu" else "undecided"
 
@@ -156,7 +164,7 @@ def _hour(found: re.Match[str]) -> int:
     if found[8] is None:
         return hour
     if not 1 <= hour <= 12:
-        raise ValueError(f"no such hour: {found[0]!r}")
+        raise ValueError(f"no such hour: {quoted(found[0])}")
     return hour % 12 + (12 if found[8].lower() == "pm" else 0)
 
 
@@ -164,7 +172,7 @@ def _epoch(value: float) -> Micros:
     for limit, factor in _EPOCH_UNITS:
         if abs(value) < limit:
             return round(value * factor)
-    raise ValueError(f"not a time: {value!r}")
+    raise ValueError(f"not a time: {quoted(value)}")
 
 
 def _instant(t: Micros) -> Interval:

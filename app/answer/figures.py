@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -12,11 +12,21 @@ from numpy.typing import NDArray
 
 from app.answer.desk import Desk, Finding, claim
 from app.answer.question import Statistic
-from app.answer.series import Series
+from app.answer.series import Series, quantities
 from app.answer.wording import duration, moment, number, stretch
 from retrieval.types import Claim, CoverageNote, Evidence, Interval, Kind, SeriesWindow, Verdict
 
 _CITED = 8
+_LIMIT = re.compile(r"\b(?:limits?|allowed|permitted|permissible|allowable|thresholds?|set ?points?)\b", re.I)
+# "above its limit" asks for what was measured, not for the limit
+_BEYOND = re.compile(
+    r"\b(?:above|over|exceed\w*|beyond|past|within|inside|outside|out of|below|under|near|close to|reach(?:ed|es)?|hits?|"
+    r"cross\w*|pass(?:ed|es)?|breach\w*|violat\w*|compared? (?:to|with)|against)\s+(?:[\w'-]+\s+){0,4}?"
+    + _LIMIT.pattern,
+    re.I,
+)
+_UPPER = re.compile(r"\b(?:max\w*|high\w*|upper|hot|top)\b", re.I)
+_LOWER = re.compile(r"\b(?:min\w*|low\w*|cold)\b", re.I)
 
 
 class Samples(NamedTuple):
@@ -41,12 +51,7 @@ class _Stored(msgspec.Struct, frozen=True):
 
 def read_samples(desk: Desk, series: Series, window: Interval | None) -> Samples:
     """The stored samples of a series inside the window; gaps (nulls) are left out."""
-    found = desk.scan(5000, kinds=(Kind.WINDOW,), sources=(series.source,), window=window)
-    windows = [
-        e
-        for e in found
-        if isinstance(e.locator, SeriesWindow) and series.column in (None, e.locator.series) and e.media
-    ]
+    windows = [e for e in _windows(desk, series, window) if e.media]
     t, v, which, unit = [], [], [], series.unit
     for index, evidence in enumerate(windows):
         stored = msgspec.json.decode(desk.tools.blobs.get(evidence.tenant, evidence.media or ""), type=_Stored)
@@ -59,10 +64,54 @@ def read_samples(desk: Desk, series: Series, window: Interval | None) -> Samples
     return Samples(np.array(t, np.int64), np.array(v, np.float64), np.array(which, np.int64), windows, unit)
 
 
-def measure(desk: Desk, series: Series, statistics: Sequence[Statistic]) -> Finding:
-    """Answer with the statistics of one series in the question's window."""
+def _windows(desk: Desk, series: Series, window: Interval | None) -> list[Evidence]:
+    found = desk.scan(5000, kinds=(Kind.WINDOW,), sources=(series.source,), window=window)
+    return [e for e in found if isinstance(e.locator, SeriesWindow) and series.column in (None, e.locator.series)]
+
+
+def limit_of(desk: Desk, series: Series) -> Finding | None:
+    """The limits of a series, from its latest window; INSUFFICIENT when it has none such; None when no limit is asked for."""
+    question = desk.question
+    if not _LIMIT.search(question.text) or _BEYOND.search(question.text):
+        return None
+    if question.yes_no or question.asks_when or question.asks_count:
+        return None
+    windows = _windows(desk, series, None)
+    limits = windows[-1].data.get("limits") or {} if windows else {}
+    asked = {name: float(value) for name, value in limits.items() if _side(question.text, name)}
+    if not asked:
+        return Finding(Verdict.INSUFFICIENT)
+    latest = windows[-1]
+    unit = series.unit or str(latest.data.get("unit", ""))
+    return Finding(
+        Verdict.ANSWERED, tuple(_bound(series, latest, n, _value(v, unit)) for n, v in asked.items()), (latest,)
+    )
+
+
+def _side(question: str, name: str) -> bool:
+    """Whether a limit of this name is on the side that is asked for, if a side is."""
+    sides = [side for side in (_UPPER, _LOWER) if side.search(question)]
+    return not sides or any(side.search(name.replace("_", " ")) for side in sides)
+
+
+def _bound(series: Series, latest: Evidence, name: str, value: str) -> Claim:
+    called = re.sub(r"\s*\blimit$", "", name.replace("_", " "), flags=re.I)
+    return claim(
+        f"The {called} limit of {series.name} is {value}.".replace("  ", " "), (latest, f"{called} limit: {value}")
+    )
+
+
+def _asked_window(desk: Desk, series: Series) -> Interval | None:
     when = desk.question.when
-    window = _widened(when.window, series) if when and when.instant else when.window if when else None
+    return _widened(when.window, series) if when and when.instant else when.window if when else None
+
+
+def measure(desk: Desk, series: Series, statistics: Sequence[Statistic]) -> Finding:
+    """Answer with the statistics of one series in the question's window, or with its limit when that is asked for."""
+    limit = limit_of(desk, series)
+    if limit is not None:
+        return limit
+    when, window = desk.question.when, _asked_window(desk, series)
     samples = read_samples(desk, series, window)
     if not len(samples.t):
         return Finding(Verdict.NOT_RECORDED, (), (), _silence(desk, series, window))
@@ -72,6 +121,52 @@ def measure(desk: Desk, series: Series, statistics: Sequence[Statistic]) -> Find
     cited = {c.evidence for one in claims for c in one.citations}
     used = tuple(e for e in samples.windows if e.id in cited)
     return Finding(Verdict.ANSWERED, tuple(claims), used, (_examined(desk, series, samples),))
+
+
+def compare(desk: Desk, series: Sequence[Series], statistics: Sequence[Statistic]) -> Finding:
+    """The extreme over several series, told first and against each other; PARTIAL when one of them was not recording.
+
+    What has no common scale (other statistics, an instant, other units, a limit) is told of each series in turn.
+    """
+    when = desk.question.when
+    extremes = [s for s in statistics if s in _PICKS]
+    ranked = (
+        len(extremes) == len(statistics) == 1 and not (when and when.instant) and not _LIMIT.search(desk.question.text)
+    )
+    if not ranked:
+        return _together([measure(desk, one, statistics) for one in series])
+    read = [(one, read_samples(desk, one, _asked_window(desk, one))) for one in series]
+    known = [(one, samples) for one, samples in read if len(samples.t)]
+    if len(known) < 2 or len({samples.unit for _, samples in known}) > 1:
+        return _together([measure(desk, one, statistics) for one in series])
+    silent = [n for one, samples in read if not len(samples.t) for n in _silence(desk, one, _asked_window(desk, one))]
+    made, used = _ranking(desk, known, extremes[0])
+    notes = (*(_examined(desk, *each) for each in known), *silent)
+    return Finding(Verdict.PARTIAL if silent else Verdict.ANSWERED, (made,), used, notes)
+
+
+def _ranking(
+    desk: Desk, known: Sequence[tuple[Series, Samples]], statistic: Statistic
+) -> tuple[Claim, tuple[Evidence, ...]]:
+    word, verb, pick, sign = _PICKS[statistic]
+    tops = [(one, samples, int(pick(samples.v))) for one, samples in known]
+    tops.sort(key=lambda top: sign * float(top[1].v[top[2]]))
+    (best, samples, i), *others = tops
+    value, at = _value(samples.v[i], samples.unit), moment(int(samples.t[i]), desk.tools.zone)
+    common = set.intersection(*(quantities(one.tokens) for one, _ in known))
+    told = "; ".join(f"{one.name} {verb} {_value(s.v[j], s.unit)}" for one, s, j in others)
+    text = f"The {word} {min(common, default='value')} was {value} at {at}, on {best.name}; {told}."
+    return claim(text, *(_quoted(s, j, desk) for _, s, j in tops)), tuple(s.at(j) for _, s, j in tops)
+
+
+def _together(findings: Sequence[Finding]) -> Finding:
+    """Several findings as one: PARTIAL when only some of them answer."""
+    verdicts = list(dict.fromkeys(f.verdict for f in findings)) or [Verdict.INSUFFICIENT]
+    answered = {Verdict.ANSWERED, Verdict.PARTIAL} & set(verdicts)
+    verdict = verdicts[0] if len(verdicts) == 1 or not answered else Verdict.PARTIAL
+    claims = tuple(made for f in findings for made in f.claims)
+    used = tuple(e for f in findings for e in f.used)
+    return Finding(verdict, claims, used, tuple(note for f in findings for note in f.notes))
 
 
 def _widened(window: Interval, series: Series) -> Interval:
@@ -174,24 +269,30 @@ def _limit(desk: Desk, series: Series) -> float | None:
 
 
 def _anomalies(desk: Desk, series: Series, samples: Samples) -> list[Claim]:
-    flagged = [e for e in samples.windows if e.data.get("anomalies")]
-    inside = [e for e in flagged if e.id in {samples.at(i).id for i in range(len(samples.t))}]
-    worst = sorted(inside, key=lambda e: -max(float(a.get("score", 0.0)) for a in e.data["anomalies"]))[:3]
-    ordered = sorted(worst, key=lambda e: e.valid or Interval(0, 0))
-    claims = [
-        claim(f"{series.name}: {_told(desk, e, samples.unit)}.", (e, _told(desk, e, samples.unit))) for e in ordered
+    """The worst anomaly of each of the three worst windows. A window may reach beyond the time asked; its anomalies may not."""
+    asked = _asked_window(desk, series)
+    inside = [
+        (e, [a for a in e.data.get("anomalies") or () if asked is None or asked.t0 <= int(a["t"]) < asked.t1])
+        for e in samples.windows
     ]
-    return claims or _range(desk, series, samples)
+    worst = [(e, max(found, key=lambda a: float(a["score"]))) for e, found in inside if found]
+    worst = sorted(worst, key=lambda pair: -float(pair[1]["score"]))[:3]
+    told = [(e, _told(desk, a, samples.unit)) for e, a in sorted(worst, key=lambda pair: int(pair[1]["t"]))]
+    return [claim(f"{series.name}: {text}.", (e, text)) for e, text in told] or _range(desk, series, samples)
 
 
-def _told(desk: Desk, evidence: Evidence, unit: str) -> str:
-    """The worst anomaly of a window: what, when, how far from which baseline."""
-    worst = max(evidence.data["anomalies"], key=lambda a: float(a["score"]))
+def _told(desk: Desk, worst: Mapping[str, Any], unit: str) -> str:
+    """An anomaly: what, when, how far from which baseline."""
     value, base = _value(float(worst["value"]), unit), _value(float(worst["baseline"]), unit)
     at = moment(int(worst["t"]), desk.tools.zone)
     return f"anomaly at {at}: {value}, {float(worst['score']):.0f} spreads {worst['direction']} the running median of {base}"
 
 
+# how the extreme and the others are told, which sample it is, and the sign that sorts the extreme first
+_PICKS: dict[Statistic, tuple[str, str, Callable[[NDArray[np.float64]], np.intp], int]] = {
+    Statistic.MAX: ("highest", "reached", np.argmax, -1),
+    Statistic.MIN: ("lowest", "fell to", np.argmin, 1),
+}
 _STATISTICS: dict[Statistic, Callable[[Desk, Series, Samples], list[Claim]]] = {
     Statistic.MAX: _extreme("maximum", np.argmax),
     Statistic.MIN: _extreme("minimum", np.argmin),

@@ -7,6 +7,8 @@ one that is not after `asked_at`. "Last night" is 18:00 to 06:00; "the night of 
 from __future__ import annotations
 
 import re
+from calendar import monthrange
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
@@ -30,7 +32,11 @@ _MONTHS = (
 _MONTH = "(?P<{0}>" + "|".join(f"{m}|{m[:3]}" for m in _MONTHS) + r"|sept)\.?"
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
-_CLOCK = r"(?:\d{1,2}[:.h]\d{2}(?::\d{2})?\s*(?:[ap]\.?m\.?)?|\d{1,2}\s*[ap]\.?m\.?|noon|midnight)"
+# with a point only what can be a clock is one: "at 98.15" is a reading
+_CLOCK = (
+    r"(?:(?:\d{1,2}[:h]\d{2}(?::\d{2})?|(?:[01]?\d|2[0-3])\.[0-5]\d(?!\d))\s*(?:[ap]\.?m\b\.?)?"
+    r"|\d{1,2}\s*[ap]\.?m\b\.?|noon|midnight)"
+)
 _ISO = re.compile(r"\b(?P<y>\d{4})-(?P<m>\d{2})-(?P<d>\d{2})(?:[T ](?P<clock>\d{2}:\d{2}(?::\d{2})?)(?P<z>Z)?)?")
 _DAY_MONTH = re.compile(
     r"\b(?P<d>\d{1,2})(?:st|nd|rd|th)?\s+(?:of\s+)?" + _MONTH.format("m") + r"(?:,?\s+(?P<y>\d{4}))?\b", re.I
@@ -47,16 +53,17 @@ _WEEKDAY = re.compile(
     re.I,
 )
 _RELATIVE_DAY = re.compile(
-    r"\b(?P<r>the day before yesterday|yesterday|today|tonight|last night|this (?:morning|afternoon|evening))"
+    r"\b(?P<r>the day before yesterday|the day after tomorrow|yesterday|tomorrow|today|tonight|last night|"
+    r"this (?:morning|afternoon|evening))"
     r"(?P<part>\s+(?:morning|afternoon|evening|night))?\b",
     re.I,
 )
 _PAST = re.compile(
-    r"\b(?:in|over|during|for)?\s*(?:the\s+)?(?:past|last)\s+(?P<n>\d+|few|couple of)?\s*(?P<u>minute|hour|day|week|month)s?\b",
+    r"\b(?:in|over|during|for)?\s*(?:the\s+)?(?:past|last)\s+(?P<n>\d{1,6}|few|couple of)?\s*(?P<u>minute|hour|day|week|month)s?\b",
     re.I,
 )
 _BETWEEN = re.compile(
-    rf"\b(?:between|from)\s+(?P<a>{_CLOCK}|\d{{1,2}})\s*(?:and|to|until|till|-|–)\s*(?P<b>{_CLOCK})", re.I
+    rf"\b(?:between|from)\s+(?P<a>{_CLOCK}|[01]?\d|2[0-4])\s*(?:and|to|until|till|-|–)\s*(?P<b>{_CLOCK})", re.I
 )
 _DASHED = re.compile(r"(?P<a>\d{1,2}:\d{2}(?::\d{2})?)\s*(?:-|–|to|until)\s*(?P<b>\d{1,2}:\d{2}(?::\d{2})?)", re.I)
 _AT = re.compile(
@@ -64,6 +71,13 @@ _AT = re.compile(
     re.I,
 )
 _PART = re.compile(r"\b(?P<p>early morning|morning|afternoon|evening|overnight|night)\b", re.I)
+_NOW = re.compile(
+    r"(?<!until )(?<!till )(?<!by )(?<!to )(?<!before )(?<!from )\b(?:right now|now(?! that\b|,)|currently|at the moment)\b",
+    re.I,
+)
+# what is open now was written down earlier: a window of five minutes would hide it
+_STANDING = re.compile(r"\b(?:open|overdue|pending|outstanding|orders?|jobs?|tickets?|in force)\b", re.I)
+_RATIO = re.compile(r"\b(?:ratio|proportion|mix|mixed|mixture|scale)s?\b", re.I)
 _UTC = re.compile(r"\b(?:UTC|GMT|Zulu)\b")
 
 _PARTS = {
@@ -75,6 +89,9 @@ _PARTS = {
     "overnight": (time(18), time(6)),
 }
 _AROUND = timedelta(minutes=10)
+_JUST_NOW = timedelta(minutes=5)
+_LONGEST = timedelta(days=36_525)
+_NOON, _DAY = timedelta(hours=12), timedelta(days=1)
 
 
 class When(NamedTuple):
@@ -97,7 +114,9 @@ class _Days(NamedTuple):
 
 
 def find_when(text: str, asked_at: Micros, zone: tzinfo) -> When | None:
-    """The window a question speaks of, or None when it names no time."""
+    """The window a question speaks of, or None when it names no time, or one that cannot be (see `unreadable`)."""
+    if unreadable(text):
+        return None
     zone = UTC if _UTC.search(text) else zone
     now = to_datetime(asked_at, zone)
     past = _past(text, now)
@@ -107,7 +126,58 @@ def find_when(text: str, asked_at: Micros, zone: tzinfo) -> When | None:
     if stamps is not None:
         return stamps
     days = _days(text, now)
-    return _within(text, days, now, zone)
+    return _within(text, days, now, zone) or _just_now(text, now, zone)
+
+
+def unreadable(text: str) -> str | None:
+    """The first date or clock of a text that cannot be ("31 February", "25:00"); None when all can. 24:00 ends the day."""
+    wrong = [*_impossible_dates(text), *_impossible_clocks(text)]
+    return min(wrong)[1] if wrong else None
+
+
+def _impossible_dates(text: str) -> Iterator[tuple[int, str]]:
+    found = [m for p in (_ISO, _DAY_MONTH, _MONTH_DAY, _SLASHED) for m in p.finditer(text)]
+    real = [m.span() for m in found if _can_be(m)]
+    found += [m for m in _MONTH_YEAR.finditer(text) if not 0 < int(m["y"]) < date.max.year]
+    for m in found:
+        # "P-45 March 4" is a tag and a date; "45 may" is a number and a verb
+        other = text[: m.start()].endswith(("-", "/", ".")) or (m.groupdict().get("m") == "may" and not m["y"])
+        if m.span() not in real and not other and not any(a < m.end() and m.start() < b for a, b in real):
+            yield m.start(), m[0]
+
+
+def _can_be(match: re.Match[str]) -> bool:
+    groups = match.groupdict()
+    try:
+        if "a" in groups:
+            return bool(_slashed(groups))
+        month = int(groups["m"]) if groups["m"].isdigit() else _month(groups["m"])
+        # 2000 had a 29 February
+        return date(int(groups["y"] or 2000), month, int(groups["d"])).year < date.max.year
+    except ValueError:
+        return False
+
+
+def _impossible_clocks(text: str) -> Iterator[tuple[int, str]]:
+    if _RATIO.search(text):
+        return
+    for pattern, names in ((_ISO, ("clock",)), (_BETWEEN, "ab"), (_DASHED, "ab"), (_AT, "a")):
+        for m in pattern.finditer(text):
+            yield from ((m.start(g), m[g].strip()) for g in names if m[g] and _no_clock(m[g]))
+
+
+def _no_clock(text: str) -> bool:
+    hour, *rest = [int(n) for n in re.findall(r"\d+", text)] or [0]
+    half = re.search(r"([ap])\.?m", text.lower())
+    latest = 24 if not half else 12 if half[1] == "a" else 23
+    return hour > latest or (hour == 24 and any(rest)) or any(n > 59 for n in rest)
+
+
+def _just_now(text: str, now: datetime, zone: tzinfo) -> When | None:
+    match = _NOW.search(text)
+    if not match or _STANDING.search(text):
+        return None
+    return When(span(now - _JUST_NOW, now), False, (match[0],), zone)
 
 
 def _past(text: str, now: datetime) -> When | None:
@@ -118,7 +188,7 @@ def _past(text: str, now: datetime) -> When | None:
     unit = match["u"].lower()
     length = timedelta(**{f"{unit}s": count}) if unit != "month" else timedelta(days=30 * count)
     zone = now.tzinfo or UTC
-    return When(span(now - length, now), False, (match[0].strip(),), zone)
+    return When(span(now - min(length, _LONGEST), now), False, (match[0].strip(),), zone)
 
 
 def _iso_stamps(text: str, zone: tzinfo) -> When | None:
@@ -126,9 +196,7 @@ def _iso_stamps(text: str, zone: tzinfo) -> When | None:
     if not found:
         return None
     moments = [
-        datetime.combine(
-            date(int(m["y"]), int(m["m"]), int(m["d"])), time.fromisoformat(m["clock"]), UTC if m["z"] else zone
-        )
+        datetime(int(m["y"]), int(m["m"]), int(m["d"]), tzinfo=UTC if m["z"] else zone) + _clock(m["clock"])
         for m in found
     ]
     phrases = tuple(m[0] for m in found)
@@ -182,10 +250,15 @@ def _date_of(match: re.Match[str], now: datetime) -> date | None:
         day = int(groups["d"])
         if groups.get("y"):
             return date(int(groups["y"]), month, day)
-        guess = date(now.year, month, day)
-        return guess if guess <= now.date() else date(now.year - 1, month, day)
+        return _latest(month, day, now.date())
     except ValueError:
         return None
+
+
+def _latest(month: int, day: int, today: date) -> date | None:
+    """The last such day up to today: 29 February may be eight years back."""
+    years = (y for y in range(today.year, today.year - 9, -1) if 0 < day <= monthrange(y, month)[1])
+    return next((found for y in years if (found := date(y, month, day)) <= today), None)
 
 
 def _slashed(groups: dict[str, str]) -> date:
@@ -207,7 +280,7 @@ def _relative_day(text: str, now: datetime) -> _Days | None:
     if word == "last night":
         start = today - timedelta(days=1)
         return _Days(start, start, match[0], "night")
-    back = {"the day before yesterday": 2, "yesterday": 1}.get(word, 0)
+    back = {"the day before yesterday": 2, "yesterday": 1, "tomorrow": -1, "the day after tomorrow": -2}.get(word, 0)
     part = (match["part"] or "").strip().lower() or (word.removeprefix("this ") if word.startswith("this ") else None)
     day = today - timedelta(days=back)
     return _Days(day, day, match[0], "night" if word == "tonight" else part or None)
@@ -258,31 +331,32 @@ def _within(text: str, days: _Days | None, now: datetime, zone: tzinfo) -> When 
     return _whole(days, rest, phrases, zone)
 
 
-def _clocked(day: _Days, start: time, end: time, phrases: tuple[str, ...], zone: tzinfo) -> When:
-    first = day.first
+def _clocked(day: _Days, start: timedelta, end: timedelta, phrases: tuple[str, ...], zone: tzinfo) -> When:
     # "last night between 02:00 and 03:00" is in the small hours of the next day
-    if day.part == "night" and start < time(12):
-        first += timedelta(days=1)
-    begin = datetime.combine(first, start, zone)
-    last = first if day.first == day.last else day.last
-    finish = datetime.combine(last, end, zone)
+    late = _DAY if day.part == "night" and start < _NOON else timedelta(0)
+    begin = _midnight(day.first, zone) + late + start
+    finish = (_midnight(day.last, zone) if day.first != day.last else _midnight(day.first, zone) + late) + end
     if finish <= begin:
-        finish += timedelta(days=1)
+        finish += _DAY
     return When(span(begin, finish), False, phrases, zone)
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    """Where a day begins. What is added to it counts by the clock on the wall, also over a change of clocks."""
+    return datetime.combine(day, time(0), zone)
 
 
 def _at(day: _Days, match: re.Match[str], phrases: tuple[str, ...], zone: tzinfo) -> When:
     how, clock = match["how"].lower(), _clock(match["a"])
     how = "around" if re.search(r"\b(?:around|about)\b", match[0], re.I) else how
-    first = day.first + timedelta(days=1) if day.part == "night" and clock < time(12) else day.first
-    moment = datetime.combine(first, clock, zone)
+    midnight = _midnight(day.first, zone) + (_DAY if day.part == "night" and clock < _NOON else timedelta(0))
     phrases = (*phrases, match[0])
-    midnight = datetime.combine(first, time(0), zone)
     if how in ("before", "until", "by"):
-        return When(span(midnight, moment), False, phrases, zone)
+        until = midnight + (_DAY if match["a"].lower() == "midnight" else clock)
+        return When(span(midnight, until), False, phrases, zone)
     if how in ("after", "since"):
-        return When(span(moment, midnight + timedelta(days=1)), False, phrases, zone)
-    return _instant(moment, how, phrases, zone)
+        return When(span(midnight + clock, midnight + timedelta(days=1 + clock.days)), False, phrases, zone)
+    return _instant(midnight + clock, how, phrases, zone)
 
 
 def _whole(days: _Days, text: str, phrases: tuple[str, ...], zone: tzinfo) -> When:
@@ -297,13 +371,11 @@ def _whole(days: _Days, text: str, phrases: tuple[str, ...], zone: tzinfo) -> Wh
     return When(span(begin, datetime.combine(days.last + timedelta(days=1), time(0), zone)), False, phrases, zone)
 
 
-def _clock(text: str, like: str = "") -> time:
-    """A clock time; `like` lends its am/pm to a bare hour ("between 2 and 3 pm")."""
+def _clock(text: str, like: str = "") -> timedelta:
+    """Wall-clock time since midnight, 24 h at most; `like` lends its am/pm to a bare hour ("between 2 and 3 pm")."""
     word = text.strip().lower()
     if word in ("noon", "midnight"):
-        return time(12) if word == "noon" else time(0)
+        return _NOON if word == "noon" else timedelta(0)
     half = re.search(r"([ap])\.?m", word) or re.search(r"([ap])\.?m", like.lower())
-    numbers = [int(n) for n in re.findall(r"\d+", word)]
-    hour = numbers[0] % 12 + (12 if half[1] == "p" else 0) if half else numbers[0]
-    minute, second = (*(n if n < 60 else 0 for n in numbers[1:3]), 0, 0)[:2]
-    return time(hour % 24, minute, second)
+    hour, minute, second = (*(int(n) for n in re.findall(r"\d+", word)), 0, 0)[:3]
+    return timedelta(hours=hour % 12 + (12 if half[1] == "p" else 0) if half else hour, minutes=minute, seconds=second)

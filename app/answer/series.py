@@ -205,7 +205,22 @@ def _fits(question: Question, series: Series, words: Sequence[str], site: Site) 
         return False
     named = site.of(question.entities, EntityType.ASSET, EntityType.SENSOR)
     if not named:
-        return True
+        return _of_such_a_thing(series, words, site)
     if series.entities:
         return bool(series.entities & set(question.entities))
     return any(tokens_of(name) <= series.tokens for e in named for name in (e.id, e.name, *e.aliases))
+
+
+def _of_such_a_thing(series: Series, words: Sequence[str], site: Site) -> bool:
+    """Whether the series is of the kind of thing that is spoken of: "the tank" is no pump, even where no tank is measured."""
+    things = {e.id: _nouns(e) for e in site.entities.values() if e.type is EntityType.ASSET}
+    own = {noun for id_ in series.entities for noun in things.get(id_, ())} | series.tokens | series.own
+    spoken = set(words) & frozenset().union(*things.values())
+    return all(word in own for word in spoken if word not in STATISTIC_WORDS and not quantities([word]))
+
+
+def _nouns(asset: Entity) -> frozenset[str]:
+    """What an asset is called as a kind of thing: the last plain word of its type, its name and each alias, as stems."""
+    texts = (str(asset.facts.get("type", "")), asset.name, *asset.aliases)
+    plain = ([w for w in re.split(r"[\s_]+", text) if re.fullmatch(r"[A-Za-z]{3,}", w)] for text in texts)
+    return frozenset(stem(words[-1]) for words in plain if words)

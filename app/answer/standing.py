@@ -265,7 +265,7 @@ def _added_up(words: list[str]) -> int:
 
 
 def _without_figures(text: str) -> str:
-    return _NUMBER.sub(" ", _TAG.sub(" ", _CLOCK.sub(" ", _taken_dates(text)[1])))
+    return _SAID_RUN.sub(" ", _NUMBER.sub(" ", _TAG.sub(" ", _CLOCK.sub(" ", _taken_dates(text)[1]))))
 
 
 def _turned(text: str, shown: str) -> bool:

@@ -9,6 +9,7 @@ import click
 
 from app.cli.common import as_json_option, console, log_to_stderr, opened, print_json, settings_of, verb
 
+NOTHING = "–"
 _MARKS = {"ok": "green", "off": "dim", "degraded": "yellow", "failed": "red"}
 
 
@@ -105,5 +106,12 @@ def _print_pairs(found: dict[str, Any], as_json: bool) -> None:
         print_json(found)
         return
     for name, value in found.items():
-        text = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else str(value)
-        click.echo(f"{name.replace('_', ' ')}: {text}")
+        parts = [f"{k} {_figure(v)}" for k, v in value.items()] if isinstance(value, dict) else [_figure(value)]
+        click.echo(f"{name.replace('_', ' ')}: {', '.join(parts) or NOTHING}")
+
+
+def _figure(value: Any) -> str:
+    """A figure for people: two decimals at most, a dash where there is none."""
+    if value is None:
+        return NOTHING
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

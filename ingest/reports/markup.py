@@ -135,7 +135,8 @@ def docx_blocks(args: dict[str, Any]) -> Iterator[Block]:
     try:
         document = docx.Document(str(path))
     except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError) as problem:
-        raise SourceRejected(f"not a readable docx: {problem}", kind="unreadable") from problem
+        # the library's own words carry a path of this machine
+        raise SourceRejected("not a readable docx: damaged, or not a Word document", kind="unreadable") from problem
     for part in document.iter_inner_content():
         if isinstance(part, Table):
             yield from _table_rows(part)

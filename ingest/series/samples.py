@@ -13,7 +13,7 @@ from ingest.ports import Item
 from ingest.tables.records import clock_for
 from ingest.tables.shape import Role, Shape, text_cell
 from ingest.tables.table import Row, Table, number
-from ingest.timestamps import Clock, UndecidedDateError, is_blank
+from ingest.timestamps import Clock, UndecidedDateError, is_blank, quoted
 from retrieval.errors import SourceRejected
 from retrieval.types import Entity, EntityType, Interval
 
@@ -104,7 +104,7 @@ def _one(
             continue
         value = number(cell)
         if value is None or not np.isfinite(value):
-            raise SourceRejected(f"line {row.line}: {cell!r} is not a number", kind="broken_row")
+            raise SourceRejected(f"line {row.line}: {quoted(cell)} is not a number", kind="broken_row")
         kept.append((times[index], value, row.line or index + 1))
     if not kept:
         return None

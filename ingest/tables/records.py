@@ -11,7 +11,7 @@ from ingest.reports.dates import opening_date
 from ingest.tables.shape import Role, Shape, TableKind, text_cell
 from ingest.tables.table import Row, Table, typed
 from ingest.tables.wording import alert_text, row_text, stamp
-from ingest.timestamps import Cell, Clock, UndecidedDateError, is_blank
+from ingest.timestamps import Cell, Clock, UndecidedDateError, is_blank, quoted
 from retrieval.errors import SourceRejected
 from retrieval.types import Coverage, Entity, EntityType, Interval, Kind, Layer, Mention, Relation, RowKey
 
@@ -85,7 +85,7 @@ def _time(cell: Cell, clock: Clock, row: Row, strict: bool, notes: list[str]) ->
     except (ValueError, OverflowError) as problem:
         if strict:
             raise SourceRejected(f"line {row.line}: {problem}", kind="broken_row") from problem
-        notes.append(f"not a time: {cell!r}")
+        notes.append(f"not a time: {quoted(cell)}")
     return None
 
 

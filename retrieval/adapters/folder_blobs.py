@@ -15,7 +15,6 @@ from retrieval.errors import EvidenceNotFound, StoreError
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _TYPE_SUFFIX = ".type"
-_BLOCK = 1 << 20
 
 
 class FolderBlobs:
@@ -34,17 +33,6 @@ class FolderBlobs:
             if not target.exists():
                 self._write(target.with_suffix(_TYPE_SUFFIX), media_type.encode())
                 self._write(target, data)
-        return key
-
-    def put_file(self, tenant: str, path: str | Path, media_type: str) -> str:
-        """Store a file's bytes without holding them in memory; returns the key. Raises StoreError when it changes midway."""
-        with _translated(), Path(path).open("rb") as source:
-            key = hashlib.file_digest(source, "sha256").hexdigest()
-            target = self._place(tenant, key)
-            if not target.exists():
-                self._write(target.with_suffix(_TYPE_SUFFIX), media_type.encode())
-                source.seek(0)
-                self._copy(source, target, key)
         return key
 
     def get(self, tenant: str, key: str) -> bytes:
@@ -77,15 +65,6 @@ class FolderBlobs:
     def _write(self, target: Path, data: bytes) -> None:
         with _whole(target) as file:
             file.write(data)
-
-    def _copy(self, source: IO[bytes], target: Path, key: str) -> None:
-        with _whole(target) as file:
-            digest = hashlib.sha256()
-            while block := source.read(_BLOCK):
-                digest.update(block)
-                file.write(block)
-            if digest.hexdigest() != key:
-                raise StoreError("the file changed while it was being stored")
 
 
 @contextmanager

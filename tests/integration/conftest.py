@@ -19,6 +19,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from retrieval.catalog import Catalog
+from retrieval.catalog.journal import AuditEntry
 from retrieval.types import Evidence, Filter, Kind, Principal
 
 Script = Callable[[BaseHTTPRequestHandler, dict[str, Any]], None]
@@ -124,6 +125,14 @@ class Place(NamedTuple):
         catalog = Catalog(self.data / "catalog.sqlite3")
         try:
             return catalog.scan(Filter(kinds=(Kind.FRAME,), entities=("CAM-01",)), Principal("default"))
+        finally:
+            catalog.close()
+
+    def audit(self) -> list[AuditEntry]:
+        """Who did what, newest first."""
+        catalog = Catalog(self.data / "catalog.sqlite3")
+        try:
+            return catalog.audit_trail(Principal("default"))
         finally:
             catalog.close()
 

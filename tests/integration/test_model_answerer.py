@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 from PIL import Image
 
-from app.answer.modelled import ModelAnswerer, reply_schema
+from app.answer import modelled
+from app.answer.desk import Finding
+from app.answer.modelled import ModelAnswerer, Reply, Shown, Worded, judge, reply_schema
 from app.model import OpenAIChat
 from app.ports import Ask, Event
 from prompts import load
@@ -159,7 +162,7 @@ def test_honest_claims_are_supported_and_cited(filled: Any, stub: Any) -> None:
     stub.script = claims(
         (f"The vibration of pump P-101 was at 7.1 mm/s at 02:41 [{of['A-17']}].", [of["A-17"]]),
         ("Bearing 6205 of pump P-101 was worn.", [of["bearing"]]),
-        ("Two people stand beside the machine.", [of["CAM-07"]]),
+        ("Two persons stand beside pump P-101.", [of["CAM-07"]]),
     )
     heard: list[Event] = []
     asked = Ask(question=QUESTION, asked_at=1_772_784_000_000_000)
@@ -188,6 +191,9 @@ def test_honest_claims_are_supported_and_cited(filled: Any, stub: Any) -> None:
         ("Bearing 6205 of pump P-101 was worn.", ["A-17"]),
         ("Two alerts of pump P-101 vibration.", ["A-17"]),
         ("Seals of pump P-101 were stolen by the night watchman.", ["A-17"]),
+        # a frame bears what is seen in it, and no denial
+        ("The operator was drunk and caused the fire.", ["CAM-07"]),
+        ("Nobody was beside pump P-101 all night.", ["CAM-07"]),
     ],
 )
 def test_what_does_not_stand_in_its_evidence_is_unsupported(
@@ -210,6 +216,26 @@ def test_nothing_supported_leaves_the_brief(filled: Any, stub: Any) -> None:
     assert answer.claims[: len(own.claims)] == own.claims
     assert [c.support for c in answer.claims[len(own.claims) :]] == [Support.UNSUPPORTED]
     assert any("evidence brief answers" in line for line in answer.degraded)
+
+
+@pytest.mark.parametrize("own", list(Verdict))
+def test_the_model_never_says_more_than_the_brief_could_look_at(own: Verdict) -> None:
+    piece = SimpleNamespace(
+        kind=Kind.PASSAGE, text="the pump failed", id="ev_1", source="a", locator=None, valid=None, entities=()
+    )
+    reply = Reply([Worded("The pump failed.", ["E1"])], insufficient=False)
+    found = judge(reply, [Shown("E1", piece, piece.text)], Finding(own))  # type: ignore[arg-type]
+    assert found.claims[0].support is Support.SUPPORTED
+    assert found.verdict is (Verdict.PARTIAL if own is Verdict.PARTIAL else Verdict.ANSWERED)
+
+
+def test_no_model_is_asked_where_sources_contradict_each_other(
+    filled: Any, stub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(modelled, "investigate", lambda desk: Finding(Verdict.CONFLICT))
+    stub.script = claims(("The vibration of pump P-101 was at 7.1 mm/s.", ["E1"]))
+    answer = ask(filled, stub.url)
+    assert (answer.verdict, answer.claims, stub.requests) == (Verdict.CONFLICT, (), [])
 
 
 def test_the_model_may_say_that_it_is_not_enough(filled: Any, stub: Any) -> None:

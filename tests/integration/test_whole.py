@@ -110,6 +110,8 @@ def test_the_house_is_well(place: Any) -> None:
     reconciled = place.run("reconcile", "--json")
     assert reconciled.code == 0 and set(reconciled.json) == {"checked", "differences", "repaired"}
     assert reconciled.json["differences"] == 0 and reconciled.json["checked"] > 0
+    assert [entry.action for entry in reversed(place.audit())][-2:] == ["reindex", "reconcile"]
+    assert "ingest" in {entry.action for entry in place.audit()}
     stats = place.run("stats", "--json")
     assert stats.code == 0 and stats.json["asks"] >= 1
 

@@ -233,6 +233,21 @@ def test_house_verbs_print_json(run: Run) -> None:
     assert run("feedback", "an_none", "--reject").exit_code == 2
 
 
+def test_stats_are_rounded_and_nothing_is_a_dash(
+    run: Run, service: MemoryService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = {"p50": 12.345678901, "p95": 1200.0}
+    found = {"asks": 3, "by_verdict": {}, "acceptance": {"accepted": 0, "rate": None}, "first_evidence_ms": waits}
+    monkeypatch.setattr(service, "stats", lambda principal: found)
+    assert run("stats").stdout.splitlines() == [
+        "asks: 3",
+        "by verdict: –",
+        "acceptance: accepted 0, rate –",
+        "first evidence ms: p50 12.35, p95 1200",
+    ]
+    assert json.loads(run("stats", "--json").stdout) == found
+
+
 @pytest.mark.parametrize("error", [ModelUnavailable("no model"), StoreBusy()])
 def test_other_failures_end_with_1(
     run: Run, service: MemoryService, monkeypatch: pytest.MonkeyPatch, error: Exception

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.answer.figures import compare
 from app.answer.places import Site
+from app.answer.question import Statistic
 from app.answer.series import directory, match, stem, tokens_of
-from retrieval.types import Coverage, Interval, Kind, Layer, Support, Verdict
+from retrieval.types import Coverage, Entity, EntityType, Interval, Kind, Layer, Support, Verdict
 
 
 def values(finding: Any, unit: str = "mm/s") -> list[float]:
@@ -93,6 +95,105 @@ def test_gaps_in_the_samples_are_left_out(house: Any) -> None:
     finding = house.find("What was the mean boiler pressure?")
     assert finding.verdict is Verdict.ANSWERED
     assert values(finding, "bar") == [2.0] and "4 samples" in finding.claims[0].text
+
+
+# --- limits, comparisons and anomalies, on a plant with two pumps
+
+START = 1_772_600_000_000_000
+
+
+def thing(id_: str, type_: EntityType, name: str, **facts: Any) -> Entity:
+    return Entity(id=id_, type=type_, name=name, tenant="t", facts=facts)
+
+
+@pytest.fixture
+def pumps(house: Any) -> Any:
+    """Six minutes of two temperatures, the first with limits and two anomalies, and of a vibration without any."""
+    pieces, coverage, entities = [], [], [thing("D-1", EntityType.ASSET, "Tank D-1", type="tank")]
+    flags = [{"t": START + n * 60_000_000, "value": v, "score": s, "direction": "above", "baseline": 1.0}
+             for n, v, s in ((1, 50.0, 9.0), (4, 57.11, 99.0))]  # fmt: skip
+    told = {"limits": {"high": 80.0, "low": 5.0}, "anomalies": flags}
+    rows = [("P-101", "temperature", "degC", [40.0, 50.0, 41.0, 42.0, 57.11, 43.0], told),
+            ("P-102", "temperature", "degC", [60.0, 61.0, 98.15, 62.0, 63.0, 64.0], {}),
+            ("P-101", "vibration", "mm/s", [1.0] * 6, {})]  # fmt: skip
+    entities += [thing(p, EntityType.ASSET, f"Pump {p}", type="pump") for p in ("P-101", "P-102")]
+    for pump, quantity, unit, values_, data in rows:
+        sensor, t = f"{quantity[0].upper()}-{pump[-1]}", [START + n * 60_000_000 for n in range(6)]
+        entities.append(
+            thing(sensor, EntityType.SENSOR, f"{pump} {quantity}", asset=pump, unit=unit, quantity=quantity)
+        )
+        pieces.append(house.window(f"{sensor}.csv", "value", t, values_, unit=unit, data=data, on=(sensor,)))
+        common: dict[str, Any] = {"source": f"file:///site/{sensor}.csv", "subject": sensor, "tenant": "t"}
+        span = Interval(t[0], t[-1] + 60_000_000)
+        coverage += [Coverage(layer=Layer.RECORDED, valid=span, **common)]
+        coverage += [Coverage(layer=Layer.EXAMINED, valid=span, by="series.v1", interval_s=60.0, **common)]
+    house.put(*pieces, coverage=coverage, entities=entities)
+    return house
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("What is the high temperature limit of P-101?", ["The high limit of P-101 temperature is 80 degC."]),
+        ("What is the maximum allowed temperature of P-101?", ["The high limit of P-101 temperature is 80 degC."]),
+        ("What is the lower limit of the P-101 temperature?", ["The low limit of P-101 temperature is 5 degC."]),
+        ("How hot is P-101 allowed to get?", ["The high limit of P-101 temperature is 80 degC."]),
+    ],
+)
+def test_a_limit_that_is_asked_is_told(pumps: Any, question: str, said: list[str]) -> None:
+    finding = pumps.find(question)
+    assert [c.text for c in finding.claims] == said
+    assert finding.verdict is Verdict.ANSWERED and finding.claims[0].citations
+
+
+def test_both_limits_and_none(pumps: Any) -> None:
+    assert len(pumps.find("What is the temperature limit of P-101?").claims) == 2
+    none = pumps.find("What is the vibration limit of P-101?")
+    assert not any("mm/s" in c.text for c in none.claims) and none.verdict is Verdict.INSUFFICIENT
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How far below its limit was the highest temperature of P-101?", "Was P-101 temperature above its limit?"],
+)
+def test_a_limit_to_measure_against_is_not_the_answer(pumps: Any, question: str) -> None:
+    assert not any("limit of" in c.text for c in pumps.find(question).claims)
+
+
+def compared(pumps: Any, question: str, *statistics: Statistic) -> Any:
+    desk = pumps.desk(question)
+    site = Site({e.id: e for e in pumps.catalog.entities(pumps.me)}, desk.links())
+    series = [s for s in directory(pumps.catalog.coverage(pumps.me, []), site) if s.unit == "degC"]
+    return compare(desk, sorted(series), statistics)
+
+
+def test_the_extreme_over_several_series_comes_first(pumps: Any) -> None:
+    highest = compared(pumps, "Which pump had the highest temperature?", Statistic.MAX)
+    assert highest.claims[0].text.startswith("The highest temperature was 98.15 degC at 4 March 2026 ")
+    assert highest.claims[0].text.endswith(", on P-102 temperature; P-101 temperature reached 57.11 degC.")
+    assert {c.source for c in highest.claims[0].citations} == {f"file:///site/T-{n}.csv" for n in (1, 2)}
+    lowest = compared(pumps, "Which pump had the lowest temperature?", Statistic.MIN)
+    assert "was 40 degC" in lowest.claims[0].text and "P-102 temperature fell to 60 degC" in lowest.claims[0].text
+
+
+def test_what_is_not_ranked_is_told_of_each(pumps: Any) -> None:
+    means = compared(pumps, "mean temperature of the pumps", Statistic.MEAN)
+    assert len(means.claims) == 2 and means.verdict is Verdict.ANSWERED
+    silent = compared(pumps, "highest temperature of the pumps on 2 March 2026", Statistic.MAX)
+    assert silent.verdict is Verdict.NOT_RECORDED and len(silent.notes) == 2
+
+
+def test_an_anomaly_outside_the_time_asked_is_not_told(pumps: Any) -> None:
+    # 04:53:20 UTC is the first sample; the worst anomaly is at 04:57:20
+    both = pumps.find("Any anomaly in the P-101 temperature on 4 March 2026?")
+    assert "57.11" in both.claims[0].text
+    early = pumps.find("Any anomaly in the P-101 temperature between 04:53 and 04:56 UTC on 4 March 2026?")
+    assert "anomaly" in early.claims[0].text and not any("57.11" in c.text for c in early.claims)
+
+
+def test_the_kind_of_thing_must_be_met(pumps: Any) -> None:
+    assert subjects(pumps, "What is the temperature of the tank?") == []
+    assert subjects(pumps, "What is the temperature of the pump?") == ["T-1", "T-2"]
 
 
 # --- which series is meant

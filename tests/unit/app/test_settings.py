@@ -68,6 +68,7 @@ def test_the_environment_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ({"model": {"timeout_s": 0}}, "model.timeout_s"),
         ({"model": {"colour": "red"}}, "model.colour"),
         ({"limits": {"question_chars": 0}}, "limits.question_chars"),
+        ({"prot": 1}, "prot"),
     ],
 )
 def test_a_wrong_value_is_named(given: dict[str, Any], name: str) -> None:
@@ -88,6 +89,24 @@ def test_a_file_that_is_missing_or_no_toml_is_said(tmp_path: Path) -> None:
     broken.write_text("port = = 1")
     with pytest.raises(BadSettings):
         load(broken)
+
+
+@pytest.mark.parametrize(("line", "name"), [("prot = 1", "prot"), ("[modle]\nname = 'm'", "modle")])
+def test_a_misspelt_name_in_the_file_is_refused(tmp_path: Path, line: str, name: str) -> None:
+    file = tmp_path / "watchfloor.toml"
+    file.write_text(f"{line}\n")
+    with pytest.raises(BadSettings, match=f"setting {name}: there is no such setting"):
+        load(file)
+
+
+def test_variables_of_the_house_that_are_no_settings_are_let_be(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "watchfloor.toml"
+    file.write_text("port = 4321\n")
+    monkeypatch.setenv("WATCHFLOOR_CONFIG", str(file))
+    monkeypatch.setenv("WATCHFLOOR_TEST_DATA", "/srv/data")
+    assert load().port == 4321
 
 
 def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:

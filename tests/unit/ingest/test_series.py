@@ -117,6 +117,14 @@ def test_a_broken_row_refuses_the_file_and_names_the_line(item_of, row, kind):
     assert refused.value.kind == kind
 
 
+@pytest.mark.parametrize("row", ["2026-03-04 00:02:00,{}", "{},1"])
+def test_a_long_cell_is_not_repeated_whole(item_of, row):
+    good = "timestamp,value\n2026-03-04 00:00:00,1\n2026-03-04 00:01:00,2\n"
+    with pytest.raises(SourceRejected, match="xxx…") as refused:
+        list(READER.read(item_of("v.csv", good + row.format("x" * 5000) + "\n"), "t"))
+    assert refused.value.reason.count("x") == 59
+
+
 def test_dates_that_read_two_ways_refuse_a_series(item_of):
     item = item_of("v.csv", "timestamp,value\n3/4/2026 00:00,1\n3/4/2026 00:01,2\n")
     with pytest.raises(SourceRejected, match="line 2") as refused:

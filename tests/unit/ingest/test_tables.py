@@ -139,6 +139,13 @@ def test_broken_tables_are_refused_whole(item_of, name, content, kind, words):
     assert refused.value.kind == kind
 
 
+def test_a_long_cell_is_not_repeated_whole(item_of):
+    start = "id,raised\nA1,2026-03-04 10:00\nA2,2026-03-05 10:00\nA3,"
+    with pytest.raises(SourceRejected, match="xxx…") as refused:
+        drafts(item_of("alerts.csv", start + "x" * 5000 + "\n"))
+    assert refused.value.reason.count("x") == 59
+
+
 def test_encodings_marks_and_trailing_blanks(item_of):
     assert load(item_of("a.csv", b"\xef\xbb\xbfname,b\nx,1,\n")).columns == ("name", "b")
     assert load(item_of("b.csv", "näme;b\nx;1\n".encode("utf-16"))).columns == ("näme", "b")
