@@ -10,15 +10,18 @@ from collections.abc import Callable, Sequence
 from app.answer import events, figures, passages, rows, seen, views
 from app.answer.desk import Desk, Finding, Tools, timeline
 from app.answer.passages import gives
+from app.answer.phrases import unreadable
 from app.answer.places import Site
 from app.answer.question import Question, Statistic, Wants, parse
-from app.answer.series import Match, Series, directory, match, quantities
+from app.answer.series import Series, directory, match, quantities
 from app.ports import Ask, Event
 from retrieval.errors import QuestionTooLong
 from retrieval.ports import Clock
 from retrieval.times import iso
-from retrieval.types import Answer, EntityType, Kind, Principal, Verdict
+from retrieval.types import Answer, CoverageNote, EntityType, Kind, Principal, Verdict
 
+# more series than this are not set side by side
+_COMPARED = 8
 _WHO = re.compile(r"\bwho (?:is|was|were|are)\b|\bnames? of\b", re.I)
 
 
@@ -78,6 +81,9 @@ def describe(question: Question) -> dict[str, object]:
 
 def investigate(desk: Desk) -> Finding:
     """Choose the strategy by what the question wants; one that finds itself not meant hands over to the next."""
+    impossible = _impossible(desk)
+    if impossible is not None:
+        return impossible
     site = Site({e.id: e for e in desk.tools.catalog.entities(desk.principal)}, desk.links())
     all_series = directory(desk.coverage([]), site)
     strategies: tuple[Callable[[], Finding | None], ...] = (
@@ -91,6 +97,16 @@ def investigate(desk: Desk) -> Finding:
         if finding is not None:
             return finding
     return _fact(desk)
+
+
+def _impossible(desk: Desk) -> Finding | None:
+    """A time that cannot be, or lies ahead of the question, has no evidence: that is said, not guessed around."""
+    phrase, when = unreadable(desk.question.text), desk.question.when
+    if phrase is None and (when is None or when.window.t0 < desk.question.asked_at):
+        return None
+    told = f"there is no such time as {phrase!r}" if phrase else "the time asked about lies ahead of the question"
+    note = CoverageNote("question", "gap", when.window if when else None, told)
+    return Finding(Verdict.INSUFFICIENT, (), (), (note,))
 
 
 def _event(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding | None:
@@ -164,11 +180,10 @@ def _figure(desk: Desk, all_series: Sequence[Series], site: Site) -> Finding | N
     found = match(question, all_series, site)
     if not found:
         return None
-    return figures.measure(desk, _pick(found), _statistics(question))
-
-
-def _pick(found: Sequence[Match]) -> Series:
-    return found[0].series
+    tied = [m.series for m in found if m.score >= found[0].score - 1e-9][:_COMPARED]
+    if len(tied) > 1:
+        return figures.compare(desk, tied, _statistics(question))
+    return figures.measure(desk, tied[0], _statistics(question))
 
 
 def _statistics(question: Question) -> tuple[Statistic, ...]:
