@@ -22,7 +22,7 @@ CASE_FOLDERS = ("video", "pdf", "reports/mybinder", "reports/osha", "sensor/NAB"
 CASES = Path(__file__).parent / "cases"
 # an attribute with at least this average precision on held-out pictures counts as seen well
 SEEN_WELL = 0.9
-SUITES = ("site", "cases", "cranfield", "xquad")
+SUITES = ("site", "cases", "blind", "cranfield", "xquad")
 
 
 def run(
@@ -40,7 +40,7 @@ def run(
 
         tell = (lambda what, done, total: progress(done, total, what)) if progress else None
         return retrieval_suites.run(suite, _need(data_dir, "--data"), tell)
-    paths, questions = _site(site_dir) if suite == "site" else _cases(data_dir)
+    paths, questions = _site(site_dir) if suite == "site" else _cases(data_dir, suite)
     if out_dir is None:
         with TemporaryDirectory(prefix="watchfloor-eval-") as folder:
             return _run_questions(suite, paths, questions, Path(folder), progress)
@@ -61,9 +61,13 @@ def _site(site_dir: Path | None) -> tuple[list[Path], list[Question]]:
     return [folder / "site"], read_questions(truth)
 
 
-def _cases(data_dir: Path | None) -> tuple[list[Path], list[Question]]:
+def _cases(data_dir: Path | None, suite: str) -> tuple[list[Path], list[Question]]:
     folder = _need(data_dir, "--data")
-    questions = [q for path in sorted(CASES.glob("*.jsonl")) for q in read_questions(path)]
+    questions = [
+        q
+        for path in sorted((CASES / "blind" if suite == "blind" else CASES).glob("*.jsonl"))
+        for q in read_questions(path)
+    ]
     return [folder / name for name in CASE_FOLDERS], questions
 
 

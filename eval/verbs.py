@@ -55,7 +55,7 @@ def site(seed: int, days: int, out: Path, as_json: bool) -> None:
 @as_json_option
 @verb
 def run(suite: str, site_dir: Path | None, data_dir: Path | None, out_dir: Path | None, as_json: bool) -> None:
-    """Run SUITE (site, cases, cranfield, xquad) and print its metrics."""
+    """Run SUITE (site, cases, blind, cranfield, xquad) and print its metrics."""
     from eval.runner import run as run_suite
 
     with _bar(suite) as progress:
