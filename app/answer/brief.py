@@ -89,7 +89,7 @@ def investigate(desk: Desk) -> Finding:
     strategies: tuple[Callable[[], Finding | None], ...] = (
         lambda: _event(desk, site, all_series),
         lambda: _sight(desk, site),
-        lambda: _table(desk, site),
+        lambda: _table(desk),
         lambda: _figure(desk, all_series, site),
     )
     for strategy in strategies:
@@ -154,7 +154,7 @@ def _sight(desk: Desk, site: Site) -> Finding | None:
     return seen.look(desk, asked, found)
 
 
-def _table(desk: Desk, site: Site) -> Finding | None:
+def _table(desk: Desk) -> Finding | None:
     question = desk.question
     keyed = rows.by_key(desk)
     if keyed:

@@ -73,6 +73,8 @@ class Desk:
     principal: Principal
     as_of: Micros | None = None
     degraded: list[str] = field(default_factory=list)
+    # several strategies look at the same coverage of one question
+    _covered: dict[tuple[str, ...], list[Coverage]] = field(default_factory=dict)
 
     def search(self, text: str, k: int = 10, channels: tuple[str, ...] = (), **limits: object) -> list[Hit]:
         """Search with the question's as_of; what was degraded is remembered."""
@@ -87,7 +89,10 @@ class Desk:
 
     def coverage(self, subjects: Sequence[str]) -> list[Coverage]:
         """What was recorded and examined, as known at the question's as_of; no subjects means all."""
-        return self.tools.catalog.coverage(self.principal, subjects, as_of=self.as_of)
+        key = tuple(subjects)
+        if key not in self._covered:
+            self._covered[key] = self.tools.catalog.coverage(self.principal, subjects, as_of=self.as_of)
+        return self._covered[key]
 
     def links(self, *types: LinkType) -> list[Link]:
         return [link for link in self.tools.catalog.links(self.principal) if not types or link.type in types]

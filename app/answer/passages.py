@@ -49,7 +49,7 @@ def tell(
     if not hits:
         return Finding(Verdict.INSUFFICIENT)
     sentences = rank_sentences(desk, hits)
-    if not sentences or not good_enough(desk, sentences, hits):
+    if not sentences or not good_enough(desk, sentences):
         return Finding(Verdict.INSUFFICIENT)
     against = contradicting(desk.question, sentences)
     if against:
@@ -114,7 +114,7 @@ def _share(weights: dict[str, float], tokens: frozenset[str]) -> float:
     )
 
 
-def good_enough(desk: Desk, sentences: Sequence[Sentence], hits: Sequence[Hit]) -> bool:
+def good_enough(desk: Desk, sentences: Sequence[Sentence]) -> bool:
     """Whether the best passage speaks of what the question asks."""
     best = sentences[0]
     for tag in desk.question.unknown_tags:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -158,8 +157,3 @@ def row_claim(desk: Desk, row: Evidence) -> Claim:
         zone = desk.tools.zone
         when = f" ({moment(row.valid.t0, zone) if row.valid.seconds < 1 else stretch(row.valid, zone)})"
     return claim(f"{headline(row, 300)}{when}", (row, headline(row, 300)))
-
-
-def kinds_of(rows: Sequence[Evidence]) -> Counter[str]:
-    """How many rows of each table."""
-    return Counter(r.locator.table for r in rows if isinstance(r.locator, RowKey))

@@ -70,7 +70,7 @@ def find_views(desk: Desk, site: Site, entities: Sequence[str], window: Interval
     if named:
         return [_camera_view(desk, site, c, window) for c in site.watchers([e.id for e in named], EntityType.CAMERA)]
     cameras = [e.id for e in site.entities.values() if e.type is EntityType.CAMERA]
-    return [_camera_view(desk, site, c, window) for c in cameras] + _clip_views(desk, site, window)
+    return [_camera_view(desk, site, c, window) for c in cameras] + _clip_views(desk, window)
 
 
 def _camera_view(desk: Desk, site: Site, camera: str, window: Interval | None) -> View:
@@ -82,7 +82,7 @@ def _camera_view(desk: Desk, site: Site, camera: str, window: Interval | None) -
     return View(camera, site.name(camera), desk.coverage([camera]), frames, len(frames) == _FRAMES)
 
 
-def _clip_views(desk: Desk, site: Site, window: Interval | None) -> list[View]:
+def _clip_views(desk: Desk, window: Interval | None) -> list[View]:
     """Clips and pictures that belong to no camera of the site: those the question names, else all of them."""
     clips = _clips(desk)
     runs = {uri: _named_run(desk, uri) for uri in clips}
