@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -31,6 +32,46 @@ class Model(_Part):
     api_key: SecretStr | None = Field(None, description="sent as a bearer token, never logged")
     timeout_s: float = Field(30.0, gt=0, description="longest wait for one answer of the model, in seconds")
     max_images: int = Field(4, ge=0, description="frames shown to the model for one question")
+    looks: int = Field(2, ge=0, description="claims on a frame that get a second, narrow look at it; 0 = none")
+    max_tokens: int = Field(1024, ge=64, description="longest answer of the model, in tokens")
+    context: int | None = Field(
+        None,
+        ge=1024,
+        description="tokens that prompt and answer may have together; none = as the endpoint tells, else 8192",
+    )
+    images: int | None = Field(
+        None, ge=0, description="pictures one prompt may carry; none = tried out, up to max_images"
+    )
+    json_schema: bool | None = Field(
+        None, description="whether the endpoint keeps replies to a JSON schema; none = tried out"
+    )
+    logprobs: bool | None = Field(
+        None, description="whether the endpoint gives tokens' probabilities; none = tried out"
+    )
+    probe_timeout_s: float = Field(
+        5.0, gt=0, description="longest wait for one trial of what the endpoint can do, in seconds"
+    )
+    concurrency: int = Field(8, ge=1, description="questions that are with the model at once")
+    queue: int = Field(
+        32, ge=0, description="questions that may wait for the model; the brief answers what comes beyond"
+    )
+    failures: int = Field(5, ge=1, description="failures in a row after which the model is left alone for a while")
+    cool_down_s: float = Field(
+        3.0, gt=0, description="how long it is left alone before one question tries it again, in seconds"
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, base_url: str | None) -> str | None:
+        if base_url is not None:
+            try:
+                parts = urlsplit(base_url)
+                well = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+            except ValueError:
+                well = False
+            if not well or parts.username or parts.password:
+                raise ValueError("an address as http://HOST:PORT/v1 is needed, without a name or password in it")
+        return base_url
 
 
 class Encoders(_Part):
@@ -44,6 +85,9 @@ class Encoders(_Part):
     )
     image_pretrained: str | None = Field(None, description="open_clip pretrained tag or path, e.g. laion2b_s34b_b79k")
     detector: str = Field("auto", description="auto = the COCO detector where the eyes extra is installed; off")
+    entailment: str | None = Field(
+        None, description="cross-encoder for natural-language inference, name or path; none = words and meaning"
+    )
     gpu: bool = Field(True, description="use a GPU for FAISS and encoders when there is one")
 
 
@@ -75,6 +119,18 @@ class Limits(_Part):
     upload_mb: int = Field(512, ge=1, description="largest upload, in MiB")
     decode_mb: int = Field(2_048, ge=256, description="memory cap of a decoding process, in MiB")
     decode_s: float = Field(900.0, gt=0, description="time cap for decoding one file, in seconds")
+    concurrent_asks: int = Field(8, ge=1, description="questions one asker may have under way; more are refused (429)")
+    total_asks: int = Field(64, ge=1, description="questions that may be under way in all")
+    asks_per_minute: int | None = Field(
+        None, ge=1, description="questions one asker may ask a minute; none = any number"
+    )
+    tokens_per_minute: int | None = Field(
+        None, ge=1, description="tokens of the model one asker may use a minute; none = any number"
+    )
+    abstain: Literal["off", "warn", "refuse"] = Field(
+        "warn",
+        description="below the confidence threshold: off = nothing, warn = the answer says so, refuse = it is insufficient",
+    )
 
 
 class Settings(BaseSettings):

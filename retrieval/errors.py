@@ -5,6 +5,8 @@
     │   ├── QuestionTooLong
     │   ├── BadQuery
     │   ├── EvidenceNotFound
+    │   ├── ConversationNotFound
+    │   ├── OverBudget                the asker has too much under way; carries when to try again
     │   ├── BadSettings
     │   ├── BadSiteDescription
     │   └── SourceRejected            one file could not be ingested; carries a code and a reason
@@ -14,6 +16,7 @@
     │   └── ProjectionError
     └── UpstreamError                 something Watchfloor depends on failed (exit 1, HTTP 502/503)
         ├── ModelUnavailable
+        │   └── ModelBusy
         ├── GraphUnavailable
         └── EncoderUnavailable
 
@@ -56,6 +59,22 @@ class EvidenceNotFound(InputError):
     """No evidence with this id is visible to you."""
 
     code = "evidence_not_found"
+
+
+class ConversationNotFound(InputError):
+    """No conversation with this id is yours."""
+
+    code = "conversation_not_found"
+
+
+class OverBudget(InputError):
+    """Too many questions of yours are under way; wait for one to be answered."""
+
+    code = "over_budget"
+
+    def __init__(self, message: str | None = None, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class BadSettings(InputError):
@@ -116,6 +135,12 @@ class ModelUnavailable(UpstreamError):
     """The language model did not answer as it should."""
 
     code = "model_unavailable"
+
+
+class ModelBusy(ModelUnavailable):
+    """The queue before the language model is full."""
+
+    code = "model_busy"
 
 
 class GraphUnavailable(UpstreamError):

@@ -1,14 +1,29 @@
 from __future__ import annotations
 
+from importlib.resources import files
+
 import pytest
 
 from prompts import Prompt, PromptError, load
 
 
+VARIABLES = {
+    "answer-rules": {"schema"},
+    "answer-evidence": {"evidence"},
+    "answer-question": {"before", "asked_at", "zone", "question"},
+    "look": {"claim", "schema"},
+    "probe": set(),
+}
+
+
 def test_every_prompt_file_loads_and_names_its_version() -> None:
-    prompt = load("answer", 1)
-    assert prompt.id == "answer@v1"
-    assert prompt.variables() == {"count", "schema", "evidence", "asked_at", "zone", "question"}
+    assert {file.name.partition(".")[0] for file in files("prompts").iterdir() if file.name.endswith(".md")} == set(
+        VARIABLES
+    )
+    for name, variables in VARIABLES.items():
+        prompt = load(name, 1)
+        assert prompt.id == f"{name}@v1"
+        assert prompt.variables() == variables
 
 
 def test_missing_and_unused_variables_raise() -> None:
