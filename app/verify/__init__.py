@@ -1,0 +1,1 @@
+"""Whether a claim stands in the evidence it cites. No model is trusted with that."""

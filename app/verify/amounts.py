@@ -1,0 +1,170 @@
+"""Numbers in a text, in digits and in words, with their units and the precision they are given with."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from app.verify.spans import Free
+from app.verify.units import converted, dimension, unit_after
+
+_NUMBER = re.compile(
+    r"(?<![\w.])([-−]?)(\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:[.,]\d+)?)((?:[eE][-+]?\d{1,3})?)(?:st|nd|rd|th)?"
+)
+_TIMES = re.compile(r"[×x](\d{1,6})\b")
+_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_WORDS = {word: n for n, word in enumerate(_ONES.split())}
+_WORDS |= {w: 10 * n for n, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+_SAID = _WORDS | {"hundred": 100, "thousand": 1000, "dozen": 12, "twice": 2, "thrice": 3, "pair": 2}
+_SAID_RUN = re.compile(rf"\b(?:{'|'.join(_SAID)})(?:[ -](?:and )?(?:{'|'.join(_SAID)})){{0,8}}\b", re.I)
+_HALF = re.compile(
+    r"\b(?:(an?|one|\d{1,4})[ -]and[ -]a[ -]half hours?|(an?) hour and a half|(half an) hour|(an|one) hour)\b", re.I
+)
+_EVERY = re.compile(r"\bevery (other|second|third|fourth|fifth|sixth)\b(?= (?:hour|day|week|month|shift|year))", re.I)
+_EVERY_SO = {"other": 2, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6}
+_APPROX = re.compile(
+    r"(?:\b(?:about|around|roughly|approximately|approx\.?|circa|some|nearly|almost|close to|just (?:over|under|above|below))|[~≈])\s*$",
+    re.I,
+)
+_SHARED = re.compile(r"\s*(?:to|and|or|–|-)\s*")
+# how near a recomputed value must be when the claim does not say "about": as a share of it
+_NEAR = 0.05
+
+
+class Amount(NamedTuple):
+    """A number as it is said: `step` is one unit of its last digit, `about` whether it is said to be rough."""
+
+    value: float
+    unit: str | None
+    step: float
+    about: bool
+    start: int
+    end: int
+
+
+def amounts(text: str) -> Iterator[Amount]:
+    """Every number of a text in order of kind: spoken hours, digits, words. What is read once is not read again."""
+    free = Free(text)
+    for found in (*_hours(text), *_sharing(text, list(_joined(text, list(_digits(text))))), *_said(text)):
+        if free.take(found.start, found.end):
+            yield found
+
+
+def same_amount(claimed: Amount, known: Amount, computed: bool) -> bool:
+    """Whether two amounts are equal, after conversion; a computed one may be rounded to the digits the claim gives."""
+    value = known.value
+    if claimed.unit and known.unit and claimed.unit != known.unit:
+        turned = converted(known.value, known.unit, claimed.unit)
+        if turned is None:
+            return False
+        value, computed = turned, True
+    off = abs(value - claimed.value)
+    if off <= 1e-9 * max(1.0, abs(value)):
+        return True
+    if not (computed or claimed.about):
+        return False
+    if claimed.about:
+        return off <= claimed.step / 2 * (1 + 1e-9)
+    return _rounds_to(value, claimed, off) and off <= _NEAR * abs(value)
+
+
+def _rounds_to(value: float, claimed: Amount, off: float) -> bool:
+    """Whether a value is the claimed one to the digits that are given; what lies half way goes one way only, as IEEE 754 rounds."""
+    if abs(off - claimed.step / 2) > 1e-9 * max(1.0, abs(value)):
+        return off < claimed.step / 2
+    return abs(round(value, -round(math.log10(claimed.step))) - claimed.value) <= 1e-9 * max(1.0, abs(value))
+
+
+def same_kind(claimed: Amount, known: Amount) -> bool:
+    """Whether two amounts measure the same: one could stand for the other."""
+    return dimension(claimed.unit) == dimension(known.unit)
+
+
+def _digits(text: str) -> Iterator[Amount]:
+    for match in _NUMBER.finditer(text):
+        digits = match[2]
+        digits = digits.replace(",", "") if re.search(r",\d{3}(?:\D|$)", digits) else digits.replace(",", ".")
+        value = float(digits + match[3]) * (-1 if match[1] else 1)
+        unit, end = unit_after(text, match.end())
+        yield Amount(value, unit, _step(digits + match[3]), _about(text, match.start()), match.start(), end)
+    for match in _TIMES.finditer(text):
+        yield Amount(float(match[1]), None, 1.0, False, match.start(), match.end())
+
+
+def _step(digits: str) -> float:
+    number, _, power = digits.lower().partition("e")
+    return 10.0 ** (int(power or 0) - len(number.partition(".")[2]))
+
+
+def _about(text: str, start: int) -> bool:
+    return bool(_APPROX.search(text[max(0, start - 20) : start]))
+
+
+def _joined(text: str, found: list[Amount]) -> Iterator[Amount]:
+    """ "1 h 20 min" is one duration."""
+    at = 0
+    while at < len(found):
+        one = found[at]
+        if at + 1 < len(found) and _continues(text, one, found[at + 1]):
+            two = found[at + 1]
+            inner = converted(two.value, two.unit or "", one.unit or "") or 0.0
+            step = converted(two.step, two.unit or "", one.unit or "") or one.step
+            yield Amount(one.value + inner, one.unit, step, one.about, one.start, two.end)
+            at += 1
+        else:
+            yield one
+        at += 1
+
+
+def _sharing(text: str, found: Sequence[Amount]) -> Iterator[Amount]:
+    """ "2 to 3 bar": the unit behind the last number is that of those joined to it."""
+    unit: str | None = None
+    start = len(text)
+    shared = []
+    for one in reversed(found):
+        joined = unit is not None and one.unit is None and _SHARED.fullmatch(text[one.end : start])
+        unit, start = (unit if joined else one.unit), one.start
+        shared.append(one._replace(unit=unit))
+    return reversed(shared)
+
+
+def _continues(text: str, one: Amount, two: Amount) -> bool:
+    order = {"d": 0, "h": 1, "min": 2, "s": 3}
+    if one.unit not in order or two.unit not in order or order[two.unit] != order[one.unit] + 1:
+        return False
+    return bool(re.fullmatch(r",?\s*(?:and\s+)?", text[one.end : two.start]))
+
+
+def _hours(text: str) -> Iterator[Amount]:
+    for match in _HALF.finditer(text):
+        whole = match[1]
+        hours = (
+            float(whole) + 0.5 if whole and whole.isdigit() else 1.5 if whole or match[2] else 0.5 if match[3] else 1.0
+        )
+        step = 1.0 if match[4] else 0.5
+        yield Amount(hours, "h", step, _about(text, match.start()), match.start(), match.end())
+
+
+def _said(text: str) -> Iterator[Amount]:
+    """Numbers in words; "one" alone is as often a pronoun and is left out."""
+    for match in _EVERY.finditer(text):
+        yield Amount(float(_EVERY_SO[match[1].lower()]), None, 1.0, False, match.start(1), match.end(1))
+    for match in _SAID_RUN.finditer(text):
+        words = re.findall(r"[a-z]+", match[0].lower())
+        unit, end = unit_after(text, match.end())
+        if words != ["one"] or unit:
+            value = float(_added_up([w for w in words if w != "and"]))
+            yield Amount(value, unit, 1.0, _about(text, match.start()), match.start(), end)
+
+
+def _added_up(words: list[str]) -> int:
+    total = current = 0
+    for word in words:
+        if _SAID[word] in (12, 100, 1000) and word not in _WORDS:
+            current = (current or 1) * _SAID[word]
+            total, current = (total + current, 0) if word == "thousand" else (total, current)
+        else:
+            current += _SAID[word]
+    return total + current

@@ -1,0 +1,287 @@
+"""Which statement of the evidence a piece of a claim rests on, and whether its figures are said there of the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import tzinfo
+from typing import NamedTuple
+
+from app.verify.amounts import Amount, same_amount, same_kind
+from app.verify.cues import amount_role, amount_role_fits, moment_role, moment_role_fits
+from app.verify.lexicon import opposed
+from app.verify.reading import Part, Reading
+from app.verify.segments import Segment
+from app.verify.series import stretches
+from app.verify.statements import Fact, Statement, counted
+from app.verify.times import Moment, same_moment
+from app.verify.units import units_in
+from retrieval.types import Interval
+
+# of what a piece of a claim says, this share must stand in the statement its figures stand in
+_COVERED = 0.3
+# a better matching statement with another figure of the same kind wins when it is better by this much
+_BETTER = 0.15
+_RECORDED = {"alarm": "alert", "order": "row", "frame": "frame", "passage": "passage"}
+
+Known = Callable[[str, frozenset[str]], bool]
+
+
+class Bench(NamedTuple):
+    """All that one claim is held against. `knows` says whether a word stands in a vocabulary, by its form or its sense."""
+
+    claim: Reading
+    statements: tuple[Statement, ...]
+    zone: tzinfo
+    knows: Known
+
+
+class Bound(NamedTuple):
+    """What became of one figure: the statements it stands in; `why` it does not ("" when it does); how it was computed."""
+
+    why: str = ""
+    computed: str = ""
+
+
+def cover(bench: Bench, segment: Segment, statement: Statement) -> float:
+    """The share of what a piece says that stands in a statement, in [0, 1]; 1 for a piece that says nothing."""
+    items = segment.items
+    if not items:
+        return 1.0
+    names = frozenset(f"@{n}" for n in statement.names | statement.around)
+    vocabulary = statement.vocabulary
+    return sum(i in names if i[0] == "@" else bench.knows(i, vocabulary) for i in items) / len(items)
+
+
+def missing(bench: Bench, segment: Segment, statement: Statement) -> list[str]:
+    """The words of a piece that do not stand in a statement."""
+    return [w for w in segment.words if not bench.knows(w, statement.vocabulary)]
+
+
+def eligible(segment: Segment, statement: Statement) -> bool:
+    """Whether a statement can be what a piece of a claim is about."""
+    # a sentence about the safety officer in a report about P-101 is about both
+    beside = (
+        statement.sort == "sentence"
+        and statement.names <= segment.names
+        and segment.names <= statement.names | statement.around
+    )
+    if not (segment.names <= statement.names or beside) or not segment.tags <= statement.vocabulary | statement.names:
+        return False
+    if segment.names or segment.tags or not segment.about:
+        return True
+    return (
+        bool(segment.about & (statement.names | statement.vocabulary))
+        or not statement.names
+        or statement.sort == "frame"
+    )
+
+
+def candidates(bench: Bench, segment: Segment) -> list[tuple[float, Statement]]:
+    """The statements that a piece can rest on, best covering first."""
+    found = [(cover(bench, segment, s), s) for s in bench.statements if eligible(segment, s)]
+    return sorted(found, key=lambda pair: -pair[0])
+
+
+def figures_of(bench: Bench, segment: Segment) -> list[int]:
+    """The places of the numbers and times of a piece among the claim's parts."""
+    return [i for i in range(segment.first, segment.last) if bench.claim.parts[i].amount or bench.claim.parts[i].moment]
+
+
+def bind(bench: Bench, segment: Segment) -> list[Bound]:
+    """Bind every figure of a piece to what it rests on; together they must stand in one statement."""
+    found = candidates(bench, segment)
+    places = figures_of(bench, segment)
+    bounds = [_bind_one(bench, segment, at, found) for at in places]
+    if len(places) > 1 and all(not b.why for b in bounds) and not _together(bench, segment, places, found):
+        told = " and ".join(bench.claim.parts[i].text.strip() for i in places)
+        return [Bound(f"{told} do not stand together in what is cited")]
+    return bounds
+
+
+def _bind_one(bench: Bench, segment: Segment, at: int, found: Sequence[tuple[float, Statement]]) -> Bound:
+    part = bench.claim.parts[at]
+    holding = [(c, s, f) for c, s in found for f in s.facts if _stands(bench, at, f, s)]
+    best = max((c for c, _, _ in holding), default=-1.0)
+    if part.amount and (best < _COVERED or segment.tags) and _counts_exhibits(bench, segment, at):
+        return Bound(computed=f"{part.text.strip()}: counted in what is cited")
+    if not holding:
+        return Bound(_nowhere(bench, part, found))
+    rivals = [c for c, s in found if not s.sort.startswith("part") and _rivals(bench, at, s)]
+    if best < _COVERED or max(rivals, default=0.0) - best > _BETTER:
+        return Bound(f"{part.text.strip()} is said of something else in what is cited")
+    fact = next(f for c, _, f in holding if c == best)
+    return Bound(computed=f"{part.text.strip()}: {fact.told}" if fact.computed and fact.told else "")
+
+
+def _stands(bench: Bench, at: int, fact: Fact, statement: Statement) -> bool:
+    part = bench.claim.parts[at]
+    if statement.sort == "part of series" and not any(p.moment and p.moment.clock for p in bench.claim.parts):
+        return False
+    if part.amount and fact.amount:
+        return _amount_stands(bench, at, part.amount, fact, statement)
+    return part.moment is not None and bool(fact.instant or fact.span) and _moment_stands(bench, at, part.moment, fact)
+
+
+def _amount_stands(bench: Bench, at: int, claimed: Amount, fact: Fact, statement: Statement) -> bool:
+    known = fact.amount
+    if known is None or not same_amount(claimed, known, fact.computed):
+        return False
+    if claimed.unit and known.unit is None and claimed.unit not in _units(statement):
+        return False
+    role = amount_role(bench.claim, at)
+    if fact.role in ("duration", "count"):
+        return role in ("", "mean", "bound") and _same_count(bench, at, fact)
+    counts = claimed.unit is None and role != "year"
+    return amount_role_fits(role, fact.role) and (not counts or _same_count(bench, at, fact))
+
+
+def _units(statement: Statement) -> set[str | None]:
+    """Units that stand in a statement away from its numbers ("vibration (mm/s): 7.1"), not those that belong to one."""
+    text = statement.reading.text
+    for part in statement.reading.parts:
+        if part.amount:
+            text = text[: part.start] + "0" * (part.end - part.start) + text[part.end :]
+    return units_in(text)
+
+
+def _same_count(bench: Bench, at: int, fact: Fact) -> bool:
+    claimed = counted(bench.claim, at)
+    return not claimed or not fact.counted or any(bench.knows(w, fact.counted) for w in claimed)
+
+
+def _moment_stands(bench: Bench, at: int, claimed: Moment, fact: Fact) -> bool:
+    if fact.span is not None:
+        wide = Interval(fact.span.t0 - 60_000_000, fact.span.t1 + 1_000_000)
+        if any(a < fact.span.t1 and fact.span.t0 < b for a, b in stretches(claimed, wide, bench.zone)):
+            return True
+    if fact.instant is None or not same_moment(claimed, fact.instant, bench.zone):
+        return False
+    role = moment_role(bench.claim, at)
+    # a date alone may stand anywhere but where its word says another event: "opened on" is not "closed on"
+    if claimed.clock is None and (not role or not fact.role):
+        return True
+    return moment_role_fits(role, fact.role)
+
+
+def _rivals(bench: Bench, at: int, statement: Statement) -> bool:
+    """Whether a statement holds another figure of the same kind that could have been meant."""
+    part = bench.claim.parts[at]
+    claimed = part.amount
+    if claimed is None:
+        return _rival_times(bench, at, part.moment, statement)
+    role = amount_role(bench.claim, at)
+    return any(
+        f.amount
+        and same_kind(claimed, f.amount)
+        and amount_role_fits(role, f.role)
+        and (claimed.unit or _same_count(bench, at, f))
+        for f in statement.facts
+    )
+
+
+def _rival_times(bench: Bench, at: int, claimed: Moment | None, statement: Statement) -> bool:
+    """Whether a statement holds a clock time that could have been meant."""
+    if claimed is None or claimed.clock is None:
+        return False
+    role = moment_role(bench.claim, at)
+    return any(f.instant and f.instant.clock and moment_role_fits(role, f.role) for f in statement.facts)
+
+
+def _together(bench: Bench, segment: Segment, places: Sequence[int], found: Sequence[tuple[float, Statement]]) -> bool:
+    """Whether each number of a piece stands in one statement with the times told with it; a limit stands beside anything."""
+    parts = bench.claim.parts
+    for group in _groups(bench, places):
+        bound = [
+            i
+            for i in group
+            if not (parts[i].amount and amount_role(bench.claim, i) in ("limit", "bound"))
+            and not ((moment := parts[i].moment) and moment.clock is None)
+        ]
+        if not any(all(any(_stands(bench, i, f, s) for f in s.facts) for i in bound) for _, s in found):
+            return False
+    return True
+
+
+def _groups(bench: Bench, places: Sequence[int]) -> list[list[int]]:
+    """Each number with the times behind it; the times at the head go with every number, two ends of a range with each other."""
+    parts = bench.claim.parts
+    head: list[int] = []
+    groups: list[list[int]] = []
+    for place in places:
+        if parts[place].moment and not groups:
+            head.append(place)
+        elif parts[place].moment or (groups and len(groups[-1]) == 1 and amount_role(bench.claim, place) == "to"):
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    # times alone may be of several frames
+    return [head + g for g in groups] or ([[i] for i in head] if _frames(bench) else [head])
+
+
+def _frames(bench: Bench) -> bool:
+    return sum(s.sort == "frame" for s in bench.statements) > 1
+
+
+def _counts_exhibits(bench: Bench, segment: Segment, at: int) -> bool:
+    """Whether a number counts the cited records that are as the piece says."""
+    claimed = bench.claim.parts[at].amount
+    kinds = [w for w in counted(bench.claim, at) if w in _RECORDED]
+    if claimed is None or claimed.unit or not kinds:
+        return False
+    words = segment.words - set(kinds)
+    records = {
+        s.exhibit
+        for s in bench.statements
+        if s.sort in ("record", "frame")
+        and segment.names <= s.names
+        and all(bench.knows(w, s.vocabulary) for w in words)
+        and bench.knows(kinds[0], s.context | s.keys)
+    }
+    return len(records) == claimed.value
+
+
+def _nowhere(bench: Bench, part: Part, found: Sequence[tuple[float, Statement]]) -> str:
+    """What does not stand, and what stands in its place."""
+    if part.amount is None:
+        return f"{part.text.strip()} does not stand so in what is cited"
+    told = [_said(f.amount) for _, s in found[:3] for f in s.facts if f.amount and same_kind(part.amount, f.amount)]
+    instead = f"; it says {', '.join(dict.fromkeys(told[:3]))}" if told else ""
+    return f"{part.text.strip()} does not stand in what is cited{instead}"
+
+
+def _said(amount: Amount) -> str:
+    return f"{amount.value:.6g} {amount.unit or ''}".strip()
+
+
+def against(bench: Bench, segment: Segment) -> Iterator[str]:
+    """Words of a piece that what it rests on turns round: denied there and said here, or its opposite said there."""
+    found = candidates(bench, segment)
+    if not found:
+        return
+    top = [s for c, s in found if c >= found[0][0] - 0.1]
+    conflicts = [set(_turned(bench, segment, s)) for s in top]
+    if all(conflicts):
+        yield from sorted(conflicts[0])
+
+
+def _turned(bench: Bench, segment: Segment, statement: Statement) -> Iterator[str]:
+    said, denied = statement.polarity
+    for word in segment.polarity.denied - segment.polarity.said:
+        if bench.knows(word, said) and not bench.knows(word, denied):
+            yield word
+    for word in segment.polarity.said - segment.polarity.denied:
+        if bench.knows(word, denied) and not bench.knows(word, said):
+            yield word
+    for word in segment.words:
+        if opposed(word) & statement.vocabulary and not bench.knows(word, statement.vocabulary):
+            yield word
+
+
+def denial_stands(bench: Bench, segment: Segment) -> bool:
+    """Whether a denial is made in the evidence too, and not of a frame: a picture shows one moment."""
+    wanted = segment.polarity.denied & segment.words
+    return any(
+        s.sort != "frame" and any(bench.knows(w, s.polarity.denied) for w in wanted)
+        for c, s in candidates(bench, segment)
+        if c >= 0.5
+    )

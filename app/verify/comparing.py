@@ -1,0 +1,70 @@
+"""Whether one thing measured more than another, as a claim says: compared anew."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from app.verify.binding import Bench
+from app.verify.cues import amount_role_fits
+from app.verify.reading import Kind, Part
+from app.verify.statements import Statement
+from app.verify.times import same_moment
+
+_MORE = re.compile(
+    r"\b(?P<more>higher|greater|larger|bigger|hotter|warmer|faster|stronger|longer|more|later)\b|"
+    r"\b(?P<less>lower|smaller|less|cooler|colder|slower|weaker|shorter|fewer)\b",
+    re.I,
+)
+_THAN = re.compile(
+    r"\bthan\b|\b(?:exceeded|above|below|over|under) (?:that|those|the (?:one|level|value)) (?:of|at|on|in)\b", re.I
+)
+_STATISTICS = {"mean": "mean", "minimum": "min", "median": "median"}
+
+
+class Compared(NamedTuple):
+    """`why` the comparison does not stand ("" when it does), and the places of the words that it settles."""
+
+    why: str
+    settled: frozenset[int]
+
+
+def compare(bench: Bench) -> Compared | None:
+    """Check "P-1 ran hotter than P-2"; None where a claim compares no two named things, or they cannot be compared."""
+    than = _THAN.search(bench.claim.text)
+    found = [m for m in _MORE.finditer(bench.claim.text) if than and m.start() < than.start()]
+    if than is None or not found:
+        return None
+    names = bench.claim.of(Kind.NAME)
+    left = [p for p in names if p.end <= than.start()]
+    right = [p for p in names if p.start >= than.end()]
+    if not left or not right or left[-1].key == right[0].key:
+        return None
+    values = [_value(bench, part) for part in (left[-1], right[0])]
+    if values[0] is None or values[1] is None:
+        return None
+    word = found[-1]
+    stands = values[0] > values[1] if word["more"] else values[0] < values[1]
+    settled = frozenset(i for i, p in enumerate(bench.claim.parts) if word.start() <= p.start < word.end())
+    why = f"“{word[0]}” does not stand: it is {values[0]:.6g} beside {values[1]:.6g}"
+    return Compared("" if stands else why, settled)
+
+
+def _value(bench: Bench, name: Part) -> float | None:
+    """The statistic that is compared, of one named thing, over the stretch that the claim names where it names one."""
+    words = {p.key for p in bench.claim.parts}
+    role = next((r for w, r in _STATISTICS.items() if w in words), "max")
+    if words & {"long", "longer", "short", "shorter", "endure"}:
+        role = "duration"
+    asked = [p.moment for p in bench.claim.parts if p.moment and p.moment.clock]
+    fitting = [s for s in bench.statements if name.key in s.names and s.sort in ("series", "record", "part of series")]
+    timed = [s for s in fitting if all(_at(bench, s, m) for m in asked)]
+    for statement in timed or fitting:
+        for fact in statement.facts:
+            if fact.amount and fact.role == role and (role == "duration" or amount_role_fits(role, fact.role)):
+                return fact.amount.value
+    return None
+
+
+def _at(bench: Bench, statement: Statement, moment) -> bool:  # type: ignore[no-untyped-def]
+    return any(f.instant and same_moment(moment, f.instant, bench.zone) for f in statement.facts)

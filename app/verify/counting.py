@@ -1,0 +1,71 @@
+"""How many of the cited records or frames are as a claim says: counted anew."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from app.verify.amounts import Amount, amounts
+from app.verify.binding import Bench
+from app.verify.reading import Kind
+from app.verify.statements import Statement
+
+_NUMBER = (
+    r"\d{1,4}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
+    r"eighteen|nineteen|twenty|none|all|both"
+)
+_KIND = r"(?P<kind>(?:work )?orders?|alerts?|alarms?|frames?|images?|pictures?)"
+_SOME_OF = re.compile(
+    rf"\b(?P<some>{_NUMBER})(?: out)? of (?:the |these |those )?(?:(?P<all>{_NUMBER}) )?(?:cited |listed )?{_KIND}\b",
+    re.I,
+)
+_OF_ALL = re.compile(
+    rf"\bof (?:the |these |those )?(?P<all>{_NUMBER}) (?:cited |listed )?{_KIND}\b[^;]*?,\s*(?P<some>{_NUMBER})\b", re.I
+)
+_SORTS = {"order": "row", "alert": "alert", "alarm": "alert", "frame": "frame", "image": "frame", "picture": "frame"}
+_KIND_KEYS = frozenset(["order", "alarm", "frame", "notice"])
+
+
+class Counted(NamedTuple):
+    """What counting gave: `why` the claim's count does not stand ("" when it does), and what was counted."""
+
+    why: str
+    told: str
+
+
+def count(bench: Bench, kinds: tuple[str, ...]) -> Counted | None:
+    """Check "two of the three work orders … are closed"; None for a claim that counts nothing so. `kinds`: those of the exhibits."""
+    match = _OF_ALL.search(bench.claim.text) or _SOME_OF.search(bench.claim.text)
+    if match is None:
+        return None
+    sort = _SORTS[re.sub(r"^work |s$", "", match["kind"].lower())]
+    records = _records(bench, [n for n, kind in enumerate(kinds) if kind == sort])
+    words = [p.key for p in bench.claim.of(Kind.WORD) if p.key not in _KIND_KEYS]
+    names = {p.key for p in bench.claim.of(Kind.NAME)}
+    fitting = [s for s in records if all(bench.knows(w, s.vocabulary) for w in words)]
+    some, whole = _number(match["some"], len(records)), _number(match["all"] or "", len(records))
+    told = f"{len(fitting)} of {len(records)} cited"
+    listed = len({p.key for p in bench.claim.of(Kind.TAG)}) or len(records)
+    right = some == len(fitting) and whole in (None, len(records)) and listed == len(records)
+    # what a frame does not show may still have been there
+    right = (
+        right and bool(words) and all(names & s.names or not names for s in records) and (sort != "frame" or some != 0)
+    )
+    return Counted("" if right else f"counted in what is cited it is {told}", told)
+
+
+def _records(bench: Bench, cited: list[int]) -> list[Statement]:
+    found = {s.exhibit: s for s in bench.statements if s.sort in ("record", "frame") and s.exhibit in cited}
+    return list(found.values())
+
+
+def _number(written: str, whole: int) -> float | None:
+    low = written.lower()
+    if not low:
+        return None
+    if low in ("all", "both"):
+        return float(whole)
+    if low in ("none", "one"):
+        return float(low == "one")
+    found: list[Amount] = list(amounts(low))
+    return found[0].value if found else None

@@ -1,0 +1,190 @@
+"""What a figure is said to be: a maximum or a limit, a start or an end, told by the words around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from app.verify.amounts import Amount
+from app.verify.reading import Kind, Part, Reading
+from app.verify.times import date_spans
+from app.verify.units import dimension
+
+# canonical word → the role it gives the number or the time that follows
+_OF_AMOUNTS = {
+    "maximum": "max", "minimum": "min", "mean": "mean", "median": "median", "deviation": "spread", "limit": "limit",
+    "exceed": "bound", "below": "bound", "reach": "rise", "sink_to": "fall", "rise": "rise", "fall": "fall",
+}  # fmt: skip
+_OF_MOMENTS = {
+    "raise": "start", "begin": "start", "open_event": "start", "from": "start", "since": "start", "between": "start",
+    "clear": "end", "end": "end", "close": "end", "to": "end", "until": "end", "till": "end", "complet": "end",
+    "maximum": "max", "minimum": "min", "releas": "release", "due": "due", "first": "first", "last": "last",
+    "trip": "trip", "stop": "stop", "before": "before", "after": "after", "by": "before",
+}  # fmt: skip
+_PREPOSITIONS = frozenset("from since between to until till before after by".split())
+# what may stand behind a number and still say what it is ("a 10 mm/s peak")
+_STATISTICS = frozenset(["maximum", "minimum", "mean", "median", "deviation"])
+_BEHIND = frozenset(["maximum", "minimum", "mean", "median", "deviation", "limit"])
+_JOINTS = frozenset(["and", "but", "while", "or", "with"])
+# the roles of a known figure that satisfy the role a claim gives it; a claim without a role fits all but what is no measured value
+_FITS = {
+    "max": {"max", "rise"},
+    "min": {"min", "fall"},
+    "rise": {"max", "rise", "sample"},
+    "fall": {"min", "fall", "sample"},
+    "bound": {"limit", "bound"},
+    "limit": {"limit", "bound"},
+    "year": {"year", ""},
+    "from": {"first", "min", "from"},
+    "to": {"last", "max", "to"},
+}
+_NO_VALUE = {"limit", "median", "mean", "spread", "bound", "first", "last", "year"}
+_NEAR_END = re.compile(r"(?:\bfrom|\bbetween)\s*$")
+_FAR_END = re.compile(r"^\s*(?:to|and|–|-)\s|\bto\s*$")
+_FOUR_DIGITS = re.compile(r"1\d{3}|20\d{2}")
+_BEFORE_YEAR = re.compile(
+    r"(?:\b(?:in|since|until|till|during|of|from|to|by|before|after|early|late|mid|around|about|their|his|her|its|the|and)|[(–—-])\s*$",
+    re.I,
+)
+_JOINED = 60
+_RANGE = re.compile(r"[\s,]*(?:–|-|—|to|and|until|till)[\s,]*", re.I)
+
+
+def amount_role(reading: Reading, at: int) -> str:
+    """The role of the amount that is part number `at` of a text: "" where no word gives it one."""
+    own = reading.parts[at].amount
+    edge = "year" if _year(reading, at) else _edge(reading, at)
+    if edge:
+        return edge
+    cut = False
+    for part in reversed(reading.parts[max(0, at - 14) : at]):
+        if part.amount and own and dimension(part.amount.unit) == dimension(own.unit):
+            break
+        if part.kind is Kind.BREAK and part.key != ",":
+            break
+        # "on average, it read 3": a comma cuts off all but what names a statistic
+        cut = cut or part.kind is Kind.BREAK
+        if cut and part.key not in _STATISTICS:
+            continue
+        if part.key in _OF_AMOUNTS and part.kind in (Kind.WORD, Kind.LIGHT):
+            return _OF_AMOUNTS[part.key]
+    for part in reading.parts[at + 1 : at + 5]:
+        # "96 % and an average of 9" says nothing of the 96
+        if part.amount or part.kind is Kind.BREAK or part.text.lower() in _JOINTS:
+            break
+        if part.key in _BEHIND:
+            return _OF_AMOUNTS[part.key]
+    return ""
+
+
+def _edge(reading: Reading, at: int) -> str:
+    """ "from" or "to" for the ends of a range: "from 2 to 3 bar", "between 2 and 3 bar"."""
+    own = reading.parts[at].amount
+    others = [p for p in reading.parts[max(0, at - 8) : at] if p.amount and _alike(p, own)]
+    edge = ""
+    if (
+        others
+        and _opens(reading, others[-1])
+        and _FAR_END.search(reading.text[others[-1].end : reading.parts[at].start])
+    ):
+        edge = "to"
+    elif _opens(reading, reading.parts[at]) and any(_alike(p, own) for p in reading.parts[at + 1 : at + 9]):
+        edge = "from"
+    # "the mean rose from 2 to 3": both ends are means, each of its own stretch
+    averaged = edge and any(p.key == "mean" for p in reading.parts[max(0, at - 20) : at])
+    return "mean" if averaged else edge
+
+
+def _opens(reading: Reading, part: Part) -> bool:
+    """Whether "from" or "between" stands right before a part."""
+    return _NEAR_END.search(reading.text[max(0, part.start - 12) : part.start]) is not None
+
+
+def _year(reading: Reading, at: int) -> bool:
+    """Whether a bare number names a year: "in 1994", "their 2000 album"; what it counts would stand in the plural."""
+    part = reading.parts[at]
+    own = part.amount
+    if own is None or own.unit or not _FOUR_DIGITS.fullmatch(part.text.strip()):
+        return False
+    counted = reading.parts[at + 1 : at + 2]
+    many = counted and counted[0].kind is Kind.WORD and counted[0].text.lower().endswith("s")
+    return not many and _BEFORE_YEAR.search(reading.text[max(0, part.start - 12) : part.start]) is not None
+
+
+def _alike(part: Part, own: Amount | None) -> bool:
+    """Whether two amounts can be ends of one range; the unit may stand behind the second alone."""
+    return (
+        part.amount is not None
+        and own is not None
+        and (None in (part.amount.unit, own.unit) or dimension(part.amount.unit) == dimension(own.unit))
+    )
+
+
+def moment_role(reading: Reading, at: int) -> str:
+    """The role of the time that is part number `at` of a text: "" where no word gives it one."""
+    before = list(reading.parts[max(0, at - 12) : at])
+    ends = [p for p in before if p.moment]
+    if ends and _RANGE.fullmatch(_between(reading, ends[-1], reading.parts[at])):
+        return "end"
+    following = [p for p in reading.parts[at + 1 : at + 4] if p.moment]
+    if following and _RANGE.fullmatch(_between(reading, reading.parts[at], following[0])):
+        return "start"
+    return _cue_before(before) or _cue_behind(reading.parts[at + 1 : at + 9])
+
+
+def _between(reading: Reading, one: Part, two: Part) -> str:
+    """The text between two times, without the dates in it; "-" stands for what is too long to join them."""
+    text = reading.text[one.end : two.start]
+    if len(text) > _JOINED:
+        return "-" * len(text)
+    for start, end in reversed(date_spans(text)):
+        text = text[:start] + text[end:]
+    return text
+
+
+def _cue_before(before: Sequence[Part]) -> str:
+    for at in reversed(range(len(before))):
+        part = before[at]
+        if part.moment or (part.kind is Kind.BREAK and part.key in ".!?;\n"):
+            break
+        # what did not happen gives no time its role
+        if part.kind is Kind.WORD and any(p.kind is Kind.NOT for p in before[max(0, at - 2) : at]):
+            continue
+        near = sum(p.kind is not Kind.LIGHT or bool(p.key) for p in before[at + 1 :]) <= 1
+        # "at" and "on" lead back to the verb they belong to; "from" and "to" stand right before their time
+        if part.kind is Kind.WORD or (part.kind is Kind.LIGHT and (near or part.key not in _PREPOSITIONS)):
+            role = _OF_MOMENTS.get(part.key) or _OF_MOMENTS.get(part.text.lower())
+            if role:
+                return role
+    return ""
+
+
+def _cue_behind(behind: Sequence[Part]) -> str:
+    for part in behind:
+        if part.moment or (part.kind is Kind.BREAK and part.key in ".!?;\n"):
+            break
+        if part.kind is Kind.WORD and part.key in _OF_MOMENTS:
+            return _OF_MOMENTS[part.key]
+    return ""
+
+
+def amount_role_fits(claimed: str, known: str) -> bool:
+    """Whether a number known in one role may be claimed in another."""
+    if not claimed:
+        return known not in _NO_VALUE
+    return known in _FITS.get(claimed, {claimed})
+
+
+def moment_role_fits(claimed: str, known: str) -> bool:
+    """Whether a time known in one role may be claimed in another: an unnamed time is no end, a start is no end."""
+    if claimed == "start":
+        return known in ("start", "edge start", "", "first", "trip", "stop")
+    if claimed in ("trip", "stop"):
+        return known in ("start", "", "trip", "stop")
+    if claimed in ("end", "release"):
+        return known in ("end", "edge end", "last", "release")
+    if claimed in ("max", "min"):
+        return known in (claimed, "")
+    if claimed in ("first", "last"):
+        return known in (claimed, {"first": "start", "last": "end"}[claimed])
+    return not known.startswith("edge ") and not (claimed == "due" and known != "due")

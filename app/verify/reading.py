@@ -1,0 +1,156 @@
+"""A text taken apart: its words, names, tags, numbers, times and the breaks between its statements, in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from app.verify.addresses import ADDRESS
+from app.verify.amounts import Amount, amounts
+from app.verify.lexicon import canonical, is_light, lexicon
+from app.verify.spans import Free
+from app.verify.times import Moment, date_spans, moments
+
+Finder = Callable[[str], Sequence[tuple[int, int, str]]]
+_TAG = re.compile(r"(?<![\w-])(?=[\w.-]{0,40}\d)[A-Za-z][A-Za-z0-9]*(?:[-_.][A-Za-z0-9]+)*")
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?(?:-[^\W\d_]+)*(?:['’])?")
+_BREAK = re.compile(r"[;:,()\[\]\n]|[.!?](?=\s|$)|\s[–—-]\s")
+_QUOTE = re.compile(r"[“”„«»\"]")
+# "No, it was closed" answers a question and denies nothing
+_ANSWER = re.compile(r"(?:^|[.!?]\s)\s*(?P<answer>no|nope|not (?:really|quite|exactly)),", re.I)
+_NOT = re.compile(
+    r"\b(?:not|no|never|nobody|none|without|cannot|nothing|neither|nor|failed to|fails to|unable to|instead of|rather than|"
+    r"lack(?:ed|s|ing)?(?: of)?|refused to|no longer|nowhere|hardly|no[ -]one)\b|\w+n['’]t\b",
+    re.I,
+)
+
+
+class Kind(StrEnum):
+    WORD = "word"
+    LIGHT = "light"
+    NAME = "name"
+    TAG = "tag"
+    AMOUNT = "amount"
+    MOMENT = "moment"
+    NOT = "not"
+    QUOTE = "quote"
+    BREAK = "break"
+
+
+class Part(NamedTuple):
+    """A piece of a text: `key` is what it is compared by (canonical word, entity id, tag in lower case)."""
+
+    kind: Kind
+    key: str
+    text: str
+    start: int
+    end: int
+    amount: Amount | None = None
+    moment: Moment | None = None
+
+
+class Reading(NamedTuple):
+    """A text and its parts in order of place, without overlaps."""
+
+    text: str
+    parts: tuple[Part, ...]
+
+    def of(self, *kinds: Kind) -> list[Part]:
+        return [p for p in self.parts if p.kind in kinds]
+
+
+def read(text: str, find: Finder) -> Reading:
+    """Take a text apart, in time linear in its length."""
+    free = Free(text)
+    for match in ADDRESS.finditer(text):
+        free.take(match.start(), match.end())
+    names = _names(text, find)
+    makers = (_moments(text), names, _tags(text), _amounts(text), _nots(text), _words(text), _breaks(text))
+    parts = [p for made in makers for p in made if free.take(p.start, p.end)]
+    # a name of several entities is given once for each; all of them stand at one place
+    placed = {(p.start, p.end): p.key for p in parts if p.kind is Kind.NAME}
+    parts.extend(p for p in names if placed.get((p.start, p.end), p.key) != p.key)
+    return Reading(text, tuple(_settled(sorted(parts, key=lambda p: p.start))))
+
+
+def without(reading: Reading, settled: frozenset[int]) -> Reading:
+    """A reading whose parts at these places say nothing any more: they are accounted for."""
+    parts = (p._replace(kind=Kind.LIGHT, amount=None) if i in settled else p for i, p in enumerate(reading.parts))
+    return Reading(reading.text, tuple(parts))
+
+
+def _settled(parts: list[Part]) -> list[Part]:
+    """Words that say nothing of their own where they stand: "under WO-12", "open for 20 minutes", "first …, then …"."""
+    texts = [p.text.lower() for p in parts]
+    last_then = max((at for at, text in enumerate(texts) if text == "then"), default=-1)
+    logged = any("log" in text for text in texts)
+    for at, part in enumerate(parts):
+        behind = parts[at + 1 : at + 4]
+        tagged = behind[:1] and (behind[0].kind in (Kind.TAG, Kind.NAME) or behind[0].key == "order")
+        quiet = (
+            (texts[at] in ("under", "over", "past") and tagged)
+            or (texts[at] == "open" and texts[at + 1 : at + 2] == ["for"] and any(p.amount for p in behind))
+            or (texts[at] == "first" and at < last_then)
+            or (texts[at] == "entered" and logged)
+            or (texts[at] == "again" and any(p.moment for p in behind[:2]))
+        )
+        if quiet and part.kind is Kind.WORD:
+            parts[at] = part._replace(kind=Kind.LIGHT)
+    return parts
+
+
+def _moments(text: str) -> list[Part]:
+    found = []
+    for m in moments(text):
+        found.append(Part(Kind.MOMENT, "", text[m.start : m.end], m.start, m.end, moment=m))
+    return found + _date_shadows(text)
+
+
+def _date_shadows(text: str) -> list[Part]:
+    """A date that goes with a clock time is part of it, and no number of its own."""
+    return [Part(Kind.LIGHT, "", text[a:b], a, b) for a, b in date_spans(text)]
+
+
+def _names(text: str, find: Finder) -> list[Part]:
+    """Names; one made of another's tag and plain words ("P-401 vibration") is read as that tag, the words as words."""
+    found: list[Part] = []
+    for start, end, entity in find(text):
+        tag = _TAG.search(text, start, end)
+        inner = find(tag[0]) if tag and (tag.start(), tag.end()) != (start, end) else ()
+        if tag and inner and all(e != entity for _, _, e in inner):
+            found.extend(Part(Kind.NAME, e, tag[0], tag.start(), tag.end()) for _, _, e in inner)
+        else:
+            found.append(Part(Kind.NAME, entity, text[start:end], start, end))
+    return found
+
+
+def _tags(text: str) -> list[Part]:
+    return [Part(Kind.TAG, m[0].lower(), m[0], m.start(), m.end()) for m in _TAG.finditer(text)]
+
+
+def _amounts(text: str) -> list[Part]:
+    return [Part(Kind.AMOUNT, "", text[a.start : a.end], a.start, a.end, amount=a) for a in amounts(text)]
+
+
+def _nots(text: str) -> list[Part]:
+    answers = [Part(Kind.LIGHT, "", m["answer"], *m.span("answer")) for m in _ANSWER.finditer(text)]
+    return answers + [Part(Kind.NOT, m[0].lower(), m[0], m.start(), m.end()) for m in _NOT.finditer(text)]
+
+
+def _words(text: str) -> list[Part]:
+    found = (*lexicon().phrases.finditer(text), *_WORD.finditer(text))
+    return [_word(m[0], m.start(), m.end()) for m in found]
+
+
+def _word(text: str, start: int, end: int) -> Part:
+    key = canonical(text)
+    known = re.sub(r"[\s-]+", "_", text.lower())
+    kind = Kind.LIGHT if is_light(text) or is_light(known) or (len(text) == 1 and text.islower()) else Kind.WORD
+    return Part(kind, key, text, start, end)
+
+
+def _breaks(text: str) -> list[Part]:
+    quotes = [Part(Kind.QUOTE, "", m[0], m.start(), m.end()) for m in _QUOTE.finditer(text)]
+    return quotes + [Part(Kind.BREAK, m[0].strip() or "\n", m[0], m.start(), m.end()) for m in _BREAK.finditer(text)]

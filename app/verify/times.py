@@ -1,0 +1,220 @@
+"""Times and dates in a text, and whether two of them are the same instant whatever zone they are told in."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
+
+from app.verify.spans import Free
+from retrieval.times import to_datetime, to_micros
+from retrieval.types import Micros
+
+Day = tuple[int | None, int, int]
+Clock = tuple[int, int, int | None]
+
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTH = (
+    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    r"nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_ZONE = r"(?:\s?(UTC|GMT|Z|[A-Z]{2,4}T)\b|\s(local(?: time)?|site time)\b)"
+_CLOCK = re.compile(
+    rf"(?<![\d.:])(?:T)?(\d{{1,2}}):(\d{{2}})(?::(\d{{2}})(?:\.\d+)?)?(?![\d:])(?:\s*([ap])\.?m\b\.?)?{_ZONE}?", re.I
+)
+_HOUR = re.compile(rf"\b(\d{{1,2}})\s*([ap])\.?m\b\.?{_ZONE}?", re.I)
+_MILITARY = re.compile(rf"\b([01]\d|2[0-3])([0-5]\d)\s?(?:h(?:rs|ours)?\b|(?=UTC|Z\b)){_ZONE}?")
+_DATES = (
+    (re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)"), (1, 2, 3)),
+    (re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+(\d{{4}}))?\b", re.I), (3, 2, 1)),
+    (
+        re.compile(rf"\b{_MONTH}\s+(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}}))?(?![\d:])", re.I),
+        (3, 1, 2),
+    ),
+)
+_STOP = re.compile(r"[.!?;\n]\s")
+# a date further away than this many characters is of something else
+_FAR = 400
+# two ends of a range are no further apart
+_JOINED = 60
+_RANGE = re.compile(r"\s*(?:–|-|—|to|and|until|till)\s*", re.I)
+
+
+class Moment(NamedTuple):
+    """A time as it is told: its date (year may be None), its clock (seconds may be None), its zone as written.
+
+    `zone` is "UTC", "LOCAL" (said in words), an abbreviation, or None.
+    """
+
+    day: Day | None
+    clock: Clock | None
+    zone: str | None
+    start: int
+    end: int
+
+
+class Instant(NamedTuple):
+    """A time that evidence states: `at` UTC microseconds (None where the date is unknown), exact to `step` seconds."""
+
+    at: Micros | None
+    clock: Clock | None
+    day: Day | None
+    step: int
+
+
+def moments(text: str) -> list[Moment]:
+    """Every time and date of a text, in order; a date and the clock time it goes with are one."""
+    days = _days(text)
+    clocks = _clocks(text, days)
+    joined, used = [], set()
+    for clock in clocks:
+        at = _day_of(clock, days, text)
+        if at is not None:
+            used.add(at)
+        joined.append(clock if at is None else clock._replace(day=days[at].day))
+    lone = [d for i, d in enumerate(days) if i not in used]
+    return sorted((*joined, *lone), key=lambda m: m.start)
+
+
+def date_spans(text: str) -> list[tuple[int, int]]:
+    """Where the dates of a text stand."""
+    return [(d.start, d.end) for d in _days(text)]
+
+
+def _days(text: str) -> list[Moment]:
+    found: list[Moment] = []
+    free = Free(text)
+    for pattern, order in _DATES:
+        for match in pattern.finditer(text):
+            year, month, day = (match[i] for i in order)
+            number = int(month) if month.isdigit() else _MONTHS.index(month[:3].lower()) + 1
+            if free.take(match.start(), match.end()):
+                told = (int(year) if year else None, number, int(day))
+                found.append(Moment(told, None, None, match.start(), match.end()))
+    return sorted(found, key=lambda m: m.start)
+
+
+def _clocks(text: str, days: Sequence[Moment]) -> list[Moment]:
+    found: list[Moment] = []
+    free, dated = Free(text), Free(text)
+    for day in days:
+        dated.take(day.start, day.end)
+    for match, clock, zone in _told(text):
+        # the digits of "1994" in a date are no time of day
+        plain = match.re is not _MILITARY or dated.take(match.start(), match.end())
+        if plain and free.take(match.start(), match.end()):
+            found.append(Moment(None, clock, zone, match.start(), match.end()))
+    found.sort(key=lambda m: m.start)
+    return _same_zone(text, found)
+
+
+def _told(text: str) -> Iterator[tuple[re.Match[str], Clock, str | None]]:
+    """Every way to write a time of day, the plainest first."""
+    for match in _CLOCK.finditer(text):
+        seconds = int(match[3]) if match[3] else None
+        yield match, (_half_day(int(match[1]), match[4]), int(match[2]), seconds), _zone(match[5], match[6])
+    for match in _HOUR.finditer(text):
+        yield match, (_half_day(int(match[1]), match[2]), 0, None), _zone(match[3], match[4])
+    for match in _MILITARY.finditer(text):
+        yield match, (int(match[1]), int(match[2]), None), _zone(match[3], match[4])
+
+
+def _half_day(hour: int, letter: str | None) -> int:
+    return hour if not letter else hour % 12 + 12 * (letter.lower() == "p")
+
+
+def _zone(written: str | None, said: str | None) -> str | None:
+    if said:
+        return "LOCAL"
+    if written is None:
+        return None
+    return "UTC" if written.upper() in ("Z", "GMT", "UTC") else written.upper()
+
+
+def _same_zone(text: str, found: list[Moment]) -> list[Moment]:
+    """The zone behind a range ("03:41–03:52 CET") is that of both its ends."""
+    for i in reversed(range(len(found) - 1)):
+        gap = text[found[i].end : found[i + 1].start]
+        if found[i].zone is None and len(gap) <= _JOINED and _RANGE.fullmatch(_undated(gap)):
+            found[i] = found[i]._replace(zone=found[i + 1].zone)
+    return found
+
+
+def _undated(gap: str) -> str:
+    """What stands between two times when the dates are taken out: "21:04 – 10 April 2026 01:04" is a range too."""
+    for day in reversed(_days(gap)):
+        gap = gap[: day.start] + gap[day.end :]
+    return gap
+
+
+def _day_of(clock: Moment, days: Sequence[Moment], text: str) -> int | None:
+    """The date that a clock time belongs to: the nearest one, the one before it in doubt, in the same sentence."""
+    best, distance = None, 1 << 30
+    at = bisect_right(days, clock.start, key=lambda day: day.start)
+    # the two dates around it are the nearest
+    for i in range(max(0, at - 1), min(len(days), at + 1)):
+        day = days[i]
+        before = day.end <= clock.start
+        gap = text[day.end : clock.start] if before else text[clock.end : day.start]
+        cost = len(gap) + (0 if before else 1)
+        if cost < distance and not _STOP.search(gap[:_FAR]) and len(gap) <= _FAR:
+            best, distance = i, cost
+    return best
+
+
+def instant(moment: Moment, day: Day | None, zone: tzinfo, default: tzinfo) -> Instant:
+    """What evidence states by a moment, with `day` where it names none itself, in the zone `default` where it names none."""
+    date = moment.day or day
+    if moment.clock is None:
+        return Instant(None, None, date, 86400)
+    hour, minute, second = moment.clock
+    step = 60 if second is None else 1
+    if date is None or date[0] is None:
+        return Instant(None, moment.clock, date, step)
+    told = {"UTC": UTC, "LOCAL": zone, None: default}.get(moment.zone, zone)
+    try:
+        wall = datetime(date[0], date[1], date[2], hour % 24, minute, second or 0, tzinfo=told)
+        return Instant(to_micros(wall), moment.clock, date, step)
+    except ValueError:
+        return Instant(None, moment.clock, date, step)
+
+
+def same_moment(claimed: Moment, known: Instant, zone: tzinfo) -> bool:
+    """Whether a claim's time is the instant that evidence states; told without a zone it may be in the site's or in UTC."""
+    if known.at is None:
+        return _same_written(claimed, known)
+    return any(_same_wall(claimed, known, told) for told in (zone, UTC))
+
+
+def _same_wall(claimed: Moment, known: Instant, told: tzinfo) -> bool:
+    at = to_datetime(known.at or 0, told)
+    if (claimed.zone == "UTC" and told is not UTC) or (claimed.zone == "LOCAL" and told is UTC):
+        return False
+    if claimed.zone not in (None, "LOCAL", at.tzname()):
+        return False
+    if claimed.day and not same_day(claimed.day, (at.year, at.month, at.day)):
+        return False
+    return _same_clock(claimed.clock, (at.hour, at.minute, at.second), known.step)
+
+
+def _same_clock(claimed: Clock | None, known: Clock, step: int) -> bool:
+    if claimed is None:
+        return True
+    if (claimed[0] % 24, claimed[1]) != known[:2]:
+        return False
+    return claimed[2] in (None, known[2]) or (step == 60 and claimed[2] == 0)
+
+
+def _same_written(claimed: Moment, known: Instant) -> bool:
+    if claimed.day and (known.day is None or not same_day(claimed.day, known.day)):
+        return False
+    if claimed.clock is None:
+        return known.day is not None and claimed.day is not None
+    return known.clock is not None and _same_clock(claimed.clock, known.clock, known.step)
+
+
+def same_day(claimed: Day, known: Day) -> bool:
+    """Whether two dates agree; a date without a year fits every year."""
+    return claimed[1:] == known[1:] and (claimed[0] is None or known[0] is None or claimed[0] == known[0])
