@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,10 +17,11 @@ from typing import Any
 from msgspec.structs import replace
 from PIL import Image, ImageDraw
 
-from app.ports import Advance, Ask, Check, Event, IngestSummary, Media, Samples, SourceReport
+from app.ports import Advance, Ask, Check, Conversation, Event, IngestSummary, Media, Samples, SourceReport, Turn
 from app.wire import answer_json, as_json, claim_out
-from retrieval.errors import BadQuery, EvidenceNotFound, InputError, QuestionTooLong
+from retrieval.errors import BadQuery, ConversationNotFound, EvidenceNotFound, InputError, QuestionTooLong
 from retrieval.ids import content_hash, evidence_id
+from retrieval.pictures import decoded
 from retrieval.types import (
     Answer,
     CharSpan,
@@ -56,17 +58,26 @@ class MemoryService:
         self._answers: dict[str, Answer] = {}
         self._accepted: dict[str, bool] = {}
         self._hashes: dict[str, str] = {}
+        self._talks: dict[str, tuple[tuple[str, str], Conversation]] = {}
         self._sequence = len(self._evidence)
         self.closed = False
         self.extra_checks: list[Check] = []
 
     # --- asking
 
-    def ask(self, ask: Ask, principal: Principal, listen: Callable[[Event], None] | None = None) -> Answer:
+    def ask(
+        self,
+        ask: Ask,
+        principal: Principal,
+        listen: Callable[[Event], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Answer:
         if len(ask.question) > LONGEST_QUESTION:
             raise QuestionTooLong(f"the question has {len(ask.question)} characters; the limit is {LONGEST_QUESTION}")
         if not ask.question.strip():
             raise BadQuery("the question is empty; ask something")
+        for data in ask.pictures:
+            decoded(data)
         tell = listen or (lambda event: None)
         tell(Event("plan", {"question": ask.question, "asked_at": ask.asked_at}))
         hits = self.search(Query(text=ask.question, k=3, filter=Filter(as_of=ask.as_of)), principal)
@@ -76,7 +87,48 @@ class MemoryService:
             tell(Event("claim", as_json(claim_out(claim))))
         tell(Event("answer", answer_json(answer)))
         self._answers[answer.id] = answer
-        return answer
+        return self._kept(ask, answer, principal)
+
+    def _kept(self, ask: Ask, answer: Answer, principal: Principal) -> Answer:
+        """The answer in its conversation. Questions are not made to stand alone here."""
+        if ask.conversation is None:
+            return answer
+        fresh = ask.conversation == "new"
+        id_ = f"cv_{len(self._talks) + 1:08x}" if fresh else ask.conversation
+        talk = self.conversation(id_, principal) if not fresh else self._begun(id_, ask)
+        reply = " ".join(claim.text for claim in answer.claims)
+        cited = tuple(c.evidence for claim in answer.claims for c in claim.citations)
+        turn = Turn(
+            question=ask.question,
+            asked_at=ask.asked_at,
+            answer=answer.id,
+            verdict=answer.verdict.value,
+            reply=reply,
+            evidence=cited,
+        )
+        grown = replace(talk, turns=(*talk.turns, turn), count=talk.count + 1, last_at=ask.asked_at)
+        self._talks[id_] = ((principal.tenant, principal.subject), grown)
+        return replace(answer, conversation=id_)
+
+    @staticmethod
+    def _begun(id_: str, ask: Ask) -> Conversation:
+        return Conversation(id=id_, title=ask.question, began_at=ask.asked_at, last_at=ask.asked_at, count=0)
+
+    def conversations(self, principal: Principal, limit: int = 50) -> list[Conversation]:
+        mine = [talk for who, talk in self._talks.values() if who == (principal.tenant, principal.subject)]
+        newest = sorted(mine, key=lambda talk: (-talk.last_at, talk.id))
+        return [replace(talk, turns=()) for talk in newest[:limit]]
+
+    def conversation(self, conversation_id: str, principal: Principal) -> Conversation:
+        who, talk = self._talks.get(conversation_id, (None, None))
+        if talk is None or who != (principal.tenant, principal.subject):
+            raise ConversationNotFound(f"no conversation {conversation_id[:64]!r} is yours")
+        return talk
+
+    def forget_conversation(self, conversation_id: str, principal: Principal) -> None:
+        for turn in self.conversation(conversation_id, principal).turns:
+            self._answers.pop(turn.answer, None)
+        del self._talks[conversation_id]
 
     def _answer(self, ask: Ask, hits: Sequence[Hit]) -> Answer:
         found = [hit.evidence for hit in hits]

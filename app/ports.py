@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -11,17 +12,53 @@ import msgspec
 from retrieval.types import Answer, Evidence, Hit, Micros, Principal, Query
 
 
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """A question of a conversation and what became of it. `resolved` is how it was understood; `evidence` the ids its answer cited.
+
+    `answer` is the answer's id and `verdict` its verdict, both "" where the caller remembers the words alone. `reply` is what was
+    told, in short.
+    """
+
+    question: str
+    asked_at: Micros
+    resolved: str = ""
+    answer: str = ""
+    verdict: str = ""
+    reply: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation of one subject. `title` is its first question; `turns` is empty in listings."""
+
+    id: str
+    title: str
+    began_at: Micros
+    last_at: Micros
+    count: int
+    turns: tuple[Turn, ...] = ()
+
+
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A question. `asked_at` anchors relative times ("last night"); `as_of` asks what was known then (None = now)."""
+    """A question. `asked_at` anchors relative times ("last night"); `as_of` asks what was known then (None = now).
+
+    `pictures` are encoded images the question carries; `about` are evidence ids it points at ("like this frame"). `conversation` is
+    the conversation it belongs to ("new" begins one, None = none). `before` are earlier turns the caller itself remembers, oldest first;
+    a conversation's own turns are put there by the service.
+    """
 
     question: str
     asked_at: Micros
     as_of: Micros | None = None
     deadline_s: float | None = None
+    pictures: tuple[bytes, ...] = ()
+    about: tuple[str, ...] = ()
+    conversation: str | None = None
+    before: tuple[Turn, ...] = ()
 
 
 class Event(NamedTuple):
-    """A step of an answer as it is made, for streaming. `name`: plan, evidence, claim, answer; `data` is JSON-able."""
+    """A step of an answer as it is made, for streaming. `name`: plan (JSON-able), evidence (ids), claim (Claim), answer (Answer)."""
 
     name: str
     data: Any
@@ -32,8 +69,13 @@ class Answerer(Protocol):
 
     name: str
 
-    def answer(self, ask: Ask, principal: Principal, listen: Callable[[Event], None]) -> Answer:
-        """Answer from what the principal may see. Raises QuestionTooLong; degrades, and says so, when a part fails."""
+    def answer(
+        self, ask: Ask, principal: Principal, listen: Callable[[Event], None], stop: threading.Event | None = None
+    ) -> Answer:
+        """Answer from what the principal may see. Setting `stop` says that nobody waits any more.
+
+        Raises QuestionTooLong; degrades, and says so, when a part fails.
+        """
 
 
 class SourceReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -93,7 +135,23 @@ class Samples(NamedTuple):
 class Service(Protocol):
     """Everything a surface can do."""
 
-    def ask(self, ask: Ask, principal: Principal, listen: Callable[[Event], None] | None = None) -> Answer: ...
+    def ask(
+        self,
+        ask: Ask,
+        principal: Principal,
+        listen: Callable[[Event], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Answer:
+        """Answer and record it. Raises QuestionTooLong, OverBudget, EvidenceNotFound (`about`), ConversationNotFound."""
+
+    def conversations(self, principal: Principal, limit: int = 50) -> list[Conversation]:
+        """The caller's own, newest first."""
+
+    def conversation(self, conversation_id: str, principal: Principal) -> Conversation:
+        """One with its turns; what its reader may not see any more is left out. Raises ConversationNotFound."""
+
+    def forget_conversation(self, conversation_id: str, principal: Principal) -> None:
+        """Delete a conversation and the answers given in it. Raises ConversationNotFound."""
 
     def search(self, query: Query, principal: Principal) -> list[Hit]: ...
 

@@ -269,12 +269,14 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A search. `channels` limits which channels run (empty = all that are on)."""
+    """A search. `channels` limits which channels run (empty = all that are on). `pictures` are encoded images: frames that
+    look like one of them are found too."""
 
     text: str
     filter: Filter = Filter()
     k: int = 10
     channels: tuple[str, ...] = ()
+    pictures: tuple[bytes, ...] = ()
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -315,10 +317,24 @@ class Citation(msgspec.Struct, frozen=True):
     quote: str
 
 
+class Sighting(StrEnum):
+    """What a second, narrow look at a cited frame said of a claim. It never makes a claim supported; it can take support away."""
+
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    UNVERIFIED = "unverified"
+
+
 class Claim(msgspec.Struct, frozen=True):
+    """One statement. `why` says what of it does not stand; `recomputed` which figures were computed anew; `sighting` what a
+    second look at its frames said (None = none was taken)."""
+
     text: str
     support: Support
     citations: tuple[Citation, ...]
+    why: str = ""
+    recomputed: tuple[str, ...] = ()
+    sighting: Sighting | None = None
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):
@@ -338,7 +354,12 @@ class CoverageNote(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole answer. `confidence` is None until calibrated. `degraded` says in words what was off or failed."""
+    """The whole answer. `degraded` says in words what was off or failed.
+
+    `confidence` is the calibrated probability that the answer is right, None where no calibrator fits; `calibration` names the
+    calibrator and `features` is what it was given. `resolved` is the question as it was understood in its conversation ("" = as asked).
+    `prompts` are the ids of the prompts that took part, `usage` the model's tokens (prompt, completion).
+    """
 
     id: str
     question: str
@@ -352,3 +373,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     degraded: tuple[str, ...] = ()
     timings_ms: dict[str, float] = {}
+    calibration: str = ""
+    features: dict[str, float] = {}
+    conversation: str = ""
+    resolved: str = ""
+    prompts: tuple[str, ...] = ()
+    usage: tuple[int, int] | None = None

@@ -16,13 +16,15 @@ from hypothesis import settings
 
 from app.answer.brief import EvidenceBrief, investigate
 from app.answer.desk import Desk, Finding, Tools
+from app.answer.premises import Premises
 from app.answer.sights import Sights
 from app.ports import Ask
 from ingest.entities import EntityLinker
 from retrieval.adapters.folder_blobs import FolderBlobs
 from retrieval.catalog import Catalog
-from retrieval.fakes import HashTextEncoder, MemoryGraph, MemoryVectors, MemoryWords
+from retrieval.fakes import HashImageEncoder, HashTextEncoder, MemoryGraph, MemoryVectors, MemoryWords
 from retrieval.ids import evidence_id
+from retrieval.pictures import decoded
 from retrieval.ports import Unit
 from retrieval.projector import Projector
 from retrieval.search import Indexes, Models, Searcher, load_weights
@@ -41,6 +43,7 @@ from retrieval.types import (
     Provenance,
     Relation,
     SeriesWindow,
+    Vector,
 )
 
 # a busy machine is no reason to fail; a test that needs more examples says so
@@ -68,6 +71,7 @@ class House:
 
     catalog: Catalog
     blobs: FolderBlobs
+    folder: Path
     zone: tzinfo = field(default_factory=lambda: ZoneInfo("Europe/Madrid"))
     labels: dict[str, str] = field(default_factory=lambda: {"person": "person", "people": "person", "fire": "fire"})
     me: Principal = field(default_factory=lambda: Principal("t"))
@@ -77,7 +81,15 @@ class House:
         parts = (MemoryVectors(), MemoryWords(), MemoryGraph())
         self.projector = Projector(self.catalog, parts, lambda: 0)
         indexes = Indexes(self.catalog, *parts)
+        self.image: HashImageEncoder | None = None
+        self._indexes = indexes
         self.searcher = Searcher(indexes, Models(self.encoder, None, None), load_weights())
+
+    def open_eyes(self) -> None:
+        """From now on frames get vectors of their colours, and pictures can be searched by."""
+        self.searcher.close()
+        self.image = HashImageEncoder()
+        self.searcher = Searcher(self._indexes, Models(self.encoder, self.image, None), load_weights())
 
     def close(self) -> None:
         self.searcher.close()
@@ -122,10 +134,18 @@ class House:
             own = [e for e in evidence if e.source == source]
             vectors = self.encoder.encode([e.text for e in own])
             embedded = [Embedding(e.id, self.encoder.space, vectors[i]) for i, e in enumerate(own)]
+            embedded += [
+                Embedding(e.id, self.image.space, self._looks(e)) for e in own if self.image and e.kind is Kind.FRAME
+            ]
             seen = [c for c in coverage if c.source == source]
             site = (entities, links) if n == 0 else ((), ())
             self.catalog.commit(Unit("t", source, f"hash {source}", "test", own, embedded, seen, *site))
         self.projector.catch_up()
+
+    def _looks(self, frame: Evidence) -> Vector:
+        assert self.image is not None and frame.media is not None
+        vector: Vector = self.image.encode_images([decoded(self.blobs.get("t", frame.media))])[0]
+        return vector
 
     def find_entities(self, text: str) -> Sequence[tuple[int, int, str]]:
         return EntityLinker(self.catalog.entities(self.me)).find(text)
@@ -133,7 +153,10 @@ class House:
     @property
     def tools(self) -> Tools:
         sights = Sights(self.labels)
-        return Tools(self.catalog, self.searcher, self.blobs, self.encoder, self.find_entities, sights, self.zone)
+        premises = Premises(self.catalog)
+        return Tools(
+            self.catalog, self.searcher, self.blobs, self.encoder, self.find_entities, sights, self.zone, premises
+        )
 
     @property
     def brief(self) -> EvidenceBrief:
@@ -156,7 +179,7 @@ def house_in(store_at: Callable[[Path], Path]) -> Iterator[Callable[[Path], Hous
     made: list[House] = []
 
     def build(folder: Path) -> House:
-        made.append(House(Catalog(store_at(folder / "catalog.db")), FolderBlobs(folder / "blobs")))
+        made.append(House(Catalog(store_at(folder / "catalog.db")), FolderBlobs(folder / "blobs"), folder))
         return made[-1]
 
     yield build

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from app.answer import events, figures, passages, rows, seen, views
+from app.answer import events, figures, passages, pointed, rows, seen, views
 from app.answer.desk import Desk, Finding, Tools, timeline
+from app.answer.outgoing import sealed, told
 from app.answer.passages import gives
 from app.answer.phrases import unreadable
 from app.answer.places import Site
 from app.answer.question import Question, Statistic, Wants, parse
-from app.answer.series import Series, directory, match, quantities
+from app.answer.series import Series, match, quantities
+from app.confidence.assessor import Assessor
+from app.confidence.features import features_of
 from app.ports import Ask, Event
-from retrieval.errors import QuestionTooLong
+from app.turns import Turns
+from app.verify.port import Judgement
+from retrieval.errors import EvidenceNotFound, QuestionTooLong
+from retrieval.pictures import decoded
 from retrieval.ports import Clock
 from retrieval.times import iso
-from retrieval.types import Answer, CoverageNote, EntityType, Kind, Principal, Verdict
+from retrieval.types import Answer, CoverageNote, EntityType, Evidence, Kind, Principal, Verdict
 
 # more series than this are not set side by side
 _COMPARED = 8
@@ -30,30 +37,65 @@ class EvidenceBrief:
 
     name = "evidence-brief.v1"
 
-    def __init__(self, tools: Tools, clock: Clock, longest_question: int = 4000) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        clock: Clock,
+        longest_question: int = 4000,
+        turns: Turns | None = None,
+        assessor: Assessor | None = None,
+    ) -> None:
         self._tools, self._clock, self._longest = tools, clock, longest_question
+        self._turns = turns or Turns()
+        self._assessor = assessor or Assessor()
 
-    def answer(self, ask: Ask, principal: Principal, listen: Callable[[Event], None]) -> Answer:
-        """Answer from what the principal may see. Raises QuestionTooLong."""
+    def answer(
+        self, ask: Ask, principal: Principal, listen: Callable[[Event], None], stop: threading.Event | None = None
+    ) -> Answer:
+        """Answer from what the principal may see. Raises QuestionTooLong, EvidenceNotFound, BadQuery."""
         started = time.perf_counter()
-        desk = self.open(ask, principal)
-        listen(Event("plan", describe(desk.question)))
-        finding = investigate(desk)
-        listen(Event("evidence", [e.id for e in finding.used]))
+        desk, finding = self.find(ask, principal, listen)
         for made in finding.claims:
-            listen(Event("claim", made))
+            listen(Event("claim", told(made)))
         return self.close(ask, desk, finding, {"total": (time.perf_counter() - started) * 1e3})
 
+    def find(self, ask: Ask, principal: Principal, listen: Callable[[Event], None]) -> tuple[Desk, Finding]:
+        """Plan and evidence of a question, told as they come; askers take turns. Raises as `answer` does."""
+        desk = self.open(ask, principal)
+        listen(Event("plan", describe(desk.question)))
+        with self._turns.mine(principal):
+            finding = investigate(desk)
+        listen(Event("evidence", [e.id for e in finding.used]))
+        return desk, finding
+
     def open(self, ask: Ask, principal: Principal) -> Desk:
-        """Take the question apart and lay out the tools."""
+        """Take the question apart and lay out the tools. Raises QuestionTooLong, EvidenceNotFound, BadQuery."""
         if len(ask.question) > self._longest:
             raise QuestionTooLong(f"the question has {len(ask.question)} characters; the limit is {self._longest}")
         question = parse(ask.question, ask.asked_at, self._tools.zone, self._tools.find_entities)
-        return Desk(self._tools, question, principal, ask.as_of)
+        for data in ask.pictures:
+            decoded(data)
+        return Desk(self._tools, question, principal, ask.as_of, self._pinned(ask, principal), ask.pictures)
 
-    def close(self, ask: Ask, desk: Desk, finding: Finding, timings_ms: dict[str, float]) -> Answer:
-        """The finding as an Answer."""
-        return Answer(
+    def _pinned(self, ask: Ask, principal: Principal) -> tuple[Evidence, ...]:
+        found = self._tools.catalog.get(list(ask.about), principal, ask.as_of) if ask.about else {}
+        missing = next((id_ for id_ in ask.about if id_ not in found), None)
+        if missing is not None:
+            raise EvidenceNotFound(f"no evidence {missing[:64]!r} is visible to you")
+        return tuple(found[id_] for id_ in ask.about)
+
+    def close(
+        self,
+        ask: Ask,
+        desk: Desk,
+        finding: Finding,
+        timings_ms: dict[str, float],
+        judgements: Sequence[Judgement] = (),
+        logprobs: Sequence[float] = (),
+        answerer: str | None = None,
+    ) -> Answer:
+        """The finding as an Answer with its confidence; `judgements` and `logprobs` are of the claims of the model `answerer`."""
+        answer = Answer(
             id=f"an_{uuid.uuid4().hex}",
             question=ask.question,
             verdict=finding.verdict,
@@ -63,10 +105,11 @@ class EvidenceBrief:
             coverage=finding.notes,
             as_of=ask.as_of if ask.as_of is not None else self._clock(),
             sequence=self._tools.catalog.sequence(),
-            model=self.name,
+            model=answerer or self.name,
             degraded=tuple(desk.degraded),
             timings_ms=timings_ms,
         )
+        return sealed(self._assessor.assess(answer, features_of(desk, finding, judgements, logprobs)))
 
 
 def describe(question: Question) -> dict[str, object]:
@@ -83,19 +126,24 @@ def investigate(desk: Desk) -> Finding:
     """Choose the strategy by what the question wants; one that finds itself not meant hands over to the next."""
     impossible = _impossible(desk)
     if impossible is not None:
+        desk.strategy = "impossible"
         return impossible
-    site = Site({e.id: e for e in desk.tools.catalog.entities(desk.principal)}, desk.links())
-    all_series = directory(desk.coverage([]), site)
-    strategies: tuple[Callable[[], Finding | None], ...] = (
-        lambda: _event(desk, site, all_series),
-        lambda: _sight(desk, site),
-        lambda: _table(desk),
-        lambda: _figure(desk, all_series, site),
-    )
-    for strategy in strategies:
+    if desk.pictures or pointed.at(desk):
+        desk.strategy = "pointed"
+        return pointed.tell(desk)
+    site, all_series = desk.known.site, desk.known.series
+    strategies: dict[str, Callable[[], Finding | None]] = {
+        "event": lambda: _event(desk, site, all_series),
+        "sight": lambda: _sight(desk, site),
+        "table": lambda: _table(desk),
+        "figure": lambda: _figure(desk, all_series, site),
+    }
+    for name, strategy in strategies.items():
         finding = strategy()
         if finding is not None:
+            desk.strategy = name
             return finding
+    desk.strategy = "fact"
     return _fact(desk)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple, Protocol
 
+from app.answer.premises import Known, Premises
 from app.answer.question import Question
 from app.answer.sights import Sights
 from retrieval.ports import Blobs, CatalogReader, TextEncoder
@@ -18,8 +19,6 @@ from retrieval.types import (
     Evidence,
     Filter,
     Hit,
-    Link,
-    LinkType,
     Micros,
     Principal,
     Query,
@@ -53,6 +52,7 @@ class Tools(NamedTuple):
     find_entities: Callable[[str], Sequence[tuple[int, int, str]]]
     sights: Sights
     zone: tzinfo
+    premises: Premises
 
 
 class Finding(NamedTuple):
@@ -66,36 +66,56 @@ class Finding(NamedTuple):
 
 @dataclass
 class Desk:
-    """One question being answered. `degraded` collects, in words, what was off or failed on the way."""
+    """One question being answered. `degraded` collects, in words, what was off or failed on the way.
+
+    `strategy` is the way that led to the finding; `hits` is what the latest search for words gave, and `measured` what a strategy
+    measured of its evidence, by name, in [0, 1]: how sure the answer is rests on them (app/confidence/features.py).
+    """
 
     tools: Tools
     question: Question
     principal: Principal
     as_of: Micros | None = None
+    # evidence the question points at, and pictures it carries
+    pinned: tuple[Evidence, ...] = ()
+    pictures: tuple[bytes, ...] = ()
     degraded: list[str] = field(default_factory=list)
-    # several strategies look at the same coverage of one question
-    _covered: dict[tuple[str, ...], list[Coverage]] = field(default_factory=dict)
+    strategy: str = ""
+    hits: tuple[Hit, ...] = ()
+    measured: dict[str, float] = field(default_factory=dict)
+    # one question sees one state of the site, whatever is committed meanwhile
+    _known: Known | None = None
 
-    def search(self, text: str, k: int = 10, channels: tuple[str, ...] = (), **limits: object) -> list[Hit]:
+    def search(
+        self,
+        text: str,
+        k: int = 10,
+        channels: tuple[str, ...] = (),
+        pictures: tuple[bytes, ...] = (),
+        **limits: object,
+    ) -> list[Hit]:
         """Search with the question's as_of; what was degraded is remembered."""
         filter_ = Filter(as_of=self.as_of, **limits)  # type: ignore[arg-type]
-        found = self.tools.finder.find(Query(text=text, k=k, filter=filter_, channels=channels), self.principal)
+        query = Query(text=text, k=k, filter=filter_, channels=channels, pictures=pictures)
+        found = self.tools.finder.find(query, self.principal)
         self.degraded.extend(d for d in found.degraded if d not in self.degraded)
+        self.hits = tuple(found.hits) or self.hits
         return list(found.hits)
 
     def scan(self, limit: int = 2000, **limits: object) -> list[Evidence]:
         """Evidence matching a filter, in the order of time."""
         return self.tools.catalog.scan(Filter(as_of=self.as_of, **limits), self.principal, limit)  # type: ignore[arg-type]
 
-    def coverage(self, subjects: Sequence[str]) -> list[Coverage]:
-        """What was recorded and examined, as known at the question's as_of; no subjects means all."""
-        key = tuple(subjects)
-        if key not in self._covered:
-            self._covered[key] = self.tools.catalog.coverage(self.principal, subjects, as_of=self.as_of)
-        return self._covered[key]
+    @property
+    def known(self) -> Known:
+        """The site, its series and its coverage, as known at the question's as_of."""
+        if self._known is None:
+            self._known = self.tools.premises.of(self.principal, self.as_of)
+        return self._known
 
-    def links(self, *types: LinkType) -> list[Link]:
-        return [link for link in self.tools.catalog.links(self.principal) if not types or link.type in types]
+    def coverage(self, subjects: Sequence[str]) -> Sequence[Coverage]:
+        """What was recorded and examined, as known at the question's as_of; no subjects means all."""
+        return self.known.coverage(subjects)
 
 
 def cite(evidence: Evidence, quote: str) -> Citation:

@@ -1,208 +1,211 @@
 """The second way to an answer: a vision-language model words the claims, over evidence the brief found; we check every one.
 
-The model sees labelled evidence (E1…En) and answers as JSON under a schema. A claim that names a label that was not given, or a figure
-that does not stand in what it cites, is unsupported and is not stated as fact. When the model fails, the brief answers and says so.
+The model sees labelled evidence (E1…En) and answers as JSON under a schema. Each claim is verified when its last brace has come and
+told at once. What does not stand in what it cites is not stated as fact. When the model fails, the brief answers and says so.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
-from app.answer.brief import EvidenceBrief, describe, investigate
+from app.answer.brief import EvidenceBrief
+from app.answer.context import Context, Showing
 from app.answer.desk import Desk, Finding, cite
-from app.answer.passages import TELLING
-from app.answer.standing import weigh, without_addresses
-from app.answer.wording import stretch
-from app.charts import draw
-from app.model import ChatModel, Picture
-from app.pictures import shrunk
+from app.answer.outgoing import told
+from app.answer.reply import Look, Reader, Reply, Worded, look_of, schema_of
+from app.model.port import ChatModel, Course
+from app.model.waiting import in_time
 from app.ports import Ask, Event
-from app.words import one_line, source_name
-from prompts import Prompt
+from app.verify.port import Exhibit, Judgement, Verifier
+from app.words import one_line
 from retrieval.errors import EvidenceNotFound, ModelUnavailable
-from retrieval.times import iso
-from retrieval.types import Answer, Claim, Evidence, Kind, PageBox, Principal, Support, Verdict
+from retrieval.types import Answer, Claim, Kind, Principal, Sighting, Support, Verdict
 
-_ITEMS = 16
-_CHARS = 1200
 _CLAIMS = 12
 _CLAIM_CHARS = 1000
+_LOOK_S = 10.0
 _DECISIVE = (Verdict.NOT_OBSERVED, Verdict.NOT_RECORDED, Verdict.CONFLICT)
 _LABEL = re.compile(r"\s*[\[(]\s*E\d+(?:\s*[,;–-]\s*E\d+)*\s*[\])]")
+_SEEN = {"yes": Sighting.CONFIRMED, "no": Sighting.REJECTED, "unclear": Sighting.UNVERIFIED}
+_FALLS_BACK = "the evidence brief answers"
 
 
-class Worded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One claim as the model gives it."""
+class Patience(NamedTuple):
+    """How long a model may take for one answer, in seconds, and how many claims get a second look at their frame."""
 
-    text: str
-    evidence: list[str]
-
-
-class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the model answers with."""
-
-    claims: list[Worded]
-    insufficient: bool
+    answer_s: float
+    looks: int = 0
 
 
-class Shown(NamedTuple):
-    """One piece of evidence as the model sees it: `text` is all that stands under its label."""
+@dataclass
+class _Said:
+    """What the model has said so far: its claims as they were judged."""
 
-    label: str
-    evidence: Evidence
-    text: str
+    claims: list[Claim] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+    usage: tuple[int, int] | None = None
+    logprobs: list[float] = field(default_factory=list)
+    looked: bool = False
+    insufficient: bool = False
+
+    @property
+    def worded(self) -> bool:
+        """Whether the answer is the model's: it made claims, or said that the evidence is insufficient."""
+        return bool(self.judgements) or self.insufficient
+
+    def supported(self) -> list[Claim]:
+        return [claim for claim in self.claims if claim.support is Support.SUPPORTED]
 
 
 class ModelAnswerer:
     """Answers through a model, on top of the brief's retrieval and under its verdicts on coverage."""
 
-    def __init__(self, brief: EvidenceBrief, model: ChatModel, prompt: Prompt, max_images: int) -> None:
-        self._brief, self._model, self._prompt, self._max_images = brief, model, prompt, max_images
-        self.name = f"{model.name} ({prompt.id})"
+    def __init__(
+        self, brief: EvidenceBrief, model: ChatModel, showing: Showing, verifier: Verifier, patience: Patience
+    ) -> None:
+        self._brief, self._model, self._showing = brief, model, showing
+        self._verifier, self._patience = verifier, patience
+        self.name = model.name
 
-    def answer(self, ask: Ask, principal: Principal, listen: Callable[[Event], None]) -> Answer:
+    def answer(
+        self, ask: Ask, principal: Principal, listen: Callable[[Event], None], stop: threading.Event | None = None
+    ) -> Answer:
         """Answer through the model. Raises QuestionTooLong; a failing model leaves the brief's answer, marked degraded."""
         started = time.perf_counter()
-        desk = self._brief.open(ask, principal)
-        listen(Event("plan", describe(desk.question)))
-        finding = investigate(desk)
+        course = Course(time.monotonic() + min(self._patience.answer_s, ask.deadline_s or float("inf")), stop)
+        desk, finding = self._brief.find(ask, principal, listen)
         found_ms = (time.perf_counter() - started) * 1e3
-        listen(Event("evidence", [e.id for e in finding.used]))
+        said = _Said()
+        worded = None
         # what was not recorded, not there to be seen, or told two ways is ours to say: no model is asked
-        worded = None if finding.verdict in _DECISIVE else self._word(ask, desk, finding, started)
-        finding = worded or finding
-        for claim in finding.claims:
-            listen(Event("claim", claim))
+        if finding.verdict not in _DECISIVE or desk.pinned:
+            worded = self._worded(ask, desk, finding, said, course, listen)
+        if worded is None:
+            worded = _fallen_back(finding, said)
+            for claim in finding.claims:
+                listen(Event("claim", told(claim)))
         timings = {"evidence": found_ms, "total": (time.perf_counter() - started) * 1e3}
-        answer = self._brief.close(ask, desk, finding, timings)
-        return msgspec.structs.replace(answer, model=self.name) if worded else answer
+        by = self._model.name if said.worded else None
+        answer = self._brief.close(ask, desk, worded, timings, said.judgements, said.logprobs, by)
+        return self._signed(answer, said)
 
-    def _word(self, ask: Ask, desk: Desk, finding: Finding, started: float) -> Finding | None:
-        """The finding in the model's checked words; None where the brief's own stays."""
-        items = lay_out(self._items(desk, finding), finding, desk)
-        if not items:
-            return None
-        pictures = self._pictures(desk, items)
-        left = None if ask.deadline_s is None else ask.deadline_s - (time.perf_counter() - started)
+    def _signed(self, answer: Answer, said: _Said) -> Answer:
+        """With which prompts the answer was worded, at what cost."""
+        if not said.worded:
+            return answer
+        looked = (self._showing.prompts.look.id,) if said.looked else ()
+        prompts = (*self._showing.prompts.ids, *looked)
+        return msgspec.structs.replace(answer, prompts=prompts, usage=said.usage)
+
+    def _worded(
+        self, ask: Ask, desk: Desk, finding: Finding, said: _Said, course: Course, listen: Callable[[Event], None]
+    ) -> Finding | None:
+        """The finding in the model's checked words; None where the brief's own stays. What was said before a failure is kept."""
         try:
-            reply = parse_reply(self._model.complete(self._ask(ask, desk, items), pictures, reply_schema(), left))
+            able = in_time(course.left(), self._model.capabilities)
+            context = self._showing.lay_out(ask, desk, finding, able)
+            if not context.exhibits:
+                return None
+            self._listen_to(ask, desk, context, said, course, listen)
+            self._look_again(context, said, course, listen)
         except ModelUnavailable as error:
-            desk.degraded.append(f"model: {error}; the evidence brief answers")
+            desk.degraded.append(f"model: {error}; {_FALLS_BACK}")
             return None
-        if not reply.insufficient and not any(c.support is Support.SUPPORTED for c in weighed(reply, items)):
-            desk.degraded.append("model: nothing it said stands in the evidence; the evidence brief answers")
-        return judge(reply, items, finding)
+        if not said.insufficient and not said.supported():
+            desk.degraded.append(f"model: nothing it said stands in the evidence; {_FALLS_BACK}")
+        return judge(said.claims, said.insufficient, context.exhibits, finding)
 
-    def _ask(self, ask: Ask, desk: Desk, items: Sequence[Shown]) -> str:
-        return self._prompt.render(
-            count=str(len(items)),
-            schema=msgspec.json.encode(reply_schema()).decode(),
-            evidence="\n".join(f"{i.label}\n<evidence>\n{i.text}\n</evidence>" for i in items),
-            asked_at=iso(ask.asked_at),
-            zone=str(desk.tools.zone),
-            question=ask.question,
-        )
+    def _listen_to(
+        self, ask: Ask, desk: Desk, context: Context, said: _Said, course: Course, listen: Callable[[Event], None]
+    ) -> None:
+        """Read the reply as it comes; each claim is judged and told when it is whole. Enough claims end the reply."""
+        stream = self._model.stream(self._showing.parts(ask, desk, context), schema_of(Reply), course)
+        reader = Reader(stream)
+        with closing(stream):  # type: ignore[type-var]
+            for worded in reader.claims():
+                if worded.text.strip():
+                    self._take(worded, context, said, listen)
+                if len(said.claims) == _CLAIMS:
+                    break
+        said.insufficient = reader.insufficient
+        said.usage = (reader.usage.prompt_tokens, reader.usage.completion_tokens) if reader.usage else None
+        said.logprobs = reader.logprobs
 
-    def _items(self, desk: Desk, finding: Finding) -> list[Evidence]:
-        """What the brief relied on first, then what search finds beside it."""
-        hits = desk.search(desk.question.text, _ITEMS, kinds=(*TELLING, Kind.FRAME, Kind.WINDOW))
-        return list({e.id: e for e in (*finding.used, *(h.evidence for h in hits))}.values())[:_ITEMS]
+    def _take(self, worded: Worded, context: Context, said: _Said, listen: Callable[[Event], None]) -> None:
+        claim, judgement = judged(worded, context.exhibits, self._verifier)
+        said.claims.append(claim)
+        said.judgements.append(judgement)
+        listen(Event("claim", claim))
 
-    def _pictures(self, desk: Desk, items: Sequence[Shown]) -> list[Picture]:
-        """Frames, made small, then charts of windows, as many as may be shown."""
-        seen = [i for kind in (Kind.FRAME, Kind.WINDOW) for i in items if i.evidence.kind is kind and i.evidence.media]
-        pictures = []
-        for item in seen[: self._max_images]:
-            try:
-                pictures.append(_picture(desk, item))
-            # one picture that is gone or damaged leaves the others
-            except (EvidenceNotFound, OSError) as error:
-                desk.degraded.append(f"picture of {item.evidence.id}: not readable ({type(error).__name__})")
-        return pictures
+    def _look_again(self, context: Context, said: _Said, course: Course, listen: Callable[[Event], None]) -> None:
+        """Ask of a few claims that rest on one shown frame alone whether that frame shows it; a "no" takes their support away."""
+        shown = {label for label, _ in context.pictures}
+        frames = {e.evidence.id: e for e in context.exhibits if e.evidence.kind is Kind.FRAME and e.label in shown}
+        for n, claim in enumerate(said.claims):
+            only = {cited.evidence for cited in claim.citations}
+            if claim.support is not Support.SUPPORTED or len(only) != 1 or not only <= frames.keys():
+                continue
+            if sum(c.sighting is not None for c in said.claims) >= self._patience.looks:
+                return
+            said.looked = True
+            said.claims[n] = looked = self._looked(claim, frames[only.pop()], course)
+            listen(Event("sighting", looked))
 
-
-def _picture(desk: Desk, item: Shown) -> Picture:
-    evidence = item.evidence
-    data = desk.tools.blobs.get(evidence.tenant, evidence.media or "")
-    if evidence.kind is Kind.FRAME:
-        return Picture(shrunk(data), "image/jpeg", item.label)
-    title = evidence.text.partition(": ")[0]
-    chart = draw(data, title, evidence.data.get("limits"), evidence.data.get("anomalies", ()))
-    return Picture(chart, "image/png", item.label)
-
-
-def lay_out(evidence: Sequence[Evidence], finding: Finding, desk: Desk) -> list[Shown]:
-    """Evidence under labels E1…En: where and when, its text, and what the brief computed from its samples or frames."""
-    return [Shown(f"E{n}", e, _told(e, finding, desk)) for n, e in enumerate(evidence, 1)]
-
-
-def _told(evidence: Evidence, finding: Finding, desk: Desk) -> str:
-    when = stretch(evidence.valid, desk.tools.zone) if evidence.valid else "time unknown"
-    page = f", page {evidence.locator.page}" if isinstance(evidence.locator, PageBox) else ""
-    lines = [f"{evidence.kind.value} of {source_name(evidence.source)}{page}; {when}", evidence.text[:_CHARS]]
-    if evidence.kind in (Kind.WINDOW, Kind.FRAME):
-        own = [c.text for c in finding.claims if any(cited.evidence == evidence.id for cited in c.citations)]
-        lines += [f"Computed: {text}" for text in own]
-    # evidence must not close its own quotation
-    return re.sub(r"<(?=\s*/?\s*evidence)", "‹", "\n".join(lines), flags=re.I)
+    def _looked(self, claim: Claim, exhibit: Exhibit, course: Course) -> Claim:
+        """The claim with what a look at its frame said. A look that fails leaves it unverified."""
+        try:
+            parts = self._showing.look(claim.text, exhibit.evidence)
+            pieces = self._model.stream(parts, schema_of(Look), course.within(_LOOK_S))
+            sighting = _SEEN[look_of("".join(piece.text for piece in pieces))]
+        except (ModelUnavailable, EvidenceNotFound, OSError):
+            sighting = Sighting.UNVERIFIED
+        if sighting is not Sighting.REJECTED:
+            return msgspec.structs.replace(claim, sighting=sighting)
+        why = "a second look at the frame does not show it"
+        return msgspec.structs.replace(claim, sighting=sighting, support=Support.UNSUPPORTED, why=why)
 
 
-def reply_schema() -> dict[str, Any]:
-    """The JSON schema of a reply; its root is the object itself, as strict servers want it."""
-    _, parts = msgspec.json.schema_components([Reply], ref_template="#/$defs/{name}")
-    root = parts.pop("Reply")
-    return {**root, "$defs": parts}
+def _fallen_back(finding: Finding, said: _Said) -> Finding:
+    """The brief's finding; claims that had been verified and told before the model failed stay beside it."""
+    return finding._replace(claims=(*finding.claims, *said.supported()))
 
 
-def parse_reply(text: str) -> Reply:
-    """The model's JSON, alone or inside other words. Raises ModelUnavailable when there is none that fits the schema."""
-    found = re.search(r"\{.*\}", text, re.S)
-    try:
-        return msgspec.json.decode(found[0] if found else text, type=Reply)
-    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        raise ModelUnavailable("the model's answer does not fit the schema") from error
-
-
-def judge(reply: Reply, items: Sequence[Shown], finding: Finding) -> Finding:
+def judge(claims: Sequence[Claim], insufficient: bool, exhibits: Sequence[Exhibit], finding: Finding) -> Finding:
     """The model's claims with what each is worth; the verdict follows from the supported ones.
 
     Where none stands in the evidence, the brief's own claims and verdict stay, and the model's are added as what they are.
     """
-    if reply.insufficient:
-        return finding._replace(verdict=Verdict.INSUFFICIENT, claims=(), used=())
-    claims = weighed(reply, items)
     supported = [c for c in claims if c.support is Support.SUPPORTED]
+    if insufficient and not supported:
+        return finding._replace(verdict=Verdict.INSUFFICIENT, claims=(), used=())
     if not supported:
         return finding._replace(claims=(*finding.claims, *claims))
     cited = {c.evidence for one in supported for c in one.citations}
     # the brief knows what it could not look at: a model's words do not fill that in
-    whole = len(supported) == len(claims) == len(reply.claims) and finding.verdict is not Verdict.PARTIAL
+    whole = len(supported) == len(claims) and finding.verdict is not Verdict.PARTIAL
     verdict = Verdict.ANSWERED if whole else Verdict.PARTIAL
-    return finding._replace(
-        verdict=verdict, claims=claims, used=tuple(i.evidence for i in items if i.evidence.id in cited)
-    )
+    used = tuple(e.evidence for e in exhibits if e.evidence.id in cited)
+    return finding._replace(verdict=verdict, claims=tuple(claims), used=used)
 
 
-def weighed(reply: Reply, items: Sequence[Shown]) -> tuple[Claim, ...]:
-    """The first claims of a reply, each weighed; empty ones are left out."""
-    return tuple(judged(worded, items) for worded in reply.claims[:_CLAIMS] if worded.text.strip())
-
-
-def judged(worded: Worded, items: Sequence[Shown]) -> Claim:
-    """One claim, weighed against what stands under the labels it cites, and under those alone."""
-    labelled = {item.label: item for item in items}
+def judged(worded: Worded, exhibits: Sequence[Exhibit], verifier: Verifier) -> tuple[Claim, Judgement]:
+    """One claim, judged against what stands under the labels it cites, and under those alone."""
+    labelled = {exhibit.label: exhibit for exhibit in exhibits}
     cited = [labelled[label] for label in dict.fromkeys(worded.evidence) if label in labelled]
-    shown = "\n".join(item.text for item in cited if item.evidence.kind is not Kind.FRAME)
-    seen = "\n".join(item.text for item in cited if item.evidence.kind is Kind.FRAME)
     text = one_line(_LABEL.sub("", worded.text), _CLAIM_CHARS)
-    support = Support.UNSUPPORTED
-    if cited and all(label in labelled for label in worded.evidence):
-        names = {m.entity for item in cited for m in item.evidence.entities}
-        support = weigh(text, shown, names, seen)
-    quotes = (cite(item.evidence, one_line(item.evidence.text)) for item in cited)
-    return Claim(without_addresses(text, f"{shown}\n{seen}"), support, tuple(quotes))
+    invented = [label for label in worded.evidence if label not in labelled]
+    if invented or not cited:
+        why = f"it cites {one_line(', '.join(invented), 60)}, which was not given" if invented else "it cites nothing"
+        judgement = Judgement(Support.UNSUPPORTED, why)
+    else:
+        judgement = verifier.judge(text, cited)
+    quotes = tuple(cite(e.evidence, one_line(e.evidence.text)) for e in cited)
+    return told(Claim(text, judgement.support, quotes, judgement.why, judgement.recomputed)), judgement

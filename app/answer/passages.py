@@ -127,6 +127,7 @@ def good_enough(desk: Desk, sentences: Sequence[Sentence]) -> bool:
         return False
     meaning = max(s.meaning for s in sentences if s.evidence.id == best.evidence.id)
     words = _share(dict.fromkeys(telling(desk), 1.0), tokens_of(best.evidence.text, best.evidence.source))
+    desk.measured |= {"meaning": max(0.0, meaning), "words": words}
     return meaning + 0.5 * words >= _ENOUGH
 
 
@@ -137,7 +138,7 @@ def gives(asked: str, text: str) -> bool:
 
 def telling(desk: Desk) -> list[str]:
     """The stems of the question's words, without the names of its entities: naming a pump does not answer a question about it."""
-    entities = {e.id: e for e in desk.tools.catalog.entities(desk.principal)}
+    entities = desk.known.site.entities
     found = [entities[i] for i in desk.question.entities if i in entities]
     names = tokens_of(*(n for e in found for n in (e.id, e.name, *e.aliases)))
     return [stem(w) for w in desk.question.words if not tokens_of(w) <= names]

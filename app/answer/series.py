@@ -44,6 +44,8 @@ QUANTITIES: Mapping[str, tuple[str, ...]] = {
     "network": ("network", "bandwidth"),
     "travel": ("travel",),
 }
+_PIECES = re.compile(r"[^A-Za-z0-9%]+")
+_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _ENOUGH = 1.0
 # of the words that say what is meant, this share must be the series' own
 _SHARE = 0.4
@@ -81,12 +83,14 @@ def _stemmer() -> Any:
 
 def tokens_of(*texts: str) -> frozenset[str]:
     """The words of names, file names and column names: split at punctuation, case and digit borders."""
-    words: set[str] = set()
-    for text in texts:
-        for piece in re.split(r"[^A-Za-z0-9%]+", text):
-            words.add(piece.lower())
-            words.update(p.lower() for p in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", piece))
-    return frozenset(stem(w) for w in words if w)
+    return frozenset().union(*(_words_of(piece) for text in texts for piece in _PIECES.split(text)))
+
+
+@lru_cache(maxsize=50_000)
+def _words_of(piece: str) -> frozenset[str]:
+    """The same for a text without punctuation, which is met again and again."""
+    words = {piece.lower(), *(part.lower() for part in _PARTS.findall(piece))}
+    return frozenset(stem(word) for word in words if word)
 
 
 def directory(coverage: Iterable[Coverage], site: Site) -> list[Series]:

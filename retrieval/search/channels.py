@@ -1,65 +1,57 @@
-"""The channels of search: each goes from a question to scored evidence ids, higher is better, at most `depth` of them.
+"""The channels of search: each goes from a question to scored rows, higher is better, at most `depth` of them.
 
-Indexes give row numbers and graphs give ids; both go through Visible, so that nothing leaves a channel which the catalog
-does not show to the asker at that time.
+Rows become evidence only in Visible, so that nothing leaves search which the catalog does not show to the asker at that time.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
+from retrieval.pictures import decoded
 from retrieval.ports import CatalogReader, Graph, ImageEncoder, Scored, TextEncoder, VectorIndex, WordIndex
-from retrieval.projecting import admits
-from retrieval.types import Evidence, Filter, Interval, Kind, Micros, Principal, Query, Vector
+from retrieval.types import Evidence, Filter, Kind, Micros, Principal, Query, Vector
 
 HOPS = 2
-_HANGING = 200  # evidence asked of the graph for each distance
+_RINGS_KEPT = 1024
+Rows: TypeAlias = dict[int, float]
 
 
 class Visible:
-    """What one asker may see at one time; remembers what it was asked, for one search. Safe to share between threads."""
+    """What one asker may see at one time; remembers what it was asked, for one search. Rows are checked before anything is ranked,
+    and read only where their content is needed."""
 
     def __init__(self, catalog: CatalogReader, principal: Principal, as_of: Micros | None) -> None:
-        self._catalog = catalog
-        self._principal = principal
-        self._as_of = as_of
-        self._lock = threading.Lock()
-        self._rows: dict[int, Evidence | None] = {}
-        self.found: dict[str, Evidence] = {}
+        self._catalog, self._principal, self._as_of = catalog, principal, as_of
+        self._ids: dict[int, str | None] = {}
+        self._rows: dict[str, int] = {}
+        self._found: dict[str, Evidence] = {}
 
-    def scored(self, scored: Scored) -> dict[str, float]:
-        """Rows of an index → visible evidence ids with their scores; a row the catalog does not show is left out."""
-        rows = [int(row) for row in scored.rows]
-        with self._lock:
-            self._look_up([row for row in rows if row not in self._rows])
-            shown = [(self._rows[row], float(score)) for row, score in zip(rows, scored.scores, strict=True)]
-        best: dict[str, float] = {}
-        for evidence, score in shown:
-            if evidence is not None:
-                best[evidence.id] = max(score, best.get(evidence.id, score))
-        return best
+    def look_up(self, rows: Iterable[int]) -> None:
+        """Find out which of these rows the catalog shows."""
+        new = [row for row in dict.fromkeys(rows) if row not in self._ids]
+        shown = self._catalog.shown(new, self._principal, self._as_of) if new else {}
+        for row in new:
+            self._ids[row] = shown.get(row)
+        self._rows.update((id_, row) for row, id_ in shown.items())
 
-    def known(self, ids: Iterable[str]) -> list[Evidence]:
-        """Evidence by id, in the order given; unknown and invisible ids are left out."""
-        wanted = list(dict.fromkeys(ids))
-        got = self._catalog.get(wanted, self._principal, self._as_of)
-        self.note(got.values())
-        return [got[id_] for id_ in wanted if id_ in got]
+    def ranking(self, scores: Mapping[int, float]) -> dict[str, float]:
+        """Scored rows → visible evidence ids with their scores; a row the catalog does not show is left out."""
+        self.look_up(scores)
+        shown = ((self._ids[row], score) for row, score in scores.items())
+        return {id_: score for id_, score in shown if id_ is not None}
 
-    def note(self, evidence: Iterable[Evidence]) -> None:
-        """Remember evidence the catalog has just given for this asker."""
-        with self._lock:
-            self.found.update((each.id, each) for each in evidence)
-
-    def _look_up(self, rows: Sequence[int]) -> None:
-        got = self._catalog.rows(rows, self._principal, self._as_of) if rows else {}
-        for row in rows:
-            self._rows[row] = got.get(row)
-        self.found.update((each.id, each) for each in got.values())
+    def evidence(self, ids: Sequence[str]) -> list[Evidence]:
+        """Evidence of visible ids, in their order; what has ceased to be visible meanwhile is left out."""
+        new = [id_ for id_ in ids if id_ not in self._found]
+        if new:
+            got = self._catalog.rows([self._rows[id_] for id_ in new], self._principal, self._as_of)
+            self._found.update((each.id, each) for each in got.values())
+        return [self._found[id_] for id_ in ids if id_ in self._found]
 
 
 class Ask(NamedTuple):
@@ -69,7 +61,6 @@ class Ask(NamedTuple):
     principal: Principal
     depth: int
     entities: tuple[str, ...]
-    visible: Visible
 
     @property
     def filter(self) -> Filter:
@@ -79,8 +70,8 @@ class Ask(NamedTuple):
 class Channel(Protocol):
     """One way to find evidence."""
 
-    def find(self, ask: Ask) -> dict[str, float]:
-        """Evidence id → score. Raises UpstreamError or ProjectionError when the part behind it fails."""
+    def find(self, ask: Ask) -> Rows:
+        """Row → score. Raises UpstreamError or ProjectionError when the part behind it fails."""
 
 
 class TextVectors:
@@ -90,13 +81,12 @@ class TextVectors:
         self._vectors = vectors
         self._encoder = encoder
 
-    def find(self, ask: Ask) -> dict[str, float]:
+    def find(self, ask: Ask) -> Rows:
         return self.near(self._encoder.encode([ask.query.text])[0], ask) if ask.query.text.strip() else {}
 
-    def near(self, vector: Vector, ask: Ask) -> dict[str, float]:
+    def near(self, vector: Vector, ask: Ask) -> Rows:
         """The same for a vector, shape (dim,)."""
-        found = self._vectors.search(self._encoder.space, vector, ask.depth, ask.filter, ask.principal)
-        return ask.visible.scored(found)
+        return _rows(self._vectors.search(self._encoder.space, vector, ask.depth, ask.filter, ask.principal))
 
 
 class Words:
@@ -105,83 +95,104 @@ class Words:
     def __init__(self, words: WordIndex) -> None:
         self._words = words
 
-    def find(self, ask: Ask) -> dict[str, float]:
+    def find(self, ask: Ask) -> Rows:
         return self.containing(ask.query.text, ask)
 
-    def containing(self, text: str, ask: Ask) -> dict[str, float]:
+    def containing(self, text: str, ask: Ask) -> Rows:
         """The same for other words."""
-        return ask.visible.scored(self._words.search(text, ask.depth, ask.filter, ask.principal))
+        return _rows(self._words.search(text, ask.depth, ask.filter, ask.principal))
 
 
 class Pictures:
-    """Frames that look like what the question says."""
+    """Frames that look like what the question says, or like a picture it carries."""
 
     def __init__(self, vectors: VectorIndex, encoder: ImageEncoder) -> None:
         self._vectors = vectors
         self._encoder = encoder
 
-    def find(self, ask: Ask) -> dict[str, float]:
-        if not ask.query.text.strip() or (ask.filter.kinds and Kind.FRAME not in ask.filter.kinds):
+    def find(self, ask: Ask) -> Rows:
+        if ask.filter.kinds and Kind.FRAME not in ask.filter.kinds:
             return {}
-        vector = self._encoder.encode_texts([ask.query.text])[0]
         only_frames = msgspec.structs.replace(ask.filter, kinds=(Kind.FRAME,))
-        found = self._vectors.search(self._encoder.space, vector, ask.depth, only_frames, ask.principal)
-        return ask.visible.scored(found)
+        best: Rows = {}
+        for vector in self._asked(ask.query):
+            found = self._vectors.search(self._encoder.space, vector, ask.depth, only_frames, ask.principal)
+            for row, score in _rows(found).items():
+                best[row] = max(score, best.get(row, score))
+        return best
+
+    def _asked(self, query: Query) -> Sequence[Vector]:
+        """The vectors to search by: of the pictures where there are any, for a picture says more than the words beside it."""
+        if query.pictures:
+            return list(self._encoder.encode_images([decoded(data) for data in query.pictures]))
+        return list(self._encoder.encode_texts([query.text])) if query.text.strip() else []
+
+
+class Rings:
+    """An ask's entities, then those one hop away, then two; empty rings are left out. Remembered until the graph moves."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._kept: OrderedDict[tuple[object, ...], list[tuple[str, ...]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, ask: Ask) -> list[tuple[str, ...]]:
+        """Raises GraphUnavailable. A filter that names entities lets nothing through which hangs on their neighbours alone."""
+        if not ask.entities or ask.filter.entities:
+            return [ask.entities] if ask.entities else []
+        key = (self._graph.applied(), ask.principal.tenant, ask.principal.labels, ask.entities)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        near = self._graph.neighbours(ask.entities, HOPS, ask.principal)
+        around = [tuple(each.entity for each in near if each.hops == hops) for hops in range(1, HOPS + 1)]
+        rings = [ring for ring in (ask.entities, *around) if ring]
+        with self._lock:
+            self._kept[key] = rings
+            if len(self._kept) > _RINGS_KEPT:
+                self._kept.popitem(last=False)
+        return rings
 
 
 class GraphExpansion:
     """Evidence on the entities of the question, then on their neighbours; near before far, then recent before old."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
+    def __init__(self, rings: Rings, vectors: VectorIndex) -> None:
+        self._rings, self._vectors = rings, vectors
 
-    def find(self, ask: Ask) -> dict[str, float]:
-        found: list[str] = []
-        for entities in rings(self._graph, ask):
-            ids = self._graph.evidence(entities, ask.principal, _HANGING, ask.filter.as_of)
-            kept = [each.id for each in ask.visible.known(ids) if admits(each, ask.filter, ask.principal)]
-            found.extend(id_ for id_ in kept if id_ not in found)
+    def find(self, ask: Ask) -> Rows:
+        found: Rows = {}
+        for ring in self._rings.of(ask):
+            there = self._vectors.by_time(ask.depth, _about(ask, ring), ask.principal)
+            for row in there.rows.tolist():
+                found.setdefault(row, -float(len(found)))
             if len(found) >= ask.depth:
                 break
-        return {id_: -float(place) for place, id_ in enumerate(found[: ask.depth])}
+        return dict(list(found.items())[: ask.depth])
 
 
 class TimeAndPlace:
     """What was recorded in the question's window at its entities and their neighbours; near places, then near times first."""
 
-    def __init__(self, catalog: CatalogReader, graph: Graph) -> None:
-        self._catalog = catalog
-        self._graph = graph
+    def __init__(self, rings: Rings, vectors: VectorIndex) -> None:
+        self._rings, self._vectors = rings, vectors
 
-    def find(self, ask: Ask) -> dict[str, float]:
+    def find(self, ask: Ask) -> Rows:
         window = ask.filter.window
-        if window is None or not ask.entities:
+        if window is None:
             return {}
-        found: dict[str, float] = {}
-        for hops, entities in enumerate(rings(self._graph, ask)):
-            there = self._scan(entities, ask)
-            ranked = sorted(there, key=lambda each: (distance(each.valid, window), each.id))
-            for place, evidence in enumerate(ranked[: ask.depth - len(found)]):
-                found.setdefault(evidence.id, -float(hops * ask.depth + place))
+        found: Rows = {}
+        for hops, ring in enumerate(self._rings.of(ask)):
+            there = self._vectors.by_time(ask.depth - len(found), _about(ask, ring), ask.principal, near=window)
+            for place, row in enumerate(there.rows.tolist()):
+                found.setdefault(row, -float(hops * ask.depth + place))
         return found
 
-    def _scan(self, entities: Sequence[str], ask: Ask) -> list[Evidence]:
-        narrowed = msgspec.structs.replace(ask.filter, entities=tuple(entities))
-        there = self._catalog.scan(narrowed, ask.principal, limit=_HANGING)
-        kept = [each for each in there if admits(each, ask.filter, ask.principal)]
-        ask.visible.note(kept)
-        return kept
+
+def _about(ask: Ask, entities: tuple[str, ...]) -> Filter:
+    return msgspec.structs.replace(ask.filter, entities=entities)
 
 
-def rings(graph: Graph, ask: Ask) -> list[list[str]]:
-    """The question's entities, then those one hop away, then two; empty rings are left out."""
-    if not ask.entities:
-        return []
-    near = graph.neighbours(ask.entities, HOPS, ask.principal)
-    found = [list(ask.entities), *([each.entity for each in near if each.hops == hops] for hops in range(1, HOPS + 1))]
-    return [ring for ring in found if ring]
-
-
-def distance(valid: Interval | None, window: Interval) -> float:
-    """Microseconds between the middle of a piece of evidence and the middle of the window."""
-    return float("inf") if valid is None else abs((valid.t0 + valid.t1) - (window.t0 + window.t1)) / 2
+def _rows(scored: Scored) -> Rows:
+    return dict(zip(scored.rows.tolist(), scored.scores.tolist(), strict=True))

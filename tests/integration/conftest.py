@@ -179,6 +179,26 @@ def make_folder(folder: Path) -> None:
     )
 
 
+class Plant(NamedTuple):
+    """A generated plant: its folder (site/ and truth/), the store it was taken into, and how its questions were answered."""
+
+    folder: Path
+    store: Path
+    summary: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Plant:
+    """Seed 31 is nobody's: nothing was tuned on it. Making it and taking it in takes a minute, so it is done once."""
+    from eval.runner import run
+    from eval.site import generate
+
+    folder = tmp_path_factory.mktemp("site") / "plant"
+    generate(31, 1, folder)
+    report = folder.parent / "report"
+    return Plant(folder, report / "store", run("site", site_dir=folder, out_dir=report))
+
+
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("whole")

@@ -1,4 +1,4 @@
-"""The answerer behind an OpenAI-compatible endpoint, against a server on loopback that behaves well, badly and maliciously."""
+"""Answers through a model behind an OpenAI-compatible endpoint on loopback, which behaves well, badly and maliciously."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import json
 import logging
 import re
 import socket
+import threading
 import time
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -20,55 +19,48 @@ import pytest
 from PIL import Image
 
 from app.answer import modelled
+from app.answer.context import Prompts, Showing
 from app.answer.desk import Finding
-from app.answer.modelled import ModelAnswerer, Reply, Shown, Worded, judge, reply_schema
-from app.model import OpenAIChat
-from app.ports import Ask, Event
+from app.answer.modelled import ModelAnswerer, Patience, judge
+from app.answer.reply import Reply, schema_of
+from app.gallery import Gallery
+from app.model.openai_chat import OpenAIChat
+from app.model.probe import Place
+from app.ports import Ask, Event, Turn
+from app.verify.port import Exhibit, Instruments
+from app.verify.verifier import ClaimVerifier
+from eval.stub import Cut, Fail, Finish, StubModel, claims, dripping, gigabyte, hanging, images, prompt, saying, shown
 from prompts import load
-from retrieval.types import Answer, CharSpan, Coverage, Filter, FrameAt, Interval, Kind, Layer, RowKey, Support, Verdict
+from retrieval.types import (
+    Answer,
+    CharSpan,
+    Claim,
+    Coverage,
+    Filter,
+    FrameAt,
+    Interval,
+    Kind,
+    Layer,
+    RowKey,
+    Sighting,
+    Support,
+    Verdict,
+)
 
 KEY = "sk-the-secret-key"
 T0 = 1_772_588_460_000_000  # 2026-03-04T01:41:00Z, 02:41 in Madrid
+ASKED = 1_772_784_000_000_000
 MINUTE = 60_000_000
 QUESTION = "Why was the vibration of pump P-101 high?"
 TIMEOUT = 1.5
-
-Script = Callable[[BaseHTTPRequestHandler, dict[str, Any]], None]
-
-
-def send(handler: BaseHTTPRequestHandler, status: int, data: bytes, **headers: str) -> None:
-    handler.send_response(status)
-    for name, value in {"content-type": "application/json", "content-length": str(len(data)), **headers}.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    handler.wfile.write(data)
-
-
-def completion(content: str, finish: str = "stop") -> bytes:
-    choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content}}
-    return json.dumps(
-        {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-    ).encode()
-
-
-def text(content: str, finish: str = "stop") -> Script:
-    return lambda handler, body: send(handler, 200, completion(content, finish))
-
-
-def say(reply: dict[str, Any]) -> Script:
-    return text(json.dumps(reply))
-
-
-def claims(*made: tuple[str, list[str]]) -> Script:
-    return say({"claims": [{"text": t, "evidence": labels} for t, labels in made], "insufficient": False})
+PROMPTS = Prompts(*(load(name, 1) for name in ("answer-rules", "answer-evidence", "answer-question", "look")))
+HIGH = "The vibration of pump P-101 was at 7.1 mm/s."
 
 
 @pytest.fixture
-def stub(model_server: Any) -> Any:
-    model_server.requests.clear()
-    model_server.headers.clear()
-    model_server.script = say({"claims": [], "insufficient": True})
-    return model_server
+def stub() -> Iterator[StubModel]:
+    with StubModel(claims(insufficient=True)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,13 +75,13 @@ INJECTED = (
 )
 
 
-def frame(house: Any) -> Any:
+def frame(house: Any, n: int = 0) -> Any:
     picture = io.BytesIO()
-    Image.new("RGB", (2000, 1000), "red").save(picture, "PNG")
+    Image.new("RGB", (2000, 1000), ("red", "lime", "blue")[n]).save(picture, "PNG")
     media = house.blobs.put("t", picture.getvalue(), "image/png")
-    valid = Interval(T0, T0 + 5_000_000)
+    valid = Interval(T0 + n * MINUTE, T0 + n * MINUTE + 5_000_000)
     words = "CAM-07 sees: person ×2; vibration of pump P-101 high"
-    return house.piece("cam.mp4", Kind.FRAME, FrameAt(0, 5000), words, media=media, valid=valid)
+    return house.piece(f"cam{n or ''}.mp4", Kind.FRAME, FrameAt(0, 5000), words, media=media, valid=valid)
 
 
 @pytest.fixture
@@ -106,82 +98,170 @@ def filled(house: Any) -> Any:
     return house
 
 
-def answerer(house: Any, url: str, timeout_s: float = 20.0, max_images: int = 4) -> ModelAnswerer:
-    return ModelAnswerer(house.brief, OpenAIChat(url, "m", KEY, timeout_s), load("answer", 1), max_images)
+def answerer(
+    house: Any, stub: StubModel | str, timeout_s: float = 20.0, max_images: int = 4, looks: int = 0
+) -> ModelAnswerer:
+    url = stub if isinstance(stub, str) else stub.url
+    chat = OpenAIChat(Place(url, "Qwen/Qwen2.5-VL-7B-Instruct", KEY))
+    showing = Showing(Gallery(house.blobs, house.folder / "charts"), PROMPTS, max_images, 512)
+    verifier = ClaimVerifier(Instruments(house.find_entities, lambda evidence: None, house.zone, house.encoder))
+    return ModelAnswerer(house.brief, chat, showing, verifier, Patience(timeout_s, looks))
 
 
-def ask(house: Any, url: str, question: str = QUESTION, deadline_s: float | None = None, **given: Any) -> Answer:
-    asked = Ask(question=question, asked_at=1_772_784_000_000_000, deadline_s=deadline_s)
-    return answerer(house, url, **given).answer(asked, house.me, lambda event: None)
+def ask(house: Any, stub: StubModel | str, question: str = QUESTION, **given: Any) -> Answer:
+    how = {name: given.pop(name) for name in ("timeout_s", "max_images", "looks") if name in given}
+    asked = Ask(question=question, asked_at=ASKED, **given)
+    return answerer(house, stub, **how).answer(asked, house.me, lambda event: None)
 
 
-def prompt_of(stub: Any) -> str:
-    return str(stub.requests[-1]["messages"][0]["content"][0]["text"])
+def labels_by_word(house: Any, stub: StubModel) -> dict[str, str]:
+    ask(house, stub)
+    told = shown(stub.requests[-1])
+    return {w: next(label for label, text in told.items() if w in text) for w in ("A-17", "bearing", "seals", "CAM-07")}
 
 
-def label(stub: Any, word: str) -> str:
-    """The label under which the prompt shows the evidence that has the word."""
-    found = re.findall(r"^(E\d+)\n<evidence>\n(.*?)\n</evidence>", prompt_of(stub), re.S | re.M)
-    return next(name for name, told in found if word in told)
+# --- what the model is shown ---
 
 
-def labels_by_word(house: Any, stub: Any) -> dict[str, str]:
-    ask(house, stub.url)
-    return {word: label(stub, word) for word in ("A-17", "bearing", "seals", "CAM-07")}
-
-
-def test_the_request_holds_labels_a_schema_and_pictures_as_bytes(filled: Any, stub: Any) -> None:
-    ask(filled, stub.url)
-    request = stub.requests[-1]
-    assert (request["path"], request["model"], request["temperature"]) == ("/v1/chat/completions", "m", 0.0)
+def test_the_request_holds_labels_a_schema_and_pictures_as_bytes(filled: Any, stub: StubModel) -> None:
+    ask(filled, stub)
+    (request,) = stub.requests
+    assert (request["model"], request["temperature"]) == ("Qwen/Qwen2.5-VL-7B-Instruct", 0.0)
     assert stub.headers[-1]["authorization"] == f"Bearer {KEY}"
     asked = request["response_format"]
     assert asked["type"] == "json_schema" and asked["json_schema"]["strict"] is True
-    assert asked["json_schema"]["schema"] == reply_schema()
-    assert reply_schema()["type"] == "object" and reply_schema()["additionalProperties"] is False
-    labels = re.findall(r"^(E\d+)\n<evidence>", prompt_of(stub), re.M)
-    assert labels == [f"E{n}" for n in range(1, 5)]
-    content = request["messages"][0]["content"]
+    assert asked["json_schema"]["schema"] == schema_of(Reply)
+    assert list(shown(request)) == [f"E{n}" for n in range(1, 5)]
+    content = request["messages"][-1]["content"]
     urls = [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
     assert len(urls) == 1 and urls[0].startswith("data:image/jpeg;base64,")
     sent = Image.open(io.BytesIO(base64.b64decode(urls[0].partition(",")[2])))
     assert sent.size == (1024, 512)
     before = content[[part["type"] for part in content].index("image_url") - 1]["text"]
-    assert before == f"Picture of {label(stub, 'CAM-07')}:"
+    told = shown(request)
+    assert before == f"Picture of {next(label for label, text in told.items() if 'CAM-07' in text)}:"
 
 
-def test_evidence_cannot_close_its_own_quotation(filled: Any, stub: Any) -> None:
-    ask(filled, stub.url)
-    prompt = prompt_of(stub)
-    block = prompt.partition("Evidence:\n")[2].partition("\nQuestion, asked")[0]
+def test_what_stays_comes_first_so_that_prefixes_can_be_cached(filled: Any, stub: StubModel) -> None:
+    ask(filled, stub)
+    ask(filled, stub, "What was the vibration of pump P-101, and why?")
+    first, second = (prompt(request) for request in stub.requests)
+    assert first != second
+    # rules and evidence are the same letters; only the question behind them differs
+    assert first.partition("Earlier in this conversation")[0] == second.partition("Earlier in this conversation")[0]
+
+
+def test_evidence_cannot_close_its_own_quotation(filled: Any, stub: StubModel) -> None:
+    ask(filled, stub)
+    block = prompt(stub.requests[-1]).partition("Evidence:\n")[2].partition("\nQuestion, asked")[0]
     assert len(re.findall(r"</evidence>", block)) == len(re.findall(r"<evidence>", block)) == 4
 
 
-def test_honest_claims_are_supported_and_cited(filled: Any, stub: Any) -> None:
+def test_a_model_without_eyes_gets_words_alone(filled: Any) -> None:
+    with StubModel(claims(insufficient=True), images=0) as stub:
+        ask(filled, stub)
+        assert images(stub.requests[-1]) == 0
+        assert "CAM-07 sees: person" in prompt(stub.requests[-1])
+
+
+def test_a_small_context_is_kept(filled: Any) -> None:
+    for n in range(30):
+        text = (
+            f"Vibration note {n} of pump P-101: " + "the vibration of the pump was high and a bearing was worn. " * 15
+        )
+        filled.put(filled.piece(f"note{n}.md", Kind.PASSAGE, CharSpan(0, 9, "Note"), text))
+    with StubModel(claims(insufficient=True), context=4096) as stub:
+        answer = ask(filled, stub)
+        # the stub refuses what is too long: it counts a token for four characters
+        assert not [line for line in answer.degraded if line.startswith("model:")]
+        assert 2 <= len(shown(stub.requests[-1])) < 24
+    with StubModel(claims(insufficient=True), context=32768) as stub:
+        ask(filled, stub)
+        assert len(shown(stub.requests[-1])) > 8
+
+
+def test_pictures_get_smaller_with_their_importance(filled: Any, stub: StubModel) -> None:
+    filled.put(frame(filled, 1), frame(filled, 2))
+    ask(filled, stub)
+    content = stub.requests[-1]["messages"][-1]["content"]
+    sides = [
+        Image.open(io.BytesIO(base64.b64decode(p["image_url"]["url"].partition(",")[2]))).size[0]
+        for p in content
+        if p["type"] == "image_url"
+    ]
+    assert sorted(sides, reverse=True) == [1024, 768, 768]
+
+
+def test_a_question_may_bring_a_picture(filled: Any, stub: StubModel) -> None:
+    filled.open_eyes()
+    filled.put(frame(filled, 1))
+    green = io.BytesIO()
+    Image.new("RGB", (40, 30), "lime").save(green, "PNG")
+    answer = ask(filled, stub, "Where was this seen?", pictures=(green.getvalue(),))
+    assert "Picture that came with the question:" in prompt(stub.requests[-1])
+    assert images(stub.requests[-1]) == 3  # the question's own, and the two frames on record
+    assert answer.verdict is Verdict.INSUFFICIENT  # the stub said so
+
+
+def test_earlier_turns_are_told_as_data(filled: Any, stub: StubModel) -> None:
+    turns = (Turn(question="What happened to P-101?", asked_at=ASKED, reply="It tripped at 02:41."),)
+    ask(filled, stub, before=turns)
+    told = prompt(stub.requests[-1]).partition("Earlier in this conversation:\n")[2]
+    assert told.startswith("- What happened to P-101?\n  It tripped at 02:41.")
+
+
+# --- what becomes of its claims ---
+
+
+def test_honest_claims_are_supported_and_cited(filled: Any, stub: StubModel) -> None:
     of = labels_by_word(filled, stub)
     stub.script = claims(
         (f"The vibration of pump P-101 was at 7.1 mm/s at 02:41 [{of['A-17']}].", [of["A-17"]]),
         ("Bearing 6205 of pump P-101 was worn.", [of["bearing"]]),
-        ("Two persons stand beside pump P-101.", [of["CAM-07"]]),
     )
     heard: list[Event] = []
-    asked = Ask(question=QUESTION, asked_at=1_772_784_000_000_000)
-    answer = answerer(filled, stub.url).answer(asked, filled.me, heard.append)
-    assert [c.support for c in answer.claims] == [Support.SUPPORTED] * 3
+    answer = answerer(filled, stub).answer(Ask(question=QUESTION, asked_at=ASKED), filled.me, heard.append)
+    assert [(c.support, c.why) for c in answer.claims] == [(Support.SUPPORTED, "")] * 2
     assert answer.claims[0].text == "The vibration of pump P-101 was at 7.1 mm/s at 02:41."
-    assert answer.verdict is Verdict.ANSWERED
-    assert answer.model == "m (answer@v1)" and answer.degraded == ()
-    assert [c.citations[0].source.rsplit("/", 1)[1] for c in answer.claims] == ["alerts.jsonl", "notes.md", "cam.mp4"]
+    assert answer.verdict is Verdict.ANSWERED and answer.degraded == ()
+    assert answer.model == "Qwen/Qwen2.5-VL-7B-Instruct"
+    assert answer.prompts == ("answer-rules@v1", "answer-evidence@v1", "answer-question@v1")
+    assert answer.usage is not None and answer.usage[1] > 10
+    assert [c.citations[0].source.rsplit("/", 1)[1] for c in answer.claims] == ["alerts.jsonl", "notes.md"]
     assert [e.evidence for e in answer.timeline] and {"evidence", "total"} <= set(answer.timings_ms)
-    assert [e.name for e in heard] == ["plan", "evidence", "claim", "claim", "claim"]
+    assert [e.name for e in heard] == ["plan", "evidence", "claim", "claim"]
+
+
+def test_each_claim_is_told_when_it_is_whole(filled: Any, stub: StubModel) -> None:
+    of = labels_by_word(filled, stub)
+    told = threading.Event()
+
+    def script(body: dict[str, Any]) -> Iterable[str]:
+        yield '{"claims": [' + json.dumps({"text": HIGH, "evidence": [of["A-17"]]})
+        # the second claim is not written before the first has reached the listener
+        assert told.wait(10)
+        yield (
+            ', {"text": "Bearing 6205 of pump P-101 was worn.", "evidence": ["'
+            + of["bearing"]
+            + '"]}], "insufficient": false}'
+        )
+
+    stub.script = script
+
+    def listen(event: Event) -> None:
+        if event.name == "claim":
+            told.set()
+
+    answer = answerer(filled, stub).answer(Ask(question=QUESTION, asked_at=ASKED), filled.me, listen)
+    assert [c.support for c in answer.claims] == [Support.SUPPORTED] * 2
 
 
 @pytest.mark.parametrize(
     ("said", "cited"),
     [
-        ("The vibration of pump P-101 was at 7.1 mm/s.", ["E99"]),
-        ("The vibration of pump P-101 was at 7.1 mm/s.", ["A-17", "E99"]),
-        ("The vibration of pump P-101 was at 7.1 mm/s.", []),
+        (HIGH, ["E99"]),
+        (HIGH, ["A-17", "E99"]),
+        (HIGH, []),
         ("The vibration of pump P-101 was at 9.9 mm/s.", ["A-17"]),
         ("The vibration of pump P-101 was at 7.1 m/s.", ["A-17"]),
         ("The vibration limit of pump P-101 was 5 %.", ["A-17"]),
@@ -197,21 +277,20 @@ def test_honest_claims_are_supported_and_cited(filled: Any, stub: Any) -> None:
     ],
 )
 def test_what_does_not_stand_in_its_evidence_is_unsupported(
-    filled: Any, stub: Any, said: str, cited: list[str]
+    filled: Any, stub: StubModel, said: str, cited: list[str]
 ) -> None:
     of = labels_by_word(filled, stub)
-    stub.script = claims(
-        ("The vibration of pump P-101 was at 7.1 mm/s.", [of["A-17"]]), (said, [of.get(word, word) for word in cited])
-    )
-    answer = ask(filled, stub.url)
-    assert [c.support for c in answer.claims] == [Support.SUPPORTED, Support.UNSUPPORTED]
+    stub.script = claims((HIGH, [of["A-17"]]), (said, [of.get(word, word) for word in cited]))
+    answer = ask(filled, stub)
+    assert answer.claims[0].support is Support.SUPPORTED
+    assert answer.claims[1].support is not Support.SUPPORTED and answer.claims[1].why
     assert answer.verdict is Verdict.PARTIAL
 
 
-def test_nothing_supported_leaves_the_brief(filled: Any, stub: Any) -> None:
+def test_nothing_supported_leaves_the_brief(filled: Any, stub: StubModel) -> None:
     own = filled.ask(QUESTION)
     stub.script = claims(("The pump ran at 999 rpm.", ["E1"]))
-    answer = ask(filled, stub.url)
+    answer = ask(filled, stub)
     assert answer.verdict is own.verdict
     assert answer.claims[: len(own.claims)] == own.claims
     assert [c.support for c in answer.claims[len(own.claims) :]] == [Support.UNSUPPORTED]
@@ -219,89 +298,135 @@ def test_nothing_supported_leaves_the_brief(filled: Any, stub: Any) -> None:
 
 
 @pytest.mark.parametrize("own", list(Verdict))
-def test_the_model_never_says_more_than_the_brief_could_look_at(own: Verdict) -> None:
-    piece = SimpleNamespace(
-        kind=Kind.PASSAGE, text="the pump failed", id="ev_1", source="a", locator=None, valid=None, entities=()
-    )
-    reply = Reply([Worded("The pump failed.", ["E1"])], insufficient=False)
-    found = judge(reply, [Shown("E1", piece, piece.text)], Finding(own))  # type: ignore[arg-type]
-    assert found.claims[0].support is Support.SUPPORTED
-    assert found.verdict is (Verdict.PARTIAL if own is Verdict.PARTIAL else Verdict.ANSWERED)
+def test_the_model_never_says_more_than_the_brief_could_look_at(house: Any, own: Verdict) -> None:
+    exhibit = Exhibit("E1", house.piece("a.md", Kind.PASSAGE, CharSpan(0, 9), "x"), "")
+    claim = Claim("x", Support.SUPPORTED, ())
+    wrong = Claim("y", Support.UNSUPPORTED, ())
+    finding = Finding(own)
+    whole = judge([claim], False, [exhibit], finding).verdict
+    assert whole is (Verdict.PARTIAL if own is Verdict.PARTIAL else Verdict.ANSWERED)
+    assert judge([claim, wrong], False, [exhibit], finding).verdict is Verdict.PARTIAL
+    assert judge([wrong], False, [exhibit], finding).verdict is own
 
 
 def test_no_model_is_asked_where_sources_contradict_each_other(
-    filled: Any, stub: Any, monkeypatch: pytest.MonkeyPatch
+    filled: Any, stub: StubModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(modelled, "investigate", lambda desk: Finding(Verdict.CONFLICT))
-    stub.script = claims(("The vibration of pump P-101 was at 7.1 mm/s.", ["E1"]))
-    answer = ask(filled, stub.url)
+    stub.script = claims((HIGH, ["E1"]))
+    answer = ask(filled, stub)
     assert (answer.verdict, answer.claims, stub.requests) == (Verdict.CONFLICT, (), [])
 
 
-def test_the_model_may_say_that_it_is_not_enough(filled: Any, stub: Any) -> None:
-    answer = ask(filled, stub.url)
+def test_the_model_may_say_that_it_is_not_enough(filled: Any, stub: StubModel) -> None:
+    answer = ask(filled, stub)
     assert (answer.verdict, answer.claims) == (Verdict.INSUFFICIENT, ())
-    assert answer.model == "m (answer@v1)"
+    assert answer.model == "Qwen/Qwen2.5-VL-7B-Instruct" and answer.prompts
 
 
-def test_injected_text_gives_no_foreign_address(filled: Any, stub: Any) -> None:
+def test_injected_text_gives_no_foreign_address(filled: Any, stub: StubModel) -> None:
     of = labels_by_word(filled, stub)
     stub.script = claims(
         ("Pump P-101 bearing 6205 was worn, see http://evil.example/steal?q=plan.", [of["bearing"]]),
         ("![x](https://evil.example/pixel.png) vibration of pump P-101 high", [of["A-17"]]),
     )
-    answer = ask(filled, stub.url)
-    assert all(c.support is Support.UNSUPPORTED for c in answer.claims[-2:])
-    assert "evil.example" not in " ".join(c.text for c in answer.claims[-2:])
+    answer = ask(filled, stub)
+    assert all(c.support is not Support.SUPPORTED for c in answer.claims[-2:])
+    assert "evil.example" not in msgspec.json.encode(answer).decode()
 
 
-def trickle(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
-    """A reply that never ends and never pauses long enough for a read to time out."""
-    handler.send_response(200)
-    handler.send_header("content-type", "application/json")
-    handler.send_header("content-length", "1000000")
-    handler.end_headers()
-    for _ in range(100):
-        handler.wfile.write(b" ")
-        handler.wfile.flush()
-        time.sleep(0.1)
+def test_no_more_than_twelve_claims_are_taken(filled: Any, stub: StubModel) -> None:
+    of = labels_by_word(filled, stub)
+    stub.script = claims(*[(HIGH, [of["A-17"]])] * 40)
+    answer = ask(filled, stub)
+    assert len(answer.claims) == 12 and answer.degraded == ()
 
 
-def huge(stub: Any) -> Script:
-    def script(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
-        handler.send_response(200)
-        handler.send_header("content-type", "application/json")
-        handler.send_header("content-length", str(200 * 2**20))
-        handler.end_headers()
-        stub.sent = 0
-        for _ in range(200):
-            handler.wfile.write(b" " * 2**20)
-            stub.sent += 2**20
+def test_figures_the_brief_computed_may_be_said(house: Any, stub: StubModel) -> None:
+    t = [T0 + n * MINUTE for n in range(10)]
+    uri, spans = "file:///site/press.csv", Interval(t[0], t[-1] + MINUTE)
+    common = {"source": uri, "subject": f"{uri}#vibration", "tenant": "t", "valid": spans}
+    house.put(
+        house.window("press.csv", "vibration", t, [1.0, 2.5, 9.75, *[2.0] * 7], text="vibration: 10 samples"),
+        coverage=[
+            Coverage(layer=Layer.RECORDED, **common),
+            Coverage(layer=Layer.EXAMINED, by="series.v1", interval_s=60.0, **common),
+        ],
+    )
+    question = "What was the maximum vibration of the press?"
+    ask(house, stub, question)
+    label = next(name for name, text in shown(stub.requests[-1]).items() if "Computed:" in text)
+    stub.script = claims(("The maximum of the vibration was 9.75.", [label]))
+    answer = ask(house, stub, question)
+    assert [(c.support, c.why) for c in answer.claims] == [(Support.SUPPORTED, "")]
+    urls = [p["image_url"]["url"] for p in stub.requests[-1]["messages"][-1]["content"] if p["type"] == "image_url"]
+    assert urls and all(url.startswith("data:image/png;base64,") for url in urls)
+
+
+@pytest.mark.parametrize(
+    ("said", "support", "sighting"),
+    [
+        ('{"answer": "yes"}', Support.SUPPORTED, Sighting.CONFIRMED),
+        ('{"answer": "no"}', Support.UNSUPPORTED, Sighting.REJECTED),
+        ('{"answer": "unclear"}', Support.SUPPORTED, Sighting.UNVERIFIED),
+        ("nonsense", Support.SUPPORTED, Sighting.UNVERIFIED),
+    ],
+)
+def test_a_second_look_can_only_take_support_away(
+    filled: Any, stub: StubModel, said: str, support: Support, sighting: Sighting
+) -> None:
+    of = labels_by_word(filled, stub)
+    claimed = claims(("CAM-07 sees two persons.", [of["CAM-07"]]), (HIGH, [of["A-17"]]))
+    stub.script = lambda body: (saying(said) if "Look at the picture" in prompt(body) else claimed)(body)
+    heard: list[Event] = []
+    answer = answerer(filled, stub, looks=2).answer(Ask(question=QUESTION, asked_at=ASKED), filled.me, heard.append)
+    assert (answer.claims[0].support, answer.claims[0].sighting) == (support, sighting)
+    assert (answer.claims[1].support, answer.claims[1].sighting) == (Support.SUPPORTED, None)
+    assert [e.name for e in heard if e.name in ("claim", "sighting")] == ["claim", "claim", "sighting"]
+    assert "look@v1" in answer.prompts
+    look = stub.requests[-1]
+    assert images(look) == 1 and "CAM-07 sees two persons." in prompt(look)
+    # the narrow question sees the frame and the statement, and nothing of the other evidence
+    assert "A-17" not in prompt(look)
+
+
+# --- when the model fails ---
+
+LEAK = f"upstream exploded at http://internal.example:9/v1 with {KEY}"
+
+
+def failing(status: int, body: str, **headers: str) -> Any:
+    def script(body_: dict[str, Any]) -> Iterable[str]:
+        raise Fail(status, body, **headers)
 
     return script
 
 
-def packed(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
-    send(handler, 200, b"\x1f\x8b\x08", content_encoding="gzip")
+def ending(reason: str) -> Any:
+    def script(body: dict[str, Any]) -> Iterable[str]:
+        yield '{"claims": ['
+        raise Finish(reason)
+
+    return script
 
 
-LEAK = f"upstream exploded at http://internal.example:9/v1 with {KEY}"
-BAD: dict[str, Script] = {
-    "invalid json": text("I think that the pump is fine."),
-    "other json": text('{"answer": 1}'),
-    "deep json": text('{"claims":' + "[" * 100_000),
-    "http 500": lambda h, b: send(h, 500, json.dumps({"error": {"message": LEAK}}).encode()),
-    "http 400": lambda h, b: send(h, 400, json.dumps({"error": {"message": LEAK}}).encode()),
-    "http 401": lambda h, b: send(h, 401, json.dumps({"error": {"message": LEAK}}).encode()),
-    "error in 200": lambda h, b: send(h, 200, json.dumps({"error": {"message": LEAK}, "choices": None}).encode()),
-    "html": lambda h, b: send(h, 200, f"<html>{LEAK}</html>".encode(), content_type="text/html"),
-    "no json at all": lambda h, b: send(h, 200, b"\x00\xff\xfe"),
-    "null choices": lambda h, b: send(h, 200, b'{"choices": null}'),
-    "empty choices": lambda h, b: send(h, 200, b'{"id": "1", "choices": []}'),
-    "no content": lambda h, b: send(h, 200, completion("").replace(b'"content": ""', b'"content": null')),
-    "cut off": text('{"claims": [', "length"),
-    "redirect": lambda h, b: send(h, 307, b"{}", location="http://127.0.0.1:1/steal"),
-    "packed": packed,
+BAD: dict[str, Any] = {
+    "invalid json": saying("I think that the pump is fine."),
+    "other json": saying('{"answer": 1}'),
+    "deep json": saying('{"claims":' + "[" * 30_000),
+    "http 500": failing(500, json.dumps({"error": {"message": LEAK}})),
+    "http 400": failing(400, json.dumps({"error": {"message": LEAK}})),
+    "http 401": failing(401, json.dumps({"error": {"message": LEAK}})),
+    "error in 200": failing(200, json.dumps({"error": {"message": LEAK}, "choices": None})),
+    "html": failing(200, f"<html>{LEAK}</html>", content_type="text/html"),
+    "no json at all": failing(200, "\x00\x01"),
+    "null choices": failing(200, '{"choices": null}'),
+    "cut off": ending("length"),
+    "redirect": failing(307, "{}", location="http://127.0.0.1:1/steal"),
+    "packed": failing(200, "\x1f", content_encoding="gzip"),
+    "garbage": lambda body: [b"data: {not json \xff\xfe\x00\n\n"],
+    "gigabyte": gigabyte(),
+    "nothing": saying(""),
 }
 
 
@@ -316,13 +441,13 @@ def failed(answer: Answer, own: Answer) -> None:
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_failing_model_leaves_the_brief(
-    filled: Any, stub: Any, name: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    filled: Any, stub: StubModel, name: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.WARNING)
     own = filled.ask(QUESTION)
     assert own.claims
     stub.script = BAD[name]
-    failed(ask(filled, stub.url), own)
+    failed(ask(filled, stub), own)
     out, err = capfd.readouterr()
     assert all(secret not in out + err + caplog.text for secret in (KEY, "exploded", "internal.example", stub.url))
 
@@ -336,69 +461,63 @@ def test_nobody_listens(filled: Any) -> None:
     assert "cannot be reached" in answer.degraded[0]
 
 
-def hang(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
-    time.sleep(3 * TIMEOUT)
-
-
-@pytest.mark.parametrize("script", [hang, trickle])
-def test_a_slow_model_is_not_waited_for(filled: Any, stub: Any, script: Script) -> None:
+@pytest.mark.parametrize("script", [hanging(), dripping()], ids=["hanging", "dripping"])
+def test_a_slow_model_is_not_waited_for(filled: Any, stub: StubModel, script: Any) -> None:
     own = filled.ask(QUESTION)
     stub.script = script
     started = time.perf_counter()
-    answer = ask(filled, stub.url, timeout_s=TIMEOUT)
+    answer = ask(filled, stub, timeout_s=TIMEOUT)
     assert time.perf_counter() - started < TIMEOUT + 0.5
     failed(answer, own)
 
 
-def test_the_deadline_of_a_question_is_kept(filled: Any, stub: Any) -> None:
+def test_the_deadline_of_a_question_is_kept(filled: Any, stub: StubModel) -> None:
     own = filled.ask(QUESTION)
-    stub.script = hang
+    stub.script = hanging()
     started = time.perf_counter()
-    answer = ask(filled, stub.url, deadline_s=1.0)
+    answer = ask(filled, stub, deadline_s=1.0)
     assert time.perf_counter() - started < 1.5
     failed(answer, own)
     # nothing is asked when no time is left
     asked = len(stub.requests)
-    failed(ask(filled, stub.url, deadline_s=1e-6), own)
+    failed(ask(filled, stub, deadline_s=1e-6), own)
     assert len(stub.requests) == asked
 
 
-def test_an_endless_reply_is_cut(filled: Any, stub: Any) -> None:
+def test_what_was_verified_before_the_line_broke_is_kept(filled: Any, stub: StubModel) -> None:
+    of = labels_by_word(filled, stub)
     own = filled.ask(QUESTION)
-    stub.script = huge(stub)
-    answer = ask(filled, stub.url)
-    failed(answer, own)
-    assert "MiB" in answer.degraded[0]
-    # what lies in socket buffers was sent too, but nothing near the whole
-    assert stub.sent < 20 * 2**20
+
+    def script(body: dict[str, Any]) -> Iterable[str]:
+        yield '{"claims": [' + json.dumps({"text": HIGH, "evidence": [of["A-17"]]}) + ', {"text": "The'
+        raise Cut
+
+    stub.script = script
+    answer = ask(filled, stub)
+    assert answer.claims[: len(own.claims)] == own.claims and answer.verdict is own.verdict
+    assert [(c.text, c.support) for c in answer.claims[len(own.claims) :]] == [(HIGH, Support.SUPPORTED)]
+    assert any("evidence brief answers" in line for line in answer.degraded)
 
 
-def test_a_picture_that_is_gone_is_said(filled: Any, stub: Any) -> None:
+def test_nobody_waits_any_more(filled: Any, stub: StubModel) -> None:
+    stub.script = hanging()
+    gone = threading.Event()
+    threading.Timer(0.5, gone.set).start()
+    started = time.perf_counter()
+    answerer(filled, stub).answer(Ask(question=QUESTION, asked_at=ASKED), filled.me, lambda event: None, gone)
+    assert time.perf_counter() - started < 3
+    until = time.monotonic() + 3
+    while stub.cut == 0 and time.monotonic() < until:
+        time.sleep(0.02)
+    assert stub.cut == 1 and stub.open == 0
+
+
+def test_a_picture_that_is_gone_is_said(filled: Any, stub: StubModel) -> None:
     of = labels_by_word(filled, stub)
     (gone,) = filled.catalog.scan(Filter(kinds=(Kind.FRAME,)), filled.me)
     Path(filled.blobs.path("t", gone.media)).unlink()
-    stub.script = claims(("The vibration of pump P-101 was at 7.1 mm/s.", [of["A-17"]]))
-    answer = ask(filled, stub.url)
-    assert answer.verdict is Verdict.ANSWERED and answer.model == "m (answer@v1)"
+    stub.script = claims((HIGH, [of["A-17"]]))
+    answer = ask(filled, stub)
+    assert answer.verdict is Verdict.ANSWERED and answer.model == "Qwen/Qwen2.5-VL-7B-Instruct"
     assert any(gone.id in line for line in answer.degraded)
-    assert all(part["type"] == "text" for part in stub.requests[-1]["messages"][0]["content"])
-
-
-def test_figures_the_brief_computed_may_be_said(house: Any, stub: Any) -> None:
-    t = [T0 + n * MINUTE for n in range(10)]
-    uri, spans = "file:///site/press.csv", Interval(t[0], t[-1] + MINUTE)
-    common = {"source": uri, "subject": f"{uri}#vibration", "tenant": "t", "valid": spans}
-    house.put(
-        house.window("press.csv", "vibration", t, [1.0, 2.5, 9.75, *[2.0] * 7], text="vibration: 10 samples"),
-        coverage=[
-            Coverage(layer=Layer.RECORDED, **common),
-            Coverage(layer=Layer.EXAMINED, by="series.v1", interval_s=60.0, **common),
-        ],
-    )
-    question = "What was the maximum vibration of the press?"
-    ask(house, stub.url, question)
-    stub.script = claims(("The maximum of the vibration was 9.75.", [label(stub, "Computed:")]))
-    answer = ask(house, stub.url, question)
-    assert [c.support for c in answer.claims] == [Support.SUPPORTED]
-    urls = [p["image_url"]["url"] for p in stub.requests[-1]["messages"][0]["content"] if p["type"] == "image_url"]
-    assert urls and all(url.startswith("data:image/png;base64,") for url in urls)
+    assert images(stub.requests[-1]) == 0

@@ -5,17 +5,11 @@ from __future__ import annotations
 import pytest
 
 from eval.questions import read_questions
-from eval.runner import run
-from eval.site import generate
-
-SEED = 31
 
 
 @pytest.fixture(scope="module")
-def summary(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site") / "plant"
-    generate(SEED, 1, folder)
-    return run("site", site_dir=folder, out_dir=folder.parent / "report"), folder
+def summary(plant):
+    return plant.summary, plant.folder
 
 
 def test_verdicts_evidence_and_citations_hold(summary) -> None:

@@ -1,0 +1,215 @@
+"""What a model is shown of the evidence: chosen, ordered, labelled E1…En, and kept within its tokens and pixels."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from app.answer.desk import Desk, Finding
+from app.answer.passages import TELLING
+from app.answer.reply import Look, Reply, schema_of
+from app.answer.wording import stretch
+from app.gallery import Gallery
+from app.model.pictures import shrunk
+from app.model.port import Capabilities, Part, Picture
+from app.ports import Ask, Turn
+from app.verify.port import Exhibit
+from app.words import one_line, source_name
+from prompts import Prompt
+from retrieval.errors import EvidenceNotFound
+from retrieval.search.collapse import same_moment
+from retrieval.times import iso
+from retrieval.types import Evidence, Kind, PageBox
+
+_ITEMS = 24
+_HITS = 16
+_CHARS = 1200
+_A_MOMENT = 3
+# tags and times take more tokens than prose: measured prompts have 2.6 to 4 characters a token
+_CHARS_A_TOKEN = 2.5
+# Qwen2-VL's image processor: one token for 28 × 28 pixels
+_PATCH = 28
+# what is shown first matters most and gets the most pixels
+_SIDES = (1024, 768, 768, 512)
+_SMALLEST = 336
+_MARGIN = 64
+_BEFORE, _BEFORE_CHARS = 4, 300
+# what cannot be seen may stand between the letters of a delimiter, and a reader still takes it for one
+_GAP = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*"
+_DELIMITER = re.compile(rf"<(?={_GAP}/?{''.join(_GAP + letter for letter in 'evidence')})", re.I)
+
+
+class Prompts(NamedTuple):
+    """The texts around what is shown, as versioned files: rules, evidence, question; and the one of a second look."""
+
+    rules: Prompt
+    evidence: Prompt
+    question: Prompt
+    look: Prompt
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(prompt.id for prompt in self[:3])
+
+
+class Context(NamedTuple):
+    """What is shown: exhibits in order, pictures with the labels they belong to, and the question's own pictures."""
+
+    exhibits: tuple[Exhibit, ...]
+    pictures: tuple[tuple[str, Picture], ...] = ()
+    asked: tuple[Picture, ...] = ()
+
+
+class Showing:
+    """Lays out evidence for a model that can do so much and no more."""
+
+    def __init__(self, gallery: Gallery, prompts: Prompts, max_images: int, reply_tokens: int) -> None:
+        self._gallery, self.prompts = gallery, prompts
+        self._max_images, self._reply_tokens = max_images, reply_tokens
+
+    def lay_out(self, ask: Ask, desk: Desk, finding: Finding, able: Capabilities) -> Context:
+        """Exhibits and pictures within the model's context, after room for the rules, the question and its reply."""
+        images = max(0, min(self._max_images, able.images))
+        asked = tuple(Picture(shrunk(data, _SIDES[-1]), "image/jpeg") for data in ask.pictures[:images])
+        room = able.context - self._reply_tokens - _MARGIN - _tokens(self._rules() + self._question(ask, desk))
+        room -= len(asked) * _picture_tokens(_SIDES[-1])
+        ranked = _thinned(self._ranked(desk, finding))
+        share = 0.6 if images and any(_pictured(e) for e in ranked) else 1.0
+        chosen, spent = _within(ranked, finding, desk, int(room * share))
+        # the same evidence in the same order makes the same prompt: a server that caches prefixes answers sooner
+        ordered = sorted(chosen, key=lambda e: (e.valid is None, e.valid.t0 if e.valid else 0, e.source, e.id))
+        exhibits = tuple(Exhibit(f"E{n}", e, told(e, finding, desk)) for n, e in enumerate(ordered, 1))
+        pictures = self._pictures(desk, exhibits, [e.id for e in ranked], images - len(asked), room - spent)
+        return Context(exhibits, pictures, asked)
+
+    def parts(self, ask: Ask, desk: Desk, context: Context) -> list[Part]:
+        """The message: what is always the same first, what changes with each question last."""
+        shown = "\n".join(f"{e.label}\n<evidence>\n{e.text}\n</evidence>" for e in context.exhibits)
+        parts: list[Part] = [self._rules(), self.prompts.evidence.render(evidence=shown)]
+        for label, picture in context.pictures:
+            parts += [f"Picture of {label}:", picture]
+        for picture in context.asked:
+            parts += ["Picture that came with the question:", picture]
+        return [*parts, self._question(ask, desk)]
+
+    def look(self, claim: str, frame: Evidence) -> list[Part]:
+        """A narrow question about one frame. Raises EvidenceNotFound, OSError where its picture cannot be read."""
+        schema = schema_text(Look)
+        picture = Picture(self._gallery.small(frame, _SIDES[0]), "image/jpeg")
+        return [self.prompts.look.render(claim=claim, schema=schema), picture]
+
+    def _rules(self) -> str:
+        return self.prompts.rules.render(schema=schema_text(Reply))
+
+    def _question(self, ask: Ask, desk: Desk) -> str:
+        return self.prompts.question.render(
+            before=_before(ask.before), asked_at=iso(ask.asked_at), zone=str(desk.tools.zone), question=ask.question
+        )
+
+    def _ranked(self, desk: Desk, finding: Finding) -> list[Evidence]:
+        """What was pointed at, what the brief relied on, then what search finds beside it."""
+        hits = desk.search(desk.question.text, _HITS, kinds=(*TELLING, Kind.FRAME, Kind.WINDOW))
+        return list({e.id: e for e in (*desk.pinned, *finding.used, *(h.evidence for h in hits))}.values())[:_ITEMS]
+
+    def _pictures(
+        self, desk: Desk, exhibits: Sequence[Exhibit], ranked: Sequence[str], slots: int, room: int
+    ) -> tuple[tuple[str, Picture], ...]:
+        """Frames, then charts of windows, the most important first, each as large as is left room for; shown in order of labels."""
+        seen = [
+            e
+            for kind in (Kind.FRAME, Kind.WINDOW)
+            for e in exhibits
+            if e.evidence.kind is kind and _pictured(e.evidence)
+        ]
+        seen.sort(key=lambda e: (e.evidence.kind is not Kind.FRAME, ranked.index(e.evidence.id)))
+        taken: list[tuple[str, Picture]] = []
+        for exhibit in seen:
+            side = _side(len(taken), room)
+            if len(taken) >= slots or side is None:
+                break
+            picture = self._picture(desk, exhibit, side)
+            if picture:
+                taken.append((exhibit.label, picture))
+                room -= _picture_tokens(side)
+        return tuple(sorted(taken, key=lambda one: int(one[0][1:])))
+
+    def _picture(self, desk: Desk, exhibit: Exhibit, side: int) -> Picture | None:
+        """One picture; one that is gone or damaged is said so and leaves the others."""
+        evidence = exhibit.evidence
+        try:
+            if evidence.kind is Kind.FRAME:
+                return Picture(self._gallery.small(evidence, side), "image/jpeg")
+            return Picture(self._gallery.chart(evidence).read_bytes(), "image/png")
+        except (EvidenceNotFound, OSError) as error:
+            desk.degraded.append(f"picture of {evidence.id}: not readable ({type(error).__name__})")
+            return None
+
+
+def told(evidence: Evidence, finding: Finding, desk: Desk) -> str:
+    """What stands under a label: where and when, the text, and what the brief computed from its samples or frames."""
+    when = stretch(evidence.valid, desk.tools.zone) if evidence.valid else "time unknown"
+    page = f", page {evidence.locator.page}" if isinstance(evidence.locator, PageBox) else ""
+    lines = [f"{evidence.kind.value} of {source_name(evidence.source)}{page}; {when}", evidence.text[:_CHARS]]
+    if evidence.kind in (Kind.WINDOW, Kind.FRAME):
+        own = [c.text for c in finding.claims if any(cited.evidence == evidence.id for cited in c.citations)]
+        lines += [f"Computed: {text}" for text in own]
+    # evidence must not close its own quotation
+    return _DELIMITER.sub("‹", "\n".join(lines))
+
+
+def schema_text(kind: type[Reply] | type[Look]) -> str:
+    """A reply's schema as the text a prompt shows."""
+    return msgspec.json.encode(schema_of(kind)).decode()
+
+
+def _within(ranked: Sequence[Evidence], finding: Finding, desk: Desk, room: int) -> tuple[list[Evidence], int]:
+    """The evidence whose words fit, best first, and the tokens they take."""
+    chosen, spent = [], 0
+    for evidence in ranked:
+        cost = _tokens(told(evidence, finding, desk)) + 12
+        if spent + cost <= room:
+            chosen.append(evidence)
+            spent += cost
+    return chosen, spent
+
+
+def _thinned(ranked: Sequence[Evidence]) -> list[Evidence]:
+    """At most three frames of one moment."""
+    kept: list[Evidence] = []
+    for evidence in ranked:
+        frames = [k for k in kept if k.kind is Kind.FRAME and k.source == evidence.source]
+        if evidence.kind is Kind.FRAME and sum(same_moment(evidence, k) for k in frames) >= _A_MOMENT:
+            continue
+        kept.append(evidence)
+    return kept
+
+
+def _pictured(evidence: Evidence) -> bool:
+    return evidence.kind in (Kind.FRAME, Kind.WINDOW) and evidence.media is not None
+
+
+def _side(shown: int, room: int) -> int | None:
+    """The longer side, in pixels, of the next picture; None where no useful one fits."""
+    first = _SIDES[min(shown, len(_SIDES) - 1)]
+    return next((side for side in (first, *_SIDES, _SMALLEST) if side <= first and _picture_tokens(side) <= room), None)
+
+
+def _picture_tokens(side: int) -> int:
+    """At most so many tokens for a picture with this longer side."""
+    return math.ceil(side / _PATCH) ** 2
+
+
+def _tokens(text: str) -> int:
+    return math.ceil(len(text) / _CHARS_A_TOKEN)
+
+
+def _before(turns: Sequence[Turn]) -> str:
+    """The last turns in short."""
+    lines = [
+        f"- {one_line(t.resolved or t.question, _BEFORE_CHARS)}\n  {one_line(t.reply, _BEFORE_CHARS)}" for t in turns
+    ]
+    return "\n".join(lines[-_BEFORE:]) or "nothing"
