@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
-from litestar import Litestar, Router
+from litestar import Litestar, Response, Router
 from litestar.datastructures import State
+from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 
-from app.http.context import Context, Options
-from app.http.errors import HANDLERS
+from app.http.context import AnyRequest, Context, Options
+from app.http.errors import on_error
 from app.http.guards import check_caller, secure_headers
+from app.http.openai.faults import on_fault
+from app.http.openai.routes import OPENAI_PATHS, OPENAI_ROUTES
 from app.http.pages import VendoredSwagger, home, schema_styles, static_routers
 from app.http.routes import ROUTES
+from app.http.workers import Workers
 from app.ports import Service
 from retrieval.types import Principal
 
 
 def create_app(service: Service, principal: Principal, options: Options) -> Litestar:
     """Everything HTTP offers, asked for by `principal`. The caller closes the service."""
+    workers = Workers(options.workers)
+
+    @asynccontextmanager
+    async def working(_: Litestar) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(workers.close)
+
     return Litestar(
-        route_handlers=[home, *ROUTES, *options.handlers, *static_routers()],
-        state=State({"watchfloor": Context(service, principal, options)}),
+        route_handlers=[home, *ROUTES, *OPENAI_ROUTES, *options.handlers, *static_routers()],
+        state=State({"watchfloor": Context(service, principal, options, workers, options.now())}),
         before_request=check_caller,
         before_send=[secure_headers],
-        exception_handlers=HANDLERS,
-        lifespan=list(options.lifespan),
+        exception_handlers={Exception: _on_failure, HTTPException: _on_failure},
+        lifespan=[*options.lifespan, working],
         openapi_config=_openapi(),
         debug=False,
         logging_config=None,
     )
+
+
+def _on_failure(request: AnyRequest, error: Exception) -> Response[Any]:
+    """Every failure, in the shape of the API it happened in."""
+    shaped = on_fault if request.url.path.startswith(OPENAI_PATHS) else on_error
+    return shaped(request, error)
 
 
 def _openapi() -> OpenAPIConfig:

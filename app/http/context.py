@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from litestar import Request
+from litestar import Litestar, Request
 
 from app.ports import Service
 from retrieval.types import Micros, Principal
+
+if TYPE_CHECKING:
+    from app.http.workers import Workers
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
@@ -26,7 +29,8 @@ class Options(NamedTuple):
     `data_dir` receives uploads. `token` proves that a caller can read the data directory (serve.json there holds it);
     with it files are ingested where they lie; "" = never. `instance` lets a client recognise the server it read about.
     `hosts` are the names the server answers to, so that no foreign page reaches it under another name. `handlers`
-    and `lifespan` are further routes and context managers (Slack).
+    and `lifespan` are further routes and context managers (Slack). `workers` is how many questions have a thread at once;
+    it should be more than the budget lets through, so that what is refused is refused at once.
     """
 
     data_dir: Path
@@ -39,19 +43,27 @@ class Options(NamedTuple):
     now: Callable[[], Micros] = system_clock
     handlers: Sequence[Any] = ()
     lifespan: Sequence[Any] = ()
+    workers: int = 72
 
 
 class Context(NamedTuple):
-    """The service, who asks, and the options."""
+    """The service, who asks, the options, the threads that questions have, and since when this server runs."""
 
     service: Service
     principal: Principal
     options: Options
+    workers: Workers
+    since: Micros
 
 
 AnyRequest = Request[Any, Any, Any]
 
 
-def context_of(request: AnyRequest) -> Context:
+def context_in(app: Litestar) -> Context:
     """The context that create_app put into the state."""
-    return cast("Context", request.app.state["watchfloor"])
+    return cast("Context", app.state["watchfloor"])
+
+
+def context_of(request: AnyRequest) -> Context:
+    """The same, by a request."""
+    return context_in(request.app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from typing import Any
 
@@ -13,6 +14,7 @@ from litestar.status_codes import (
     HTTP_404_NOT_FOUND,
     HTTP_413_REQUEST_ENTITY_TOO_LARGE,
     HTTP_422_UNPROCESSABLE_ENTITY,
+    HTTP_429_TOO_MANY_REQUESTS,
     HTTP_500_INTERNAL_SERVER_ERROR,
     HTTP_502_BAD_GATEWAY,
     HTTP_503_SERVICE_UNAVAILABLE,
@@ -21,9 +23,11 @@ from litestar.status_codes import (
 from app.http.context import AnyRequest
 from app.wire import error_json
 from retrieval.errors import (
+    ConversationNotFound,
     EvidenceNotFound,
     InputError,
     ModelUnavailable,
+    OverBudget,
     QuestionTooLong,
     SourceRejected,
     StoreError,
@@ -33,6 +37,8 @@ from retrieval.errors import (
 
 _STATUS: tuple[tuple[type[WatchfloorError], int], ...] = (
     (EvidenceNotFound, HTTP_404_NOT_FOUND),
+    (ConversationNotFound, HTTP_404_NOT_FOUND),
+    (OverBudget, HTTP_429_TOO_MANY_REQUESTS),
     (QuestionTooLong, HTTP_413_REQUEST_ENTITY_TOO_LARGE),
     (SourceRejected, HTTP_422_UNPROCESSABLE_ENTITY),
     (InputError, HTTP_400_BAD_REQUEST),
@@ -50,6 +56,14 @@ class Refused(HTTPException):
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(detail=message, status_code=status)
         self.code = code
+
+
+class Unfit(Refused):
+    """A request that is wrong in one field: `param` is its path, as "messages[0].content"."""
+
+    def __init__(self, message: str, param: str | None = None, code: str = "invalid_value", status: int = 400) -> None:
+        super().__init__(status, code, message)
+        self.param = param
 
 
 def status_of(error: WatchfloorError) -> int:
@@ -75,27 +89,22 @@ def _http_message(error: HTTPException) -> str:
     return "; ".join(parts) or error.detail or type(error).__name__
 
 
-def _respond(status: int, error: Exception) -> Response[dict[str, Any]]:
-    return Response(error_body(error), status_code=status, media_type="application/json")
+def error_status(error: Exception) -> int:
+    """The HTTP status of any failure."""
+    if isinstance(error, WatchfloorError):
+        return status_of(error)
+    return error.status_code if isinstance(error, HTTPException) else HTTP_500_INTERNAL_SERVER_ERROR
 
 
-def on_watchfloor_error(_: AnyRequest, error: WatchfloorError) -> Response[dict[str, Any]]:
-    return _respond(status_of(error), error)
+def error_headers(error: Exception) -> dict[str, str]:
+    """Headers that go with a failure: when to try again (whole seconds, at least 1), and what an HTTP exception carries."""
+    if isinstance(error, OverBudget):
+        return {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
+    return dict(error.headers or {}) if isinstance(error, HTTPException) else {}
 
 
-def on_http_exception(_: AnyRequest, error: HTTPException) -> Response[dict[str, Any]]:
-    response = _respond(error.status_code, error)
-    for name, value in (error.headers or {}).items():
-        response.headers[name] = value
-    return response
-
-
-def on_unknown(_: AnyRequest, error: Exception) -> Response[dict[str, Any]]:
-    return _respond(HTTP_500_INTERNAL_SERVER_ERROR, error)
-
-
-HANDLERS: dict[Any, Any] = {
-    WatchfloorError: on_watchfloor_error,
-    HTTPException: on_http_exception,
-    Exception: on_unknown,
-}
+def on_error(_: AnyRequest, error: Exception) -> Response[dict[str, Any]]:
+    """The response to any failure."""
+    return Response(
+        error_body(error), status_code=error_status(error), media_type="application/json", headers=error_headers(error)
+    )

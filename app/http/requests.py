@@ -6,16 +6,23 @@ from typing import Any
 
 import msgspec
 
-from app.wire import SearchFields, WireHit
+from app.wire import SearchFields, WireConversation, WireHit
 
 
 class AskRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A question. `asked_at` anchors relative times (default: now); `as_of` asks what was known then."""
+    """A question. `asked_at` anchors relative times (default: now); `as_of` asks what was known then.
+
+    `pictures` are data: URIs of pictures the question carries; `about` are ids of evidence it points at ("like this frame").
+    `conversation` is the one it belongs to; "new" begins one, whose id comes with the answer.
+    """
 
     question: str
     asked_at: str | None = None
     as_of: str | None = None
     deadline_s: float | None = None
+    pictures: list[str] = []
+    about: tuple[str, ...] = ()
+    conversation: str | None = None
 
 
 class FeedbackRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +43,12 @@ class Hits(msgspec.Struct, frozen=True):
     """Search results, best first."""
 
     hits: list[WireHit]
+
+
+class Conversations(msgspec.Struct, frozen=True):
+    """The caller's conversations, the one spoken in last first."""
+
+    conversations: list[WireConversation]
 
 
 class Alive(msgspec.Struct, frozen=True):
@@ -90,6 +103,7 @@ __all__ = [
     "Alive",
     "AskRequest",
     "CheckLine",
+    "Conversations",
     "ErrorText",
     "Failure",
     "FeedbackRequest",

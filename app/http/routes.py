@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from litestar import HttpMethod, Response, get, post, route
+from litestar import HttpMethod, Response, delete, get, post, route
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 
 from app.http.context import AnyRequest, Context, context_of
 from app.http.guards import check_token
 from app.http.media import media_response
+from app.http.pictures import pictures_in
 from app.http.requests import (
     Alive,
     AskRequest,
+    Conversations,
     Failure,
     FeedbackRequest,
     Health,
@@ -32,6 +35,7 @@ from app.ports import Advance, Ask, Event, IngestSummary, SourceReport
 from app.unwire import parse_time, query_in
 from app.wire import (
     WireAnswer,
+    WireConversation,
     WireEvidence,
     WireSamples,
     answer_json,
@@ -39,6 +43,7 @@ from app.wire import (
     as_json,
     checks_json,
     claim_out,
+    conversation_out,
     evidence_out,
     hit_out,
     report_json,
@@ -46,12 +51,20 @@ from app.wire import (
     summary_json,
 )
 from retrieval.errors import BadQuery, SourceRejected
-from retrieval.types import Claim
+from retrieval.types import Answer, Claim
 
 _JSON_BYTES = 256 * 1024
+# a question may carry pictures
+_ASK_BYTES = 16 * 2**20
 _FAILURES = {
     status: ResponseSpec(Failure, description=text, generate_examples=False)
-    for status, text in ((400, "wrong input"), (404, "not there, or not visible"), (413, "too large"), (503, "not now"))
+    for status, text in (
+        (400, "wrong input"),
+        (404, "not there, or not visible"),
+        (413, "too large"),
+        (429, "too much at once; see Retry-After"),
+        (503, "not now"),
+    )
 }
 
 
@@ -64,38 +77,81 @@ def _ask_of(data: AskRequest, context: Context) -> Ask:
         asked_at=options.now() if data.asked_at is None else parse_time(data.asked_at, "asked_at"),
         as_of=None if data.as_of is None else parse_time(data.as_of, "as_of"),
         deadline_s=options.deadline_s if data.deadline_s is None else data.deadline_s,
+        pictures=pictures_in(data.pictures, "pictures"),
+        about=data.about,
+        conversation=data.conversation,
     )
 
 
 @post(
     "/v1/ask",
     status_code=200,
-    request_max_body_size=_JSON_BYTES,
+    request_max_body_size=_ASK_BYTES,
     tags=["asking"],
     responses={200: ResponseSpec(WireAnswer, generate_examples=False), **_FAILURES},
     summary="Ask a question",
-    description="JSON, or server-sent events (plan, evidence, claim, answer, error) with Accept: text/event-stream.",
+    description="JSON, or server-sent events (plan, evidence, claim, sighting, answer, error) with Accept: text/event-stream.",
 )
 async def ask(request: AnyRequest, data: JSONBody[AskRequest]) -> Response[Any]:
     context = context_of(request)
     question = _ask_of(data, context)
     if "text/event-stream" in request.headers.get("accept", ""):
-        return await _streamed(context, question)
-    answer = await asyncio.to_thread(context.service.ask, question, context.principal)
-    return Response(answer_out(answer))
+        return await _streamed(request, context, question)
+
+    def work(stop: threading.Event) -> Answer:
+        return context.service.ask(question, context.principal, None, stop)
+
+    return Response(answer_out(await context.workers.run(request, work)))
 
 
-async def _streamed(context: Context, question: Ask) -> ServerSentEvent:
-    def work(tell: Tell) -> Event:
+async def _streamed(request: AnyRequest, context: Context, question: Ask) -> ServerSentEvent:
+    def work(tell: Tell, stop: threading.Event) -> Event:
         def listen(event: Event) -> None:
-            if event.name == "claim" and isinstance(event.data, Claim):
-                tell(Event("claim", as_json(claim_out(event.data))))
+            if isinstance(event.data, Claim):
+                tell(Event(event.name, as_json(claim_out(event.data))))
             elif event.name != "answer":  # the whole answer is sent once, in the form of the JSON reply
                 tell(event)
 
-        return Event("answer", answer_json(context.service.ask(question, context.principal, listen)))
+        return Event("answer", answer_json(context.service.ask(question, context.principal, listen, stop)))
 
-    return await stream(work)
+    return await stream(request, work)
+
+
+@get(
+    "/v1/conversations",
+    tags=["asking"],
+    responses=_FAILURES,
+    sync_to_thread=True,
+    summary="Your conversations, the one spoken in last first",
+)
+def conversations(request: AnyRequest, limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 50) -> Conversations:
+    context = context_of(request)
+    return Conversations([conversation_out(talk) for talk in context.service.conversations(context.principal, limit)])
+
+
+@get(
+    "/v1/conversations/{conversation_id:str}",
+    tags=["asking"],
+    responses=_FAILURES,
+    sync_to_thread=True,
+    summary="One conversation with its turns",
+)
+def conversation(request: AnyRequest, conversation_id: FromPath[str]) -> WireConversation:
+    context = context_of(request)
+    return conversation_out(context.service.conversation(conversation_id, context.principal))
+
+
+@delete(
+    "/v1/conversations/{conversation_id:str}",
+    status_code=204,
+    tags=["asking"],
+    responses=_FAILURES,
+    sync_to_thread=True,
+    summary="Delete a conversation and the answers given in it",
+)
+def forget_conversation(request: AnyRequest, conversation_id: FromPath[str]) -> None:
+    context = context_of(request)
+    context.service.forget_conversation(conversation_id, context.principal)
 
 
 @post(
@@ -212,13 +268,13 @@ async def ingest_local(request: AnyRequest, data: JSONBody[PathsRequest]) -> Ser
     if not paths or not all(path.is_absolute() for path in paths):
         raise BadQuery("give absolute paths, at least one")
 
-    def work(tell: Tell) -> Event:
+    def work(tell: Tell, _: threading.Event) -> Event:
         def progress(step: Advance) -> None:
             tell(Event("progress", msgspec.to_builtins(step._asdict())))
 
         return Event("summary", msgspec.to_builtins(context.service.ingest(paths, context.principal, progress)))
 
-    return await stream(work)
+    return await stream(request, work)
 
 
 @post(
@@ -262,4 +318,19 @@ def live(request: AnyRequest) -> Alive:
     return Alive(live=True, instance=context_of(request).options.instance)
 
 
-ROUTES = [ask, search, evidence, media, samples, ingest, ingest_local, feedback, stats, health, live]
+ROUTES = [
+    ask,
+    conversations,
+    conversation,
+    forget_conversation,
+    search,
+    evidence,
+    media,
+    samples,
+    ingest,
+    ingest_local,
+    feedback,
+    stats,
+    health,
+    live,
+]

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 SERVE_FILE = "serve.json"
+# threads beyond those that the budget lets through, to refuse the others in
+_SPARE_WORKERS = 8
 
 
 class Serving(msgspec.Struct, frozen=True):
@@ -80,6 +82,7 @@ class Listener:
         from granian.server.embed import Server
 
         self._address = (host, port)
+        self._app = app
         self._server: Any = Server(
             app, address=host, port=port, interface=Interfaces.ASGI, websockets=False, log_level=LogLevels.error
         )
@@ -91,7 +94,11 @@ class Listener:
         await self._server.serve()
 
     def stop(self) -> None:
-        """End serving; safe from any thread and from a signal handler."""
+        """End serving; safe from any thread and from a signal handler. Questions under way are told to end."""
+        from app.http.context import context_in
+
+        # granian waits for the requests under way before the application's own shutdown begins
+        context_in(self._app).workers.dismiss()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._server.stop)
 
@@ -186,5 +193,6 @@ def _application(settings: Settings, service: Any, serving: Serving) -> Litestar
         instance=serving.instance,
         handlers=handlers,
         lifespan=lifespan,
+        workers=settings.limits.total_asks + _SPARE_WORKERS,
     )
     return create_app(service, local_principal(settings), options)

@@ -90,6 +90,11 @@ def test_ask_json_has_the_promised_fields(run: Run) -> None:
         "model",
         "degraded",
         "timings_ms",
+        "calibration",
+        "conversation",
+        "resolved",
+        "prompts",
+        "usage",
     ]
     assert body["as_of"] == "2026-03-04T08:00:00Z"
 

@@ -29,6 +29,11 @@ ANSWER_FIELDS = {
     "model",
     "degraded",
     "timings_ms",
+    "calibration",
+    "conversation",
+    "resolved",
+    "prompts",
+    "usage",
 }
 
 
@@ -117,7 +122,10 @@ def test_wrong_fields_are_named(client: TestClient[Any], body: dict[str, Any], p
 
 def test_questions_of_100_kb_and_of_a_megabyte_are_refused(client: TestClient[Any]) -> None:
     assert_error(client.post("/v1/ask", json={"question": "x" * 100_000}), 413, "question_too_long")
-    assert_error(client.post("/v1/ask", json={"question": "x" * 1_000_000}), 413, "too_large")
+    assert_error(client.post("/v1/ask", json={"question": "x" * 1_000_000}), 413, "question_too_long")
+    # a question may carry pictures: its body may be larger than a search's
+    assert_error(client.post("/v1/ask", json={"question": "x" * 17_000_000}), 413, "too_large")
+    assert_error(client.post("/v1/search", json={"text": "x" * 1_000_000}), 413, "too_large")
 
 
 def test_search_filters_and_hides(client: TestClient[Any], ids: dict[str, str]) -> None:
