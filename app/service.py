@@ -11,8 +11,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-from app.charts import Drawn, draw
-from app.ports import Advance, Answerer, Ask, Check, Event, IngestSummary, Media, Samples
+from app.budget import Allowance, Budget
+from app.charts import Drawn
+from app.conversation.memory import Conversations
+from app.gallery import Gallery
+from app.ports import Advance, Answerer, Ask, Check, Conversation, Event, IngestSummary, Media, Samples
+from retrieval.catalog.talks import Talk
 from retrieval.errors import EvidenceNotFound
 from retrieval.ports import Blobs, CatalogReader
 from retrieval.types import Answer, Evidence, Hit, Kind, Principal, Query
@@ -21,7 +25,11 @@ from retrieval.types import Answer, Evidence, Hit, Kind, Principal, Query
 class Book(CatalogReader, Protocol):
     """The catalog with its journal of what was asked."""
 
-    def record_ask(self, answer: Answer, principal: Principal, first_evidence_ms: float | None) -> None: ...
+    def record_ask(
+        self, answer: Answer, principal: Principal, first_evidence_ms: float | None, talk: Talk | None = None
+    ) -> None: ...
+
+    def forget_conversation(self, id_: str, principal: Principal) -> None: ...
 
     def record_feedback(self, answer_id: str, accepted: bool, note: str, principal: Principal) -> None: ...
 
@@ -68,13 +76,16 @@ class Parts(Protocol):
     def seeker(self) -> Seeker: ...
 
     @property
+    def conversations(self) -> Conversations: ...
+
+    @property
     def answerer(self) -> Answerer: ...
 
     @property
     def ingester(self) -> Ingester: ...
 
     @property
-    def charts(self) -> Path: ...
+    def gallery(self) -> Gallery: ...
 
     @property
     def keeper(self) -> Principal:
@@ -89,11 +100,19 @@ class Parts(Protocol):
 class Watchfloor:
     """The Service port over real parts. Safe to call from several threads."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, budget: Budget | None = None) -> None:
         self._parts = parts
+        self._budget = budget or Budget(Allowance())
 
-    def ask(self, ask: Ask, principal: Principal, listen: Callable[[Event], None] | None = None) -> Answer:
-        """Answer and record it. Raises QuestionTooLong."""
+    def ask(
+        self,
+        ask: Ask,
+        principal: Principal,
+        listen: Callable[[Event], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Answer:
+        """Answer and record it, within the asker's budget. Raises QuestionTooLong, OverBudget, EvidenceNotFound (`about`),
+        ConversationNotFound."""
         started = time.perf_counter()
         first: list[float] = []
 
@@ -103,11 +122,26 @@ class Watchfloor:
             if listen:
                 listen(event)
 
-        self._catch_up()
-        answer = self._parts.answerer.answer(ask, principal, heard)
-        self._parts.book.record_ask(answer, principal, first[0] if first else None)
+        with self._budget.taken(principal):
+            self._catch_up()
+            opened = self._parts.conversations.open(ask, principal)
+            given = self._parts.answerer.answer(opened.ask, principal, heard, stop)
+            self._budget.spend(principal, sum(given.usage or ()))
+            answer = opened.closed(given, ask)
+            talk = Talk(opened.conversation, ask.asked_at, opened.begins) if opened.conversation else None
+            self._parts.book.record_ask(answer, principal, first[0] if first else None, talk)
         heard(Event("answer", answer))
         return answer
+
+    def conversations(self, principal: Principal, limit: int = 50) -> list[Conversation]:
+        return self._parts.conversations.listed(principal, limit)
+
+    def conversation(self, conversation_id: str, principal: Principal) -> Conversation:
+        return self._parts.conversations.one(conversation_id, principal)
+
+    def forget_conversation(self, conversation_id: str, principal: Principal) -> None:
+        self._parts.book.forget_conversation(conversation_id, principal)
+        self._parts.book.audit(principal, "forget conversation", {"conversation": conversation_id})
 
     def search(self, query: Query, principal: Principal) -> list[Hit]:
         self._catch_up()
@@ -124,7 +158,7 @@ class Watchfloor:
         if evidence.media is None:
             raise EvidenceNotFound(f"{evidence_id} has nothing to look at; its text is the evidence")
         if evidence.kind is Kind.WINDOW:
-            return self._chart(evidence)
+            return Media(self._parts.gallery.chart(evidence), "image/png")
         blobs = self._parts.blobs
         return Media(
             Path(blobs.path(evidence.tenant, evidence.media)), blobs.media_type(evidence.tenant, evidence.media)
@@ -136,19 +170,6 @@ class Watchfloor:
             raise EvidenceNotFound(f"{evidence_id} is no window of a series")
         drawn = msgspec.json.decode(self._parts.blobs.get(evidence.tenant, evidence.media), type=Drawn)
         return Samples(drawn.t, [math.nan if value is None else value for value in drawn.v], drawn.unit)
-
-    def _chart(self, evidence: Evidence) -> Media:
-        """The window's chart, drawn once and kept under its content."""
-        path = self._parts.charts / f"{evidence.id}.{evidence.revision}.png"
-        if not path.is_file():
-            samples = self._parts.blobs.get(evidence.tenant, evidence.media or "")
-            title = evidence.text.partition(": ")[0]
-            png = draw(samples, title, evidence.data.get("limits"), evidence.data.get("anomalies", ()))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_suffix(f".{threading.get_ident()}.tmp")
-            fresh.write_bytes(png)
-            fresh.replace(path)
-        return Media(path, "image/png")
 
     def ingest(
         self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None = None

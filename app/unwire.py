@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from app.ports import Samples
+from app.ports import Conversation, Samples, Turn
 from app.wire import (
     SearchFields,
     Span,
     WindowAt,
     WireAnswer,
     WireCitation,
+    WireClaim,
+    WireConversation,
     WireEvidence,
     WireHit,
     WireLocator,
@@ -147,15 +149,19 @@ def citation_in(wire: WireCitation) -> Citation:
     )
 
 
+def claim_in(wire: WireClaim) -> Claim:
+    citations = tuple(map(citation_in, wire.citations))
+    return Claim(wire.text, wire.support, citations, wire.why, tuple(wire.recomputed), wire.sighting)
+
+
 def answer_in(wire: WireAnswer) -> Answer:
     """The way back of answer_out."""
-    claims = [Claim(claim.text, claim.support, tuple(map(citation_in, claim.citations))) for claim in wire.claims]
     return Answer(
         id=wire.id,
         question=wire.question,
         verdict=wire.verdict,
         confidence=wire.confidence,
-        claims=tuple(claims),
+        claims=tuple(map(claim_in, wire.claims)),
         timeline=tuple(_timeline_in(item) for item in wire.timeline),
         coverage=tuple(
             CoverageNote(note.subject, note.status, interval_of(note.valid), note.text) for note in wire.coverage
@@ -165,7 +171,30 @@ def answer_in(wire: WireAnswer) -> Answer:
         model=wire.model,
         degraded=tuple(wire.degraded),
         timings_ms=wire.timings_ms,
+        calibration=wire.calibration,
+        conversation=wire.conversation,
+        resolved=wire.resolved,
+        prompts=tuple(wire.prompts),
+        usage=None if wire.usage is None else (wire.usage.prompt_tokens, wire.usage.completion_tokens),
     )
+
+
+def conversation_in(wire: WireConversation) -> Conversation:
+    """The way back of conversation_out."""
+    turns = tuple(
+        Turn(
+            question=t.question,
+            asked_at=parse_time(t.asked_at),
+            resolved=t.resolved,
+            answer=t.answer,
+            verdict=t.verdict,
+            reply=t.reply,
+            evidence=tuple(t.evidence),
+        )
+        for t in wire.turns
+    )
+    began, last = parse_time(wire.began_at), parse_time(wire.last_at)
+    return Conversation(id=wire.id, title=wire.title, began_at=began, last_at=last, count=wire.count, turns=turns)
 
 
 def _timeline_in(item: WireTimeline) -> TimelineEntry:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from app.ports import Check, IngestSummary, Samples, SourceReport
+from app.ports import Check, Conversation, IngestSummary, Samples, SourceReport
 from retrieval.times import iso
 from retrieval.types import (
     Answer,
@@ -27,6 +27,7 @@ from retrieval.types import (
     PageBox,
     RowKey,
     SeriesWindow,
+    Sighting,
     Support,
     Verdict,
 )
@@ -64,11 +65,15 @@ class WireCitation(msgspec.Struct, frozen=True):
 
 
 class WireClaim(msgspec.Struct, frozen=True):
-    """One statement and what holds it up."""
+    """One statement and what holds it up. `why` says what of it does not stand; `recomputed` which figures were computed anew;
+    `sighting` what a second look at its frame said (null = none was taken)."""
 
     text: str
     support: Support
     citations: list[WireCitation]
+    why: str = ""
+    recomputed: list[str] = []
+    sighting: Sighting | None = None
 
 
 class WireTimeline(msgspec.Struct, frozen=True):
@@ -89,8 +94,16 @@ class WireCoverage(msgspec.Struct, frozen=True):
     text: str
 
 
+class WireUsage(msgspec.Struct, frozen=True):
+    """Tokens of the model, as its server counts them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
 class WireAnswer(msgspec.Struct, frozen=True):
-    """The whole answer."""
+    """The whole answer. `confidence` is null where nothing calibrates it; `resolved` is how a question that leans on its
+    conversation was understood ("" = as asked); `usage` is null where no model took part."""
 
     id: str
     question: str
@@ -104,6 +117,34 @@ class WireAnswer(msgspec.Struct, frozen=True):
     model: str
     degraded: list[str]
     timings_ms: dict[str, float]
+    calibration: str = ""
+    conversation: str = ""
+    resolved: str = ""
+    prompts: list[str] = []
+    usage: WireUsage | None = None
+
+
+class WireTurn(msgspec.Struct, frozen=True):
+    """A question of a conversation and what was answered, in short; `evidence` are the ids cited that the reader may see."""
+
+    question: str
+    asked_at: str
+    resolved: str
+    answer: str
+    verdict: str
+    reply: str
+    evidence: list[str]
+
+
+class WireConversation(msgspec.Struct, frozen=True):
+    """A conversation of the reader's; lists of them leave `turns` empty, and `count` says how many there are."""
+
+    id: str
+    title: str
+    began_at: str
+    last_at: str
+    count: int
+    turns: list[WireTurn] = []
 
 
 class WireHit(msgspec.Struct, frozen=True):
@@ -184,7 +225,8 @@ def citation_out(citation: Citation) -> WireCitation:
 
 
 def claim_out(claim: Claim) -> WireClaim:
-    return WireClaim(claim.text, claim.support, [citation_out(citation) for citation in claim.citations])
+    citations = [citation_out(citation) for citation in claim.citations]
+    return WireClaim(claim.text, claim.support, citations, claim.why, list(claim.recomputed), claim.sighting)
 
 
 def answer_out(answer: Answer) -> WireAnswer:
@@ -204,7 +246,20 @@ def answer_out(answer: Answer) -> WireAnswer:
         model=answer.model,
         degraded=list(answer.degraded),
         timings_ms=answer.timings_ms,
+        calibration=answer.calibration,
+        conversation=answer.conversation,
+        resolved=answer.resolved,
+        prompts=list(answer.prompts),
+        usage=None if answer.usage is None else WireUsage(*answer.usage),
     )
+
+
+def conversation_out(talk: Conversation) -> WireConversation:
+    turns = [
+        WireTurn(t.question, iso(t.asked_at), t.resolved, t.answer, t.verdict, t.reply, list(t.evidence))
+        for t in talk.turns
+    ]
+    return WireConversation(talk.id, talk.title, iso(talk.began_at), iso(talk.last_at), talk.count, turns)
 
 
 def hit_out(hit: Hit) -> WireHit:

@@ -8,19 +8,34 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 from functools import cached_property
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.answer.brief import EvidenceBrief
+from app.answer.context import Prompts, Showing
 from app.answer.desk import Tools
-from app.answer.modelled import ModelAnswerer
+from app.answer.modelled import ModelAnswerer, Patience
+from app.answer.places import Site
+from app.answer.premises import Premises
 from app.answer.sights import Sights
+from app.budget import Allowance, Budget
+from app.confidence.assessor import Assessor
+from app.confidence.calibrator import OWN as OWN_CALIBRATION
+from app.confidence.calibrator import load_calibrators
+from app.conversation.memory import Conversations
+from app.conversation.pointing import Around
+from app.gallery import Gallery
 from app.jobs import ENCODER, ZONE, IngestJob
-from app.model import OpenAIChat
+from app.model.guard import Guarded
+from app.model.openai_chat import OpenAIChat
+from app.model.probe import Place, Wanted
+from app.model.waiting import in_time
 from app.ports import Answerer, Check
 from app.service import Watchfloor
 from app.settings import Settings
+from app.verify.nli import CrossEncoderEntailment
+from app.verify.port import Instruments
+from app.verify.verifier import ClaimVerifier
 from ingest.entities import EntityLinker
 from ingest.images import ImageReader
 from ingest.ocr import RapidText
@@ -41,7 +56,7 @@ from retrieval.adapters.minilm import SentenceTransformerEncoder
 from retrieval.adapters.openclip import OpenClipEncoder
 from retrieval.adapters.tantivy_words import TantivyWords
 from retrieval.catalog import Catalog, system_clock
-from retrieval.errors import BadSettings, EncoderUnavailable, StoreBusy
+from retrieval.errors import BadSettings, EncoderUnavailable, ModelUnavailable, StoreBusy
 from retrieval.ports import Graph, ImageEncoder
 from retrieval.projector import Projector
 from retrieval.search import Indexes, Models, Searcher, load_weights
@@ -49,11 +64,14 @@ from retrieval.types import Principal
 
 T = TypeVar("T")
 _PATIENCE_S = 10.0
+_ASKED_S = 3.0
 
 
 def build(settings: Settings) -> Watchfloor:
     """A Watchfloor over its data directory, which is made when it is missing. Raises StoreError, BadSettings."""
-    return Watchfloor(Parts(settings))
+    limits = settings.limits
+    allowance = Allowance(limits.concurrent_asks, limits.total_asks, limits.asks_per_minute, limits.tokens_per_minute)
+    return Watchfloor(Parts(settings), Budget(allowance))
 
 
 class Parts:
@@ -80,10 +98,6 @@ class Parts:
     @property
     def keeper(self) -> Principal:
         return self._principal
-
-    @property
-    def charts(self) -> Path:
-        return self._dir / "cache" / "charts"
 
     @cached_property
     def _vectors(self) -> FaissVectors:
@@ -159,14 +173,50 @@ class Parts:
     @cached_property
     def answerer(self) -> Answerer:
         sights = Sights({word: label for one in self._detectors for word, label in spoken(one).items()})
-        tools = Tools(self.book, self.seeker, self.blobs, self._text, self._find, sights, self._zone)
-        brief = EvidenceBrief(tools, system_clock, self._settings.limits.question_chars)
-        model = self._settings.model
-        if not model.base_url:
+        premises = Premises(self.book)
+        tools = Tools(self.book, self.seeker, self.blobs, self._text, self._find, sights, self._zone, premises)
+        brief = EvidenceBrief(tools, system_clock, self._settings.limits.question_chars, assessor=self._assessor)
+        model = self._model
+        if model is None:
             return brief
-        key = model.api_key.get_secret_value() if model.api_key else None
-        chat = OpenAIChat(model.base_url, model.name, key, model.timeout_s)
-        return ModelAnswerer(brief, chat, load_prompt("answer", 1), model.max_images)
+        given = self._settings.model
+        showing = Showing(self.gallery, answer_prompts(), given.max_images, given.max_tokens)
+        patience = Patience(min(given.timeout_s, self._settings.limits.deadline_s), given.looks)
+        return ModelAnswerer(brief, model, showing, self._verifier, patience)
+
+    @cached_property
+    def _assessor(self) -> Assessor:
+        return Assessor(load_calibrators(self._dir / OWN_CALIBRATION), self._settings.limits.abstain)
+
+    @cached_property
+    def _model(self) -> Guarded | None:
+        """The model that words answers, behind its queue and its breaker; None where none is configured."""
+        given = self._settings.model
+        if not given.base_url:
+            return None
+        key = given.api_key.get_secret_value() if given.api_key else None
+        wanted = Wanted(given.max_images, given.context, given.images, given.json_schema, given.logprobs)
+        place = Place(given.base_url, given.name, key, given.probe_timeout_s)
+        chat = OpenAIChat(place, wanted, given.max_tokens)
+        return Guarded(chat, given.concurrency, given.queue, given.failures, given.cool_down_s)
+
+    @cached_property
+    def _verifier(self) -> ClaimVerifier:
+        asked = self._settings.encoders.entailment
+        entailment = CrossEncoderEntailment(asked, self._device) if asked else None
+        return ClaimVerifier(Instruments(self._find, self.gallery.samples, self._zone, self._text, entailment))
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        return Conversations(self.book, self._around)
+
+    def _around(self, principal: Principal) -> Around:
+        site = Site({e.id: e for e in self.book.entities(principal)}, self.book.links(principal))
+        return Around(site, self._find, self._zone)
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        return Gallery(self.blobs, self._dir / "cache" / "charts")
 
     @property
     def _zone(self) -> tzinfo:
@@ -203,7 +253,7 @@ class Parts:
         searcher = self.__dict__.pop("seeker", None)
         if searcher is not None:
             searcher.close()
-        for name in ("_image", "_detectors", "answerer"):
+        for name in ("_image", "_detectors", "answerer", "_verifier"):
             self.__dict__.pop(name, None)
 
     def eyes(self) -> str:
@@ -226,6 +276,7 @@ class Parts:
             self._detecting(),
             Check("ocr", "ok", self._ocr.name),
             self._answering(),
+            self._tried("confidence", self._calibrated),
             self._slack(),
             self._disk(),
         ]
@@ -267,10 +318,23 @@ class Parts:
         return Check("detector", "ok" if names else "off", ", ".join(names) or "nothing looks for things in pictures")
 
     def _answering(self) -> Check:
-        model = self._settings.model
-        if not model.base_url:
+        """A model that fails is a degraded answer, not a failed service: the brief answers."""
+        if self._model is None:
             return Check("model", "off", "no model is configured; the evidence brief answers")
-        return Check("model", "ok", f"{model.name} at the configured endpoint")
+        level, why = self._model.state()
+        if level != "ok":
+            return Check("model", "degraded", f"{self._model.name}: {why}; the evidence brief answers")
+        try:
+            able = in_time(_ASKED_S, self._model.capabilities)
+        except ModelUnavailable as error:
+            return Check("model", "degraded", f"{self._model.name}: {error}; the evidence brief answers")
+        sees = f"{able.images} pictures a prompt" if able.images else "sees no pictures"
+        served = f" on {able.server}" if able.server else ""
+        return Check("model", "ok", f"{able.name}{served}, {able.context} tokens, {sees}")
+
+    def _calibrated(self) -> str:
+        names = [EvidenceBrief.name] + ([self._model.name] if self._model else [])
+        return self._assessor.describe(names)
 
     def _slack(self) -> Check:
         slack = self._settings.slack
@@ -287,6 +351,11 @@ class Parts:
             part: Any = self.__dict__.pop(name, None)
             if part is not None:
                 part.close()
+
+
+def answer_prompts() -> Prompts:
+    """The prompts of an answer in the versions that are in force."""
+    return Prompts(*(load_prompt(name, 1) for name in ("answer-rules", "answer-evidence", "answer-question", "look")))
 
 
 def has_eyes() -> bool:

@@ -26,6 +26,7 @@ class Verb(NamedTuple):
 VERBS = {
     "ingest": Verb("app.cli.taking", "ingest", "Take in files and folders."),
     "ask": Verb("app.cli.asking", "ask", "Answer a question, with claims and citations."),
+    "conversations": Verb("app.cli.talking", "conversations", "List, read and delete conversations."),
     "search": Verb("app.cli.asking", "search", "Find evidence."),
     "show": Verb("app.cli.showing", "show", "Play a piece of evidence back."),
     "doctor": Verb("app.cli.house", "doctor", "Say how every part is."),
@@ -33,6 +34,7 @@ VERBS = {
     "reindex": Verb("app.cli.house", "reindex", "Throw the indexes away and rebuild them."),
     "reconcile": Verb("app.cli.house", "reconcile", "Compare indexes with the catalog and repair them."),
     "stats": Verb("app.cli.house", "stats", "Count asks, verdicts and acceptance."),
+    "vllm": Verb("app.cli.vllm", "vllm", "Print the command line that serves a model with vLLM."),
     "feedback": Verb("app.cli.house", "feedback", "Say whether an answer was accepted."),
 }
 

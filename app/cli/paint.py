@@ -32,6 +32,8 @@ def paint_answer(answer: Answer) -> None:
     verdict = Text(answer.verdict.value.replace("_", " "), style=f"bold {_COLOURS[answer.verdict]}")
     sure = "" if answer.confidence is None else f"  (confidence {answer.confidence:.2f})"
     out.print(Text.assemble(verdict, sure))
+    if answer.resolved:
+        out.print(Text(f"understood as: {clean(answer.resolved)}", style="dim"))
     for number, claim in enumerate(answer.claims, 1):
         _paint_claim(out, number, claim)
     if answer.timeline:
@@ -40,12 +42,17 @@ def paint_answer(answer: Answer) -> None:
     _paint_lines(out, "Degraded", list(answer.degraded))
     total = answer.timings_ms.get("total")
     spent = "" if total is None else f", {total:.0f} ms"
-    out.print(Text(f"{answer.id}: {answer.model}, sequence {answer.sequence}{spent}", style="dim"))
+    talk = f", {answer.conversation}" if answer.conversation else ""
+    out.print(Text(f"{answer.id}: {answer.model}, sequence {answer.sequence}{spent}{talk}", style="dim"))
 
 
 def _paint_claim(out: Console, number: int, claim: Claim) -> None:
-    flag = "" if claim.support is Support.SUPPORTED else f" ({claim.support.value})"
-    out.print(Text(f"{number}. {clean(claim.text)}{flag}"))
+    why = f": {claim.why}" if claim.why else ""
+    flag = "" if claim.support is Support.SUPPORTED else f" ({claim.support.value}{clean(why)})"
+    seen = "" if claim.sighting is None else f" [second look: {claim.sighting.value}]"
+    out.print(Text(f"{number}. {clean(claim.text)}{flag}{seen}"))
+    for figure in claim.recomputed:
+        out.print(Text(f"   recomputed: {clean(figure)}", style="dim"))
     for cited in claim.citations:
         out.print(Text(f"   {citation_line(cited)}", style="dim"))
         if cited.quote and cited.quote.strip() != claim.text.strip():

@@ -6,6 +6,7 @@ import json
 import mimetypes
 import re
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,12 +16,20 @@ from typing import Any, NoReturn, TypeVar
 import httpx
 import msgspec
 
+from app.http.pictures import as_data_uri
 from app.http.serve import Serving, read_serving
-from app.ports import Advance, Ask, Check, Event, IngestSummary, Media, Samples, SourceReport
-from app.unwire import answer_in, evidence_in, hit_in, samples_in
-from app.wire import WireAnswer, WireEvidence, WireHit, WireSamples, as_json
+from app.ports import Advance, Ask, Check, Conversation, Event, IngestSummary, Media, Samples, SourceReport
+from app.unwire import answer_in, conversation_in, evidence_in, hit_in, samples_in
+from app.wire import WireAnswer, WireConversation, WireEvidence, WireHit, WireSamples, as_json
 from retrieval import errors
-from retrieval.errors import EvidenceNotFound, InputError, StoreBusy, UpstreamError, WatchfloorError
+from retrieval.errors import (
+    ConversationNotFound,
+    EvidenceNotFound,
+    InputError,
+    StoreBusy,
+    UpstreamError,
+    WatchfloorError,
+)
 from retrieval.times import iso
 from retrieval.types import Answer, Evidence, Hit, Principal, Query
 
@@ -66,19 +75,37 @@ class RemoteService:
         self._token = serving.token
         self._scratch = tempfile.TemporaryDirectory(prefix="watchfloor-")
 
-    def ask(self, ask: Ask, principal: Principal, listen: Callable[[Event], None] | None = None) -> Answer:
-        body = {"question": ask.question, "asked_at": iso(ask.asked_at), "deadline_s": ask.deadline_s}
-        body["as_of"] = None if ask.as_of is None else iso(ask.as_of)
+    def ask(
+        self,
+        ask: Ask,
+        principal: Principal,
+        listen: Callable[[Event], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Answer:
+        """Answer through the server. A `stop` that is set ends the reply between two events; the server then stops too."""
+        body = _body(ask)
         if listen is None:
             return answer_in(self._call("POST", "/v1/ask", WireAnswer, json=body))
         answer: WireAnswer | None = None
         for event in self._events("/v1/ask", body):
+            if stop is not None and stop.is_set():
+                raise UpstreamError("the question was withdrawn")
             listen(event)
             if event.name == "answer":
                 answer = msgspec.convert(event.data, WireAnswer)
         if answer is None:
             raise UpstreamError("the server ended its reply before the answer; ask again")
         return answer_in(answer)
+
+    def conversations(self, principal: Principal, limit: int = 50) -> list[Conversation]:
+        reply = self._call("GET", f"/v1/conversations?limit={limit}", dict[str, list[WireConversation]])
+        return [conversation_in(talk) for talk in reply["conversations"]]
+
+    def conversation(self, conversation_id: str, principal: Principal) -> Conversation:
+        return conversation_in(self._call("GET", _talk_path(conversation_id), WireConversation))
+
+    def forget_conversation(self, conversation_id: str, principal: Principal) -> None:
+        self._send("DELETE", _talk_path(conversation_id))
 
     def search(self, query: Query, principal: Principal) -> list[Hit]:
         filter_ = query.filter
@@ -203,6 +230,20 @@ def _told() -> Iterator[None]:
         yield
     except httpx.HTTPError as error:
         raise UpstreamError(f"the server did not answer ({type(error).__name__}); is it still running?") from error
+
+
+def _body(ask: Ask) -> dict[str, Any]:
+    """A question as the native route takes it. What the caller remembers of earlier turns has no place there."""
+    body: dict[str, Any] = {"question": ask.question, "asked_at": iso(ask.asked_at), "deadline_s": ask.deadline_s}
+    body |= {"as_of": None if ask.as_of is None else iso(ask.as_of), "conversation": ask.conversation}
+    body |= {"about": ask.about, "pictures": [as_data_uri(data) for data in ask.pictures]}
+    return body
+
+
+def _talk_path(conversation_id: str) -> str:
+    if re.fullmatch(r"[\w-]{1,200}", conversation_id, re.ASCII) is None:
+        raise ConversationNotFound(f"no conversation {conversation_id[:60]!r} is yours")
+    return f"/v1/conversations/{conversation_id}"
 
 
 def _path(evidence_id: str) -> str:

@@ -33,6 +33,9 @@ _WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
 _WHEN = {False: _OPEN, True: _KNOWN}
 _BY_ID = {known: select(t.evidence).where(_ev.id.in_(_WANTED), when, _MAY_SEE_TOO) for known, when in _WHEN.items()}
 _BY_ROW = {known: select(t.evidence).where(_ev.row.in_(_WANTED), when, _MAY_SEE_TOO) for known, when in _WHEN.items()}
+_SHOWN = {
+    known: select(_ev.row, _ev.id).where(_ev.row.in_(_WANTED), when, _MAY_SEE_TOO) for known, when in _WHEN.items()
+}
 _ALL_OF_IDS = select(t.evidence).where(_ev.id.in_(_WANTED)).order_by(_ev.row)
 _MENTIONS = select(t.mentions).where(t.mentions.c.row.in_(_WANTED)).order_by(t.mentions.c.row, t.mentions.c.position)
 _LABELS = select(t.labels).where(t.labels.c.row.in_(_WANTED)).order_by(t.labels.c.row, t.labels.c.label)
@@ -58,6 +61,15 @@ def by_row(
 ) -> list[tuple[int, Evidence]]:
     wanted = [int(row) for row in rows]
     return list(_wanted(connection, _BY_ROW[as_of is not None], wanted, _params(principal, as_of)))
+
+
+def shown(connection: Connection, rows: Sequence[int], principal: Principal, as_of: Micros | None) -> dict[int, str]:
+    """row → id of those that `by_row` would give."""
+    params, statement = _params(principal, as_of), _SHOWN[as_of is not None]
+    found: dict[int, str] = {}
+    for some in chunks(dict.fromkeys(int(row) for row in rows)):
+        found.update((row, id_) for row, id_ in connection.execute(statement, {**params, "wanted": some}))
+    return found
 
 
 def every_revision(connection: Connection, ids: Sequence[str]) -> list[tuple[int, Evidence]]:

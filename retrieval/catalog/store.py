@@ -11,13 +11,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, insert, select
 
-from retrieval.catalog import commits, facts, journal, reading
+from retrieval.catalog import commits, facts, journal, reading, talks
 from retrieval.catalog import tables as t
 from retrieval.catalog.clock import Clock, system_clock
 from retrieval.catalog.codec import chunks
 from retrieval.catalog.database import Database
 from retrieval.catalog.journal import AuditEntry, Rejection
 from retrieval.catalog.migrate import migrate
+from retrieval.catalog.talks import Listed, Talk
 from retrieval.errors import BadQuery, SourceRejected
 from retrieval.ports import LogEntry, Projected, Receipt, SourceState, Unit
 from retrieval.types import (
@@ -93,6 +94,10 @@ class Catalog:
         with self._db.read() as connection:
             found = dict(reading.by_row(connection, rows, principal, as_of))
         return {int(row): found[int(row)] for row in rows if int(row) in found}
+
+    def shown(self, rows: Sequence[int], principal: Principal, as_of: Micros | None = None) -> dict[int, str]:
+        with self._db.read() as connection:
+            return reading.shown(connection, rows, principal, as_of)
 
     def scan(self, filter_: Filter, principal: Principal, limit: int = 1000) -> list[Evidence]:
         with self._db.read() as connection:
@@ -189,10 +194,33 @@ class Catalog:
 
     # --- the journal ---
 
-    def record_ask(self, answer: Answer, principal: Principal, first_evidence_ms: float | None) -> None:
-        """Keep an answer and how long its first evidence took (ms; None when there was none)."""
+    def record_ask(
+        self, answer: Answer, principal: Principal, first_evidence_ms: float | None, talk: Talk | None = None
+    ) -> None:
+        """Keep an answer, how long its first evidence took (ms; None when there was none), and its conversation.
+
+        Raises ConversationNotFound, keeping nothing, where that is not the principal's or was deleted meanwhile.
+        """
         with self._writing() as connection:
-            journal.record_ask(connection, answer, principal, first_evidence_ms, self._clock())
+            now = self._clock()
+            journal.record_ask(connection, answer, principal, first_evidence_ms, now)
+            if talk is not None:
+                talks.record(connection, talk, answer.id, principal, now)
+
+    def conversations(self, principal: Principal, limit: int = 50) -> list[Listed]:
+        """The principal's own, the one spoken in last first."""
+        with self._db.read() as connection:
+            return talks.listed(connection, principal, limit)
+
+    def conversation(self, id_: str, principal: Principal) -> tuple[Listed, list[tuple[Micros, Answer]]]:
+        """One of them with when each question was asked and its answer. Raises ConversationNotFound."""
+        with self._db.read() as connection:
+            return talks.one(connection, id_, principal)
+
+    def forget_conversation(self, id_: str, principal: Principal) -> None:
+        """Delete a conversation with its answers and what was thought of them. Raises ConversationNotFound."""
+        with self._writing() as connection:
+            talks.forget(connection, id_, principal)
 
     def record_feedback(self, answer_id: str, accepted: bool, note: str, principal: Principal) -> None:
         """Raises EvidenceNotFound for an unknown or invisible answer."""

@@ -252,3 +252,24 @@ meta = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("began_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Index("ix_conversations_subject", "tenant", "subject", "last_at"),
+)
+
+# what was asked and answered stands in `answers`; here is only the order
+turns = Table(
+    "turns",
+    metadata,
+    Column("conversation", Text, ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("answer", Text, ForeignKey("asks.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("asked_at", BigInteger, nullable=False),
+)
