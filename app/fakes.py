@@ -93,8 +93,10 @@ class MemoryService:
         """The answer in its conversation. Questions are not made to stand alone here."""
         if ask.conversation is None:
             return answer
-        fresh = ask.conversation == "new"
-        id_ = f"cv_{len(self._talks) + 1:08x}" if fresh else ask.conversation
+        named = ask.conversation.startswith("thread:")
+        id_ = f"cv_{content_hash(principal.subject, ask.conversation)[:32]}" if named else ask.conversation
+        fresh = ask.conversation == "new" or (named and id_ not in self._talks)
+        id_ = f"cv_{len(self._talks) + 1:08x}" if ask.conversation == "new" else id_
         talk = self.conversation(id_, principal) if not fresh else self._begun(id_, ask)
         reply = " ".join(claim.text for claim in answer.claims)
         cited = tuple(c.evidence for claim in answer.claims for c in claim.citations)

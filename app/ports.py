@@ -43,7 +43,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """A question. `asked_at` anchors relative times ("last night"); `as_of` asks what was known then (None = now).
 
     `pictures` are encoded images the question carries; `about` are evidence ids it points at ("like this frame"). `conversation` is
-    the conversation it belongs to ("new" begins one, None = none). `before` are earlier turns the caller itself remembers, oldest first;
+    the conversation it belongs to: an id, "new" (begins one), "thread:NAME" (the caller's own name for one, begun when first used), or
+    None. `before` are earlier turns the caller itself remembers, oldest first;
     a conversation's own turns are put there by the service.
     """
 

@@ -12,9 +12,13 @@ from app.conversation.follow_up import before, resolved
 from app.conversation.pointing import Around
 from app.ports import Ask, Conversation, Turn
 from app.words import one_line
+from retrieval.errors import ConversationNotFound
+from retrieval.ids import content_hash
 from retrieval.types import Answer, Evidence, Mention, Micros, Principal, Relation, RowKey, Support
 
 NEW = "new"
+# a caller's own name for a conversation: a Slack thread has one, and needs no book of whose id is whose
+THREAD = "thread:"
 _REPLY_CHARS = 600
 
 
@@ -74,9 +78,16 @@ class Conversations:
             return Opened(ask, f"cv_{uuid.uuid4().hex}", True)
         if ask.conversation is None:
             return Opened(self._standing(ask, ask.before, (), principal))
-        told = self._shelf.conversation(ask.conversation, principal)[1]
+        named = ask.conversation.startswith(THREAD)
+        id_ = _id_of(ask.conversation, principal) if named else ask.conversation
+        try:
+            told = self._shelf.conversation(id_, principal)[1]
+        except ConversationNotFound:
+            if named:
+                return Opened(ask, id_, True)
+            raise
         turns, cited = self._turns(told, principal)
-        return Opened(self._standing(ask, turns, cited, principal), ask.conversation)
+        return Opened(self._standing(ask, turns, cited, principal), id_)
 
     def listed(self, principal: Principal, limit: int = 50) -> list[Conversation]:
         """The principal's own, without their turns, the one spoken in last first."""
@@ -105,6 +116,11 @@ class Conversations:
             made.append(_turn(answer, asked_at, found.keys()))
             cited = tuple(found.values())
         return made, cited
+
+
+def _id_of(name: str, principal: Principal) -> str:
+    """The id of a named conversation: another subject's of the same name is another one."""
+    return f"cv_{content_hash(principal.tenant, principal.subject, name)[:32]}"
 
 
 def _turn(answer: Answer, asked_at: Micros, visible: Collection[str]) -> Turn:

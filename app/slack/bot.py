@@ -54,18 +54,25 @@ class Answering:
 
     async def _reply(self, event: dict[str, Any], client: Any) -> None:
         question = question_of(str(event.get("text", "")))
-        fields = await asyncio.to_thread(self._answer, question)
+        thread = event.get("thread_ts") or event["ts"]
+        # what is asked in one thread is one conversation
+        fields = await asyncio.to_thread(self._answer, question, f"thread:slack/{event['channel']}/{thread}")
         await client.chat_postMessage(
             channel=event["channel"],
-            thread_ts=event.get("thread_ts") or event["ts"],
+            thread_ts=thread,
             unfurl_links=False,
             unfurl_media=False,
             link_names=False,
             **fields,
         )
 
-    def _answer(self, question: str) -> dict[str, Any]:
-        asked = Ask(question=question, asked_at=time.time_ns() // 1000, deadline_s=self._options.deadline_s)
+    def _answer(self, question: str, thread: str) -> dict[str, Any]:
+        asked = Ask(
+            question=question,
+            asked_at=time.time_ns() // 1000,
+            deadline_s=self._options.deadline_s,
+            conversation=thread,
+        )
         try:
             return message(self._service.ask(asked, self._principal), self._options.own_url)
         except InputError as error:

@@ -6,6 +6,7 @@ import html
 import re
 from typing import Any
 
+from app.answer.outgoing import without_addresses
 from app.words import locator_words, one_line, short_id, source_name
 from retrieval.types import Answer, Citation, Claim, Support, Verdict
 
@@ -45,16 +46,22 @@ def escape(text: str) -> str:
 
 def message(answer: Answer, own_url: str) -> dict[str, Any]:
     """Fields of chat.postMessage: `text` for notifications, and `blocks`. `own_url` is the only host ever linked to."""
+    claims = [claim for claim in answer.claims if claim.support is not Support.UNSUPPORTED]
     blocks = [_section(f"*{_WORDS[answer.verdict]}*")]
-    for claim in answer.claims[:_MOST_CLAIMS]:
+    for claim in claims[:_MOST_CLAIMS]:
         blocks += _claim_blocks(claim, own_url)
     gaps = [note.text for note in answer.coverage if note.status == "gap"]
     notes = [*(f"gap: {text}" for text in gaps[:4]), *(f"note: {text}" for text in answer.degraded[:4])]
-    if len(answer.claims) > _MOST_CLAIMS:
-        notes.append(f"{len(answer.claims) - _MOST_CLAIMS} further claims are left out here")
+    if answer.resolved:
+        notes.insert(0, f"understood as: {answer.resolved}")
+    if len(claims) < len(answer.claims):
+        notes.append(f"{len(answer.claims) - len(claims)} statements that do not stand in the evidence are left out")
+    if len(claims) > _MOST_CLAIMS:
+        notes.append(f"{len(claims) - _MOST_CLAIMS} further claims are left out here")
     notes.append(f"answer {answer.id}, sequence {answer.sequence}")
     blocks.append(_context([escape(one_line(note, _CONTEXT // 2)) for note in notes[:10]]))
-    first = f": {answer.claims[0].text}" if answer.claims else ""
+    stated = [claim.text for claim in claims if claim.support is Support.SUPPORTED]
+    first = f": {stated[0]}" if stated else ""
     return {"text": escape(one_line(f"{_WORDS[answer.verdict]}{first}", 300)), "blocks": blocks[:MOST_BLOCKS]}
 
 
@@ -73,7 +80,8 @@ def _claim_blocks(claim: Claim, own_url: str) -> list[dict[str, Any]]:
 
 
 def _citation(cited: Citation, own_url: str) -> str:
-    where = f"{source_name(cited.source)}, {locator_words(cited.locator, cited.valid)}"
+    # a file's name is its sender's to choose
+    where = without_addresses(f"{source_name(cited.source)}, {locator_words(cited.locator, cited.valid)}")
     link = f"<{own_url}/#{cited.evidence}|{short_id(cited.evidence)}>" if _plain(cited.evidence) else ""
     quote = f": “{one_line(cited.quote, 160)}”" if cited.quote else ""
     return f"{link} {escape(one_line(where, 200) + quote)}".strip()

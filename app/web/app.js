@@ -1,11 +1,12 @@
 // The page: ask, watch the answer come in, open its evidence, say whether it was accepted.
 
-import { answerInto, claim, evidenceInto, pending } from "./render.js";
+import { answerInto, claim, evidenceInto, pending, sighted } from "./render.js";
 import { ask, reason } from "./stream.js";
 
 const byId = (id) => document.getElementById(id);
 const [form, question, send, status, answer, viewer] = ["ask", "question", "send", "status", "answer", "viewer"].map(byId);
 let running = null;
+let conversation = "new";
 
 function say(text, kind = "") {
   status.textContent = text;
@@ -16,6 +17,19 @@ function utc(id) {
   const value = byId(id).value;
   return value ? `${value.length === 16 ? `${value}:00` : value}Z` : undefined;
 }
+
+function leanOn(id) {
+  conversation = id || "new";
+  byId("leaning").hidden = conversation === "new";
+}
+
+const asDataUri = (file) =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(file);
+  });
 
 async function open(id) {
   const response = await fetch(`/v1/evidence/${encodeURIComponent(id)}`);
@@ -38,7 +52,11 @@ function follow(list) {
     if (name === "plan") say("Looking for evidence", "busy");
     else if (name === "evidence") say("Reading the evidence", "busy");
     else if (name === "claim") list.append(claim(data, open));
-    else if (name === "answer") answerInto(answer, data, open, rate);
+    else if (name === "sighting") sighted(list, data, open);
+    else if (name === "answer") {
+      answerInto(answer, data, open, rate);
+      leanOn(data.conversation);
+    }
   };
 }
 
@@ -51,7 +69,8 @@ async function submit() {
   answer.hidden = false;
   say("Asking", "busy");
   try {
-    const body = { question: text, asked_at: utc("asked_at"), as_of: utc("as_of") };
+    const pictures = await Promise.all([...byId("pictures").files].map(asDataUri));
+    const body = { question: text, asked_at: utc("asked_at"), as_of: utc("as_of"), pictures, conversation };
     await ask(body, follow(pending(answer, text)), mine.signal);
     say("");
     answer.focus();
@@ -93,6 +112,11 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     question.focus();
   } else if (event.key === "Escape" && !viewer.open) running?.abort();
+});
+byId("anew").addEventListener("click", () => {
+  leanOn("new");
+  answer.hidden = true;
+  question.focus();
 });
 function openNamed() {
   const id = decodeURIComponent(location.hash.slice(1));

@@ -23,9 +23,18 @@ function citation(cited, open) {
 }
 
 export function claim(item, open) {
-  const support = item.support === "supported" ? null : el("span", { class: `support ${item.support}` }, ` (${item.support})`);
+  const why = item.why ? `: ${item.why}` : "";
+  const support = item.support === "supported" ? null : el("span", { class: `support ${item.support}` }, ` (${item.support}${why})`);
+  const looked = item.sighting ? el("span", { class: "quiet" }, ` (second look: ${item.sighting})`) : null;
+  const figures = item.recomputed.map((figure) => el("p", { class: "quiet" }, `recomputed: ${figure}`));
   const cited = item.citations.map((one) => citation(one, open));
-  return el("li", {}, el("span", {}, item.text), support, el("ul", { class: "citations" }, cited));
+  return el("li", {}, el("span", {}, item.text), support, looked, figures, el("ul", { class: "citations" }, cited));
+}
+
+/** A second look at a claim's frame came back: the claim that was told is shown anew. */
+export function sighted(list, item, open) {
+  const told = [...list.children].find((one) => one.firstChild.textContent === item.text);
+  if (told) told.replaceWith(claim(item, open));
 }
 
 function section(title, ...children) {
@@ -49,15 +58,16 @@ function coverage(answer) {
 function footer(answer, rate) {
   const confidence = answer.confidence === null ? "confidence not calibrated" : `confidence ${answer.confidence.toFixed(2)}`;
   const total = answer.timings_ms.total;
-  const facts = [answer.model, confidence, `as of ${answer.as_of}`, `sequence ${answer.sequence}`];
+  const facts = [answer.model, answer.calibration ? `${confidence} (${answer.calibration})` : confidence, `as of ${answer.as_of}`, `sequence ${answer.sequence}`];
   if (total !== undefined) facts.push(`${Math.round(total)} ms`);
   const said = el("span", { role: "status" });
   const button = (text, accepted) => el("button", { type: "button", class: "plain", onclick: () => rate(answer.id, accepted, said) }, text);
   return el("footer", {}, el("p", { class: "quiet" }, facts.join(" · ")), button("Accept", true), " ", button("Reject", false), " ", said);
 }
 
-function head(verdict, question) {
-  return [el("p", { class: "quiet" }, question), el("p", {}, el("span", { class: `badge ${verdict}` }, VERDICTS[verdict] ?? verdict))];
+function head({ verdict, question, resolved }) {
+  const understood = resolved ? el("p", { class: "quiet" }, `Understood as: ${resolved}`) : null;
+  return [el("p", { class: "quiet" }, question), understood, el("p", {}, el("span", { class: `badge ${verdict}` }, VERDICTS[verdict] ?? verdict))];
 }
 
 /** The answer while it is being made: claims appear as they come. */
@@ -71,7 +81,7 @@ export function pending(node, question) {
 export function answerInto(node, answer, open, rate) {
   const claims = el("ol", { class: "claims" }, answer.claims.map((item) => claim(item, open)));
   const degraded = answer.degraded.map((text) => el("p", { class: "quiet" }, `Note: ${text}`));
-  const parts = [...head(answer.verdict, answer.question), claims, ...degraded, timeline(answer, open), coverage(answer), footer(answer, rate)];
+  const parts = [...head(answer), claims, ...degraded, timeline(answer, open), coverage(answer), footer(answer, rate)];
   node.replaceChildren(...parts.filter(Boolean));
 }
 

@@ -23,7 +23,7 @@ _asked = msgspec.json.Decoder(_Asked)
 
 
 class Talk(NamedTuple):
-    """Which conversation an answer belongs to, when it was asked for, and whether it is the first there."""
+    """Which conversation an answer belongs to, when it was asked for, and whether it may be the first there."""
 
     id: str
     asked_at: Micros
@@ -42,7 +42,8 @@ class Listed(NamedTuple):
 
 def record(connection: Connection, talk: Talk, answer_id: str, principal: Principal, now: Micros) -> None:
     """Put an answer at the end of its conversation. Raises ConversationNotFound for one that is not the principal's."""
-    if talk.begins:
+    fresh = connection.execute(select(t.conversations.c.id).where(t.conversations.c.id == talk.id)).first() is None
+    if talk.begins and fresh:
         who = {"tenant": principal.tenant, "subject": principal.subject}
         connection.execute(insert(t.conversations), {"id": talk.id, **who, "began_at": now, "last_at": now})
     else:

@@ -97,3 +97,16 @@ def test_deleting_takes_the_answers_along(service: Service) -> None:
     for act in (service.conversation, service.forget_conversation, lambda i, w: said(service, "Why?", i, w)):
         with pytest.raises(ConversationNotFound):
             act(mine.conversation, ANN)
+
+
+def test_a_name_of_ones_own_is_a_conversation_too(service: Service) -> None:
+    first = said(service, "What failed?", "thread:slack/C1/1.0")
+    again = said(service, "Which seal of pump P-101 failed?", "thread:slack/C1/1.0")
+    other = said(service, "What failed?", "thread:slack/C1/2.0")
+    bobs = said(service, "What failed?", "thread:slack/C1/1.0", BOB)
+    assert first.conversation == again.conversation
+    assert len({first.conversation, other.conversation, bobs.conversation}) == 3
+    assert service.conversation(first.conversation, ANN).count == 2
+    service.forget_conversation(first.conversation, ANN)
+    assert said(service, "What failed?", "thread:slack/C1/1.0").conversation == first.conversation
+    assert service.conversation(first.conversation, ANN).count == 1

@@ -167,6 +167,15 @@ def test_a_reply_in_a_thread_stays_in_it(client: TestClient[Any], slack: FakeSla
     assert slack.wait_posted(1)[0]["thread_ts"] == "0.5"
 
 
+def test_a_thread_is_a_conversation(
+    client: TestClient[Any], slack: FakeSlack, service: MemoryService, principal: Any
+) -> None:
+    for n, thread in enumerate(("0.5", "0.5", "0.7")):
+        send(client, event_body(mention(ts=f"1.{n}", thread_ts=thread), event_id=f"Ev{n}"))
+        slack.wait_posted(n + 1)
+    assert sorted(talk.count for talk in service.conversations(principal)) == [1, 2]
+
+
 def test_it_is_acknowledged_before_the_answer_is_made(
     client: TestClient[Any], slack: FakeSlack, service: MemoryService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
