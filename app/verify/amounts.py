@@ -11,7 +11,7 @@ from app.verify.spans import Free
 from app.verify.units import converted, dimension, unit_after
 
 _NUMBER = re.compile(
-    r"(?<![\w.])([-−]?)(\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:[.,]\d+)?)((?:[eE][-+]?\d{1,3})?)(?:st|nd|rd|th)?"
+    r"(?<![\w.×])([-−]?)(\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:[.,]\d+)?)((?:[eE][-+]?\d{1,3})?)(?:st|nd|rd|th)?"
 )
 _TIMES = re.compile(r"[×x](\d{1,6})\b")
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
@@ -45,11 +45,11 @@ class Amount(NamedTuple):
 
 
 def amounts(text: str) -> Iterator[Amount]:
-    """Every number of a text in order of kind: spoken hours, digits, words. What is read once is not read again."""
+    """Every number of a text in order: spoken hours, digits, words. What is read once is not read again."""
     free = Free(text)
-    for found in (*_hours(text), *_sharing(text, list(_joined(text, list(_digits(text))))), *_said(text)):
-        if free.take(found.start, found.end):
-            yield found
+    found = [a for a in (*_hours(text), *_digits(text), *_said(text)) if free.take(a.start, a.end)]
+    found.sort(key=lambda a: a.start)
+    yield from _sharing(text, list(_joined(text, found)))
 
 
 def same_amount(claimed: Amount, known: Amount, computed: bool) -> bool:
@@ -74,7 +74,10 @@ def _rounds_to(value: float, claimed: Amount, off: float) -> bool:
     """Whether a value is the claimed one to the digits that are given; what lies half way goes one way only, as IEEE 754 rounds."""
     if abs(off - claimed.step / 2) > 1e-9 * max(1.0, abs(value)):
         return off < claimed.step / 2
-    return abs(round(value, -round(math.log10(claimed.step))) - claimed.value) <= 1e-9 * max(1.0, abs(value))
+    digits = -round(math.log10(claimed.step))
+    # a mean carries noise in its last bits: 18.374999999999996 is 18.375
+    ways = {round(value, digits), round(float(f"{value:.10g}"), digits)}
+    return any(abs(way - claimed.value) <= 1e-9 * max(1.0, abs(value)) for way in ways)
 
 
 def same_kind(claimed: Amount, known: Amount) -> bool:

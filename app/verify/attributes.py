@@ -9,7 +9,7 @@ from app.verify.lexicon import opposed
 from app.verify.reading import Kind, Part
 from app.verify.segments import Segment
 
-_EMPTY = (Kind.LIGHT, Kind.BREAK, Kind.QUOTE)
+_EMPTY = (Kind.LIGHT, Kind.BREAK)
 _KINDS = frozenset(["alarm", "order"])
 
 
@@ -25,13 +25,18 @@ def misattributed(bench: Bench, segment: Segment) -> Iterator[str]:
         # "was opened" speaks of the field "opened", not of a status
         if any(part.key in s.context for s in records):
             continue
-        if _attributive(bench.claim.parts, at, frozenset(k for k, _ in rivals)):
+        if _attributive(
+            bench.claim.parts[segment.first : segment.last], at - segment.first, frozenset(k for k, _ in rivals)
+        ):
             name, value = rivals[0]
             yield f"{name} is “{value}” in what is cited, not “{part.text}”"
 
 
 def _attributive(parts: Sequence[Part], at: int, fields: frozenset[str]) -> bool:
     """Whether a word stands next to the record's kind, its tag, or the name of the field."""
-    behind = [p for p in parts[at + 1 : at + 5] if p.kind not in _EMPTY][:1]
-    before = [p for p in parts[max(0, at - 4) : at] if p.kind not in _EMPTY][-1:]
+    behind = [p for p in parts[at + 1 : at + 5] if p.kind not in _EMPTY]
+    before = [p for p in parts[max(0, at - 4) : at] if p.kind not in _EMPTY]
+    # “closed” is a word by itself; in “low feed water” the word belongs to what is quoted
+    quoted = bool(behind and before) and behind[0].kind is Kind.QUOTE and before[-1].kind is Kind.QUOTE
+    behind, before = (behind[1:2], before[-2:-1]) if quoted else (behind[:1], before[-1:])
     return any(p.kind is Kind.TAG or p.key in _KINDS or p.key in fields for p in (*before, *behind))

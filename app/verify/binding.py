@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from typing import NamedTuple
 
 from app.verify.amounts import Amount, same_amount, same_kind
-from app.verify.cues import amount_role, amount_role_fits, moment_role, moment_role_fits
+from app.verify.cues import amount_role, amount_role_fits, counts_things, moment_role, moment_role_fits
 from app.verify.lexicon import opposed
-from app.verify.reading import Part, Reading
+from app.verify.reading import Kind, Part, Reading
 from app.verify.segments import Segment
 from app.verify.series import stretches
 from app.verify.statements import Fact, Statement, counted
 from app.verify.times import Moment, same_moment
-from app.verify.units import units_in
+from app.verify.units import dimension, units_in
 from retrieval.types import Interval
 
 # of what a piece of a claim says, this share must stand in the statement its figures stand in
@@ -22,6 +23,13 @@ _COVERED = 0.3
 # a better matching statement with another figure of the same kind wins when it is better by this much
 _BETTER = 0.15
 _RECORDED = {"alarm": "alert", "order": "row", "frame": "frame", "passage": "passage"}
+
+_HELD = re.compile(r"\bfor\s+(?:(?:about|around|some|roughly|nearly|almost)\s+)?$", re.I)
+
+_SPAN = re.compile(r"\b(?:from|since|until|till)\b", re.I)
+# "to", "the", "was" behind a "not" say nothing
+_SHORT = 3
+_EXTREMES = frozenset(["first", "last", "max", "min"])
 
 Known = Callable[[str, frozenset[str]], bool]
 
@@ -109,6 +117,8 @@ def _bind_one(bench: Bench, segment: Segment, at: int, found: Sequence[tuple[flo
     rivals = [c for c, s in found if not s.sort.startswith("part") and _rivals(bench, at, s)]
     if best < _COVERED or max(rivals, default=0.0) - best > _BETTER:
         return Bound(f"{part.text.strip()} is said of something else in what is cited")
+    if part.moment and found[0][0] - best > _BETTER and all(s.exhibit != found[0][1].exhibit for _, s, _ in holding):
+        return Bound(f"{part.text.strip()} is the time of something else in what is cited")
     fact = next(f for c, _, f in holding if c == best)
     return Bound(computed=f"{part.text.strip()}: {fact.told}" if fact.computed and fact.told else "")
 
@@ -116,6 +126,9 @@ def _bind_one(bench: Bench, segment: Segment, at: int, found: Sequence[tuple[flo
 def _stands(bench: Bench, at: int, fact: Fact, statement: Statement) -> bool:
     part = bench.claim.parts[at]
     if statement.sort == "part of series" and not any(p.moment and p.moment.clock for p in bench.claim.parts):
+        return False
+    # "above its limit from 02:30" says since when: that the window began then does not make it so
+    if part.moment and "series" in statement.sort and fact.role not in ("start", "end") and _throughout(bench, at):
         return False
     if part.amount and fact.amount:
         return _amount_stands(bench, at, part.amount, fact, statement)
@@ -127,6 +140,9 @@ def _amount_stands(bench: Bench, at: int, claimed: Amount, fact: Fact, statement
     if known is None or not same_amount(claimed, known, fact.computed):
         return False
     if claimed.unit and known.unit is None and claimed.unit not in _units(statement):
+        return False
+    # "19 samples" is no reading of 19 A
+    if claimed.unit is None and known.unit and counts_things(bench.claim, at):
         return False
     role = amount_role(bench.claim, at)
     if fact.role in ("duration", "count"):
@@ -163,6 +179,13 @@ def _moment_stands(bench: Bench, at: int, claimed: Moment, fact: Fact) -> bool:
     return moment_role_fits(role, fact.role)
 
 
+def _throughout(bench: Bench, at: int) -> bool:
+    """Whether a time is an end of a stretch over which something is said to exceed ("from … to …", not "between … and …")."""
+    parts = bench.claim.parts
+    said = any(p.key == "exceed" and p.kind is Kind.WORD for p in parts[max(0, at - 16) : at + 8])
+    return said and _SPAN.search(bench.claim.text[max(0, parts[at].start - 48) : parts[at].start]) is not None
+
+
 def _rivals(bench: Bench, at: int, statement: Statement) -> bool:
     """Whether a statement holds another figure of the same kind that could have been meant."""
     part = bench.claim.parts[at]
@@ -197,9 +220,21 @@ def _together(bench: Bench, segment: Segment, places: Sequence[int], found: Sequ
             if not (parts[i].amount and amount_role(bench.claim, i) in ("limit", "bound"))
             and not ((moment := parts[i].moment) and moment.clock is None)
         ]
-        if not any(all(any(_stands(bench, i, f, s) for f in s.facts) for i in bound) for _, s in found):
+        if not any(_paired(bench, bound, s) for _, s in found):
             return False
     return True
+
+
+def _paired(bench: Bench, places: Sequence[int], statement: Statement) -> bool:
+    """Whether figures stand in one statement as the same thing: the first value at the first time, the maximum at its time."""
+    options = [{f.role for f in statement.facts if _stands(bench, i, f, statement)} for i in places]
+    if not all(options):
+        return False
+    # a range has its two ends, and each may have its own time
+    if [bool(bench.claim.parts[i].moment) for i in places] != [False, True]:
+        return True
+    value, when = options
+    return not (value | when) <= _EXTREMES or bool(value & when)
 
 
 def _groups(bench: Bench, places: Sequence[int]) -> list[list[int]]:
@@ -210,12 +245,20 @@ def _groups(bench: Bench, places: Sequence[int]) -> list[list[int]]:
     for place in places:
         if parts[place].moment and not groups:
             head.append(place)
-        elif parts[place].moment or (groups and len(groups[-1]) == 1 and amount_role(bench.claim, place) == "to"):
+        elif parts[place].moment or (groups and _goes_with(bench, groups[-1], place)):
             groups[-1].append(place)
         else:
             groups.append([place])
     # times alone may be of several frames
     return [head + g for g in groups] or ([[i] for i in head] if _frames(bench) else [head])
+
+
+def _goes_with(bench: Bench, group: Sequence[int], place: int) -> bool:
+    """Whether a number belongs to the one before: the other end of its range, or how long it was held."""
+    amount = bench.claim.parts[place].amount
+    timed = amount is not None and dimension(amount.unit) == "time"
+    held = timed and _HELD.search(bench.claim.text[: bench.claim.parts[place].start][-20:]) is not None
+    return held or (len(group) == 1 and amount_role(bench.claim, place) == "to")
 
 
 def _frames(bench: Bench) -> bool:
@@ -280,8 +323,18 @@ def _turned(bench: Bench, segment: Segment, statement: Statement) -> Iterator[st
 def denial_stands(bench: Bench, segment: Segment) -> bool:
     """Whether a denial is made in the evidence too, and not of a frame: a picture shows one moment."""
     wanted = segment.polarity.denied & segment.words
+    if not wanted:
+        denials = _denials(bench.claim.parts[segment.first : segment.last])
+        told = [s for c, s in candidates(bench, segment) if c >= 0.5 and s.sort != "frame"]
+        return any(denials <= _denials(s.reading.parts) for s in told)
     return any(
         s.sort != "frame" and any(bench.knows(w, s.polarity.denied) for w in wanted)
         for c, s in candidates(bench, segment)
         if c >= 0.5
     )
+
+
+def _denials(parts: Sequence[Part]) -> frozenset[str]:
+    """Each "not" of a text with what follows it closely: "nothing to report", "not active"."""
+    found = ((p.key, q.text.lower()) for n, p in enumerate(parts) if p.kind is Kind.NOT for q in parts[n + 1 : n + 4])
+    return frozenset(f"{word} {text}" for word, text in found if len(text) > _SHORT)

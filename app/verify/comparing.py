@@ -9,7 +9,7 @@ from app.verify.binding import Bench
 from app.verify.cues import amount_role_fits
 from app.verify.reading import Kind, Part
 from app.verify.statements import Statement
-from app.verify.times import same_moment
+from app.verify.times import Moment, same_moment
 
 _MORE = re.compile(
     r"\b(?P<more>higher|greater|larger|bigger|hotter|warmer|faster|stronger|longer|more|later)\b|"
@@ -35,7 +35,7 @@ def compare(bench: Bench) -> Compared | None:
     found = [m for m in _MORE.finditer(bench.claim.text) if than and m.start() < than.start()]
     if than is None or not found:
         return None
-    names = bench.claim.of(Kind.NAME)
+    names = bench.claim.of(Kind.NAME, Kind.TAG)
     left = [p for p in names if p.end <= than.start()]
     right = [p for p in names if p.start >= than.end()]
     if not left or not right or left[-1].key == right[0].key:
@@ -57,7 +57,9 @@ def _value(bench: Bench, name: Part) -> float | None:
     if words & {"long", "longer", "short", "shorter", "endure"}:
         role = "duration"
     asked = [p.moment for p in bench.claim.parts if p.moment and p.moment.clock]
-    fitting = [s for s in bench.statements if name.key in s.names and s.sort in ("series", "record", "part of series")]
+    fitting = [
+        s for s in bench.statements if name.key in s.names | s.keys and s.sort in ("series", "record", "part of series")
+    ]
     timed = [s for s in fitting if all(_at(bench, s, m) for m in asked)]
     for statement in timed or fitting:
         for fact in statement.facts:
@@ -66,5 +68,5 @@ def _value(bench: Bench, name: Part) -> float | None:
     return None
 
 
-def _at(bench: Bench, statement: Statement, moment) -> bool:  # type: ignore[no-untyped-def]
+def _at(bench: Bench, statement: Statement, moment: Moment) -> bool:
     return any(f.instant and same_moment(moment, f.instant, bench.zone) for f in statement.facts)

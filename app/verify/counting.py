@@ -22,6 +22,9 @@ _SOME_OF = re.compile(
 _OF_ALL = re.compile(
     rf"\bof (?:the |these |those )?(?P<all>{_NUMBER}) (?:cited |listed )?{_KIND}\b[^;]*?,\s*(?P<some>{_NUMBER})\b", re.I
 )
+_BOTH = re.compile(
+    rf"\b(?P<some>both)(?: of)?(?: the| these| those)?(?: (?P<all>two))? (?:cited |listed )?{_KIND}\b", re.I
+)
 _SORTS = {"order": "row", "alert": "alert", "alarm": "alert", "frame": "frame", "image": "frame", "picture": "frame"}
 _KIND_KEYS = frozenset(["order", "alarm", "frame", "notice"])
 
@@ -35,7 +38,7 @@ class Counted(NamedTuple):
 
 def count(bench: Bench, kinds: tuple[str, ...]) -> Counted | None:
     """Check "two of the three work orders … are closed"; None for a claim that counts nothing so. `kinds`: those of the exhibits."""
-    match = _OF_ALL.search(bench.claim.text) or _SOME_OF.search(bench.claim.text)
+    match = next((m for p in (_OF_ALL, _SOME_OF, _BOTH) if (m := p.search(bench.claim.text))), None)
     if match is None:
         return None
     sort = _SORTS[re.sub(r"^work |s$", "", match["kind"].lower())]

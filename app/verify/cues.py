@@ -35,13 +35,15 @@ _FITS = {
     "bound": {"limit", "bound"},
     "limit": {"limit", "bound"},
     "year": {"year", ""},
+    "every": {"every"},
     "from": {"first", "min", "from"},
     "to": {"last", "max", "to"},
 }
-_NO_VALUE = {"limit", "median", "mean", "spread", "bound", "first", "last", "year"}
+_NO_VALUE = {"limit", "median", "mean", "spread", "bound", "first", "last", "year", "every"}
 _NEAR_END = re.compile(r"(?:\bfrom|\bbetween)\s*$")
 _FAR_END = re.compile(r"^\s*(?:to|and|–|-)\s|\bto\s*$")
 _FOUR_DIGITS = re.compile(r"1\d{3}|20\d{2}")
+_MANY = re.compile(r"(?!this\b|does\b|says\b|shows\b)[a-z-]{3,}s", re.I)
 _BEFORE_YEAR = re.compile(
     r"(?:\b(?:in|since|until|till|during|of|from|to|by|before|after|early|late|mid|around|about|their|his|her|its|the|and)|[(–—-])\s*$",
     re.I,
@@ -53,16 +55,17 @@ _RANGE = re.compile(r"[\s,]*(?:–|-|—|to|and|until|till)[\s,]*", re.I)
 def amount_role(reading: Reading, at: int) -> str:
     """The role of the amount that is part number `at` of a text: "" where no word gives it one."""
     own = reading.parts[at].amount
-    edge = "year" if _year(reading, at) else _edge(reading, at)
+    edge = "every" if _each(reading, at) else "year" if _year(reading, at) else _edge(reading, at)
     if edge:
         return edge
     cut = False
     for part in reversed(reading.parts[max(0, at - 14) : at]):
-        if part.amount and own and dimension(part.amount.unit) == dimension(own.unit):
+        # "above its limit of 85 °C for 40 minutes": the limit is of the degrees
+        if part.amount and own and dimension(own.unit) in ("time", dimension(part.amount.unit)):
             break
-        if part.kind is Kind.BREAK and part.key != ",":
+        if part.kind is Kind.BREAK and part.key not in ",()[]":
             break
-        # "on average, it read 3": a comma cuts off all but what names a statistic
+        # "on average, it read 3", "the maximum (of P-1) was 3": cut off is all but what names a statistic
         cut = cut or part.kind is Kind.BREAK
         if cut and part.key not in _STATISTICS:
             continue
@@ -100,15 +103,27 @@ def _opens(reading: Reading, part: Part) -> bool:
     return _NEAR_END.search(reading.text[max(0, part.start - 12) : part.start]) is not None
 
 
+def _each(reading: Reading, at: int) -> bool:
+    """Whether a number says how seldom: "every second week"; "twice a week" says how often."""
+    return reading.text[max(0, reading.parts[at].start - 6) : reading.parts[at].start].lower().endswith("every ")
+
+
 def _year(reading: Reading, at: int) -> bool:
     """Whether a bare number names a year: "in 1994", "their 2000 album"; what it counts would stand in the plural."""
     part = reading.parts[at]
     own = part.amount
     if own is None or own.unit or not _FOUR_DIGITS.fullmatch(part.text.strip()):
         return False
-    counted = reading.parts[at + 1 : at + 2]
-    many = counted and counted[0].kind is Kind.WORD and counted[0].text.lower().endswith("s")
-    return not many and _BEFORE_YEAR.search(reading.text[max(0, part.start - 12) : part.start]) is not None
+    return (
+        not counts_things(reading, at)
+        and _BEFORE_YEAR.search(reading.text[max(0, part.start - 12) : part.start]) is not None
+    )
+
+
+def counts_things(reading: Reading, at: int) -> bool:
+    """Whether a word in the plural stands right behind a number: "19 samples"."""
+    behind = reading.parts[at + 1 : at + 2]
+    return bool(behind) and behind[0].kind in (Kind.WORD, Kind.LIGHT) and _MANY.fullmatch(behind[0].text) is not None
 
 
 def _alike(part: Part, own: Amount | None) -> bool:

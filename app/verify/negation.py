@@ -16,6 +16,12 @@ UNIVERSAL = re.compile(
 )
 
 
+_ALL = frozenset(
+    "always everyone everybody everything everywhere throughout constantly continuously permanently entirely completely all every "
+    "each whole entire".split()
+) | {"at all times"}
+
+
 class Polarity(NamedTuple):
     """The words of a text that are said, and those that are denied: they follow a "not" closely."""
 
@@ -42,5 +48,6 @@ def polarity(reading: Reading) -> Polarity:
 
 
 def sweeps(text: str) -> list[str]:
-    """The words of a text that say of how many, or how often, something holds."""
-    return [m[0].lower() for m in UNIVERSAL.finditer(text)]
+    """The words of a text that say of how many, or how often, something holds; "each" and "every" are "all"."""
+    found = (m[0].lower() for m in UNIVERSAL.finditer(text))
+    return ["all" if word in _ALL else word for word in found]

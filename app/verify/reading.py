@@ -16,10 +16,15 @@ from app.verify.times import Moment, date_spans, moments
 Finder = Callable[[str], Sequence[tuple[int, int, str]]]
 _TAG = re.compile(r"(?<![\w-])(?=[\w.-]{0,40}\d)[A-Za-z][A-Za-z0-9]*(?:[-_.][A-Za-z0-9]+)*")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?(?:-[^\W\d_]+)*(?:['’])?")
+_LETTER = re.compile(r"[a-z] [A-Z]$")
 _BREAK = re.compile(r"[;:,()\[\]\n]|[.!?](?=\s|$)|\s[–—-]\s")
 _QUOTE = re.compile(r"[“”„«»\"]")
 # "No, it was closed" answers a question and denies nothing
 _ANSWER = re.compile(r"(?:^|[.!?]\s)\s*(?P<answer>no|nope|not (?:really|quite|exactly)),", re.I)
+# what nobody does without a thing needs the thing
+_TWICE = re.compile(
+    r"\b(?P<first>nobody|no[ -]one|no|not|never|cannot)\b(?:[^.;!?\n]|\.(?=\w)){0,120}?\b(?P<second>without)\b", re.I
+)
 _NOT = re.compile(
     r"\b(?:not|no|never|nobody|none|without|cannot|nothing|neither|nor|failed to|fails to|unable to|instead of|rather than|"
     r"lack(?:ed|s|ing)?(?: of)?|refused to|no longer|nowhere|hardly|no[ -]one)\b|\w+n['’]t\b",
@@ -94,6 +99,9 @@ def _settled(parts: list[Part]) -> list[Part]:
             or (texts[at] == "open" and texts[at + 1 : at + 2] == ["for"] and any(p.amount for p in behind))
             or (texts[at] == "first" and at < last_then)
             or (texts[at] == "entered" and logged)
+            # "somebody had left it open": nobody in particular, as in "it had been left open"
+            or (texts[at] in ("somebody", "someone") and texts[at + 1 : at + 2] in (["had"], ["has"]))
+            or (part.key == "find" and any(p.kind is Kind.NOT for p in behind[:1]))
             or (texts[at] == "again" and any(p.moment for p in behind[:2]))
         )
         if quiet and part.kind is Kind.WORD:
@@ -136,15 +144,22 @@ def _amounts(text: str) -> list[Part]:
 
 def _nots(text: str) -> list[Part]:
     answers = [Part(Kind.LIGHT, "", m["answer"], *m.span("answer")) for m in _ANSWER.finditer(text)]
-    return answers + [Part(Kind.NOT, m[0].lower(), m[0], m.start(), m.end()) for m in _NOT.finditer(text)]
+    twice = {at for m in _TWICE.finditer(text) for at in (m.start("first"), m.start("second"))}
+    found = _NOT.finditer(text)
+    return answers + [
+        Part(Kind.LIGHT if m.start() in twice else Kind.NOT, m[0].lower(), m[0], m.start(), m.end()) for m in found
+    ]
 
 
 def _words(text: str) -> list[Part]:
     found = (*lexicon().phrases.finditer(text), *_WORD.finditer(text))
-    return [_word(m[0], m.start(), m.end()) for m in found]
+    return [_word(m[0], m.start(), m.end(), _LETTER.search(text[max(0, m.start() - 2) : m.end()])) for m in found]
 
 
-def _word(text: str, start: int, end: int) -> Part:
+def _word(text: str, start: int, end: int, letter: re.Match[str] | None = None) -> Part:
+    if letter:
+        # "Zone E" is no other zone
+        return Part(Kind.TAG, text.lower(), text, start, end)
     key = canonical(text)
     known = re.sub(r"[\s-]+", "_", text.lower())
     kind = Kind.LIGHT if is_light(text) or is_light(known) or (len(text) == 1 and text.islower()) else Kind.WORD

@@ -50,6 +50,7 @@ def relations(reading: Reading) -> list[Relation]:
     found: list[Relation] = []
     agent: frozenset[str] = frozenset()
     passive = False
+    bare: int | None = None
     for clause, joined in _clauses(reading):
         if not joined:
             agent, passive = frozenset(), False
@@ -58,8 +59,17 @@ def relations(reading: Reading) -> list[Relation]:
                 passive = _passive(clause, at) or (passive and joined and not _nouns(clause[at + 1 :]))
                 made = _relation(clause, at, agent, passive)
                 agent = made.agent or agent
+                # "refitted and tensioned the chain": both are done to the chain
+                if joined and at == 0 and bare is not None and "patient" in made.slots and not passive:
+                    found[bare] = _with_object(found[bare], made.slots["patient"])
                 found.append(made)
+                bare = len(found) - 1 if at == len(clause) - 1 and not passive else None
     return found
+
+
+def _with_object(relation: Relation, patient: frozenset[str]) -> Relation:
+    slots = {name: words for name, words in relation.slots.items() if name != "subject"}
+    return Relation(relation.word, {**slots, "agent": relation.slots.get("subject", frozenset()), "patient": patient})
 
 
 def _clauses(reading: Reading) -> Iterator[tuple[list[Part], bool]]:
@@ -82,7 +92,17 @@ def _verb_like(clause: Sequence[Part], at: int) -> bool:
         return any(p.text.lower() in _BE for p in clause[max(0, at - 2) : at])
     if low.endswith("ed") or low in _IRREGULAR:
         return at == 0 or not _describes(clause, at)
+    if at == 0 and _commands(clause):
+        return True
     return low.endswith("s") and at > 0 and at + 1 < len(clause) and clause[at - 1].kind in (Kind.NAME, Kind.TAG)
+
+
+def _commands(clause: Sequence[Part]) -> bool:
+    """Whether a clause begins as an order does: a bare verb and what it is done to ("Realign coupling on P-101")."""
+    if len(clause) < 2 or clause[1].kind not in _ARGUMENT or clause[0].text.lower().endswith(("s", "ly")):
+        return False
+    # "Maintenance booked …" begins with who did it
+    return not any(p.text.lower().endswith("ed") or p.text.lower() in _IRREGULAR | _BE for p in clause[1:4])
 
 
 def _describes(clause: Sequence[Part], at: int) -> bool:

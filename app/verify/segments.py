@@ -41,6 +41,11 @@ def segments(reading: Reading) -> list[Segment]:
     return _inherited(made)
 
 
+def entire(reading: Reading) -> Segment:
+    """All of a claim as one statement."""
+    return _segment(reading, 0, len(reading.parts))
+
+
 def _pieces(reading: Reading) -> Iterator[tuple[int, int]]:
     first = 0
     for at, part in enumerate(reading.parts):

@@ -18,6 +18,11 @@ _BEFORE = re.compile(r"\b(?:before|prior to|ahead of|earlier than|until)\b", re.
 _THEN = re.compile(r"\b(?:then|followed by|later|afterwards?|subsequently|whereupon|preceded)\b", re.I)
 _FOLLOWED = re.compile(r"\b(?:followed|follows|came after|comes after)\b(?! by)", re.I)
 _JOINT = re.compile(r"\b(?:and(?!\s+\d)|but|then)\b|[,;]", re.I)
+_GAP = re.compile(
+    r"^\s*(?:(?:about|around|some|roughly|just|only)\s+)?"
+    r"(?:[\w.]+[\s-]+(?:seconds?|minutes?|mins?|hours?|days?|h|s)\b[\s,]*(?:and\s+)?){1,3}",
+    re.I,
+)
 _ENDS = frozenset(["clear", "end", "close", "releas"])
 
 
@@ -50,7 +55,8 @@ def ordered(text: str) -> Order | None:
         return None
     _, _, kind, match = min(found, key=lambda one: one[:2])
     left, right = (0, match.start()), (match.end(), len(text))
-    if not text[: match.start()].strip():
+    # "Six minutes after A, B": the gap stands at the head
+    if not _GAP.sub("", text[: match.start()]).strip():
         comma = text.find(",", match.end())
         if comma < 0:
             return None
@@ -70,7 +76,7 @@ def _parted(text: str, end: int) -> tuple[tuple[int, int], tuple[int, int]]:
 def sequence(bench: Bench) -> Sequenced | None:
     """Whether the order a claim gives stands; None when it gives none."""
     found = ordered(bench.claim.text)
-    if found is None:
+    if found is None or _bounds(bench, found):
         return None
     gap = _gap(bench, found)
     if gap is None and _said_so(bench, found):
@@ -92,6 +98,13 @@ def sequence(bench: Bench) -> Sequenced | None:
     return Sequenced(
         f"it was {apart.value / 60:.1f} min, not {bench.claim.parts[gap].text.strip()}", True, frozenset([gap])
     )
+
+
+def _bounds(bench: Bench, found: Order) -> bool:
+    """Whether "until" or "since" leads to a time: the end of a stretch, not the order of two events."""
+    behind = (p for p in bench.claim.parts if p.start >= found.at + len(found.marker) and p.kind is not Kind.LIGHT)
+    after = next(behind, None)
+    return found.marker.lower() in ("until", "since") and after is not None and after.moment is not None
 
 
 def _gap(bench: Bench, found: Order) -> int | None:
@@ -121,11 +134,17 @@ def _said_so(bench: Bench, found: Order) -> bool:
             continue
         mine = [_keys(bench.claim.parts, span) for span in (found.first, found.second)]
         known = [_keys(statement.reading.parts, span) for span in (theirs.first, theirs.second)]
-        if all(m and any(bench.knows(w, k) for w in m) for m, k in zip(mine, known, strict=True)):
-            return True
-        if theirs.kind == found.kind and not any(missing(bench, s, statement) for s in pieces):
+        straight = [_shared(bench, m, k) for m, k in zip(mine, known, strict=True)]
+        crossed = [_shared(bench, m, k) for m, k in zip(mine, reversed(known), strict=True)]
+        if sum(crossed) > sum(straight):
+            continue
+        if all(straight) or (theirs.kind == found.kind and not any(missing(bench, s, statement) for s in pieces)):
             return True
     return False
+
+
+def _shared(bench: Bench, some: frozenset[str], others: frozenset[str]) -> int:
+    return sum(bench.knows(word, others) for word in some)
 
 
 def _keys(parts: Sequence[Part], span: tuple[int, int]) -> frozenset[str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.verify.amounts import Amount
 from app.verify.calendar import calendar_words
 from app.verify.cues import moment_role
+from app.verify.lexicon import canonical
 from app.verify.negation import Polarity
 from app.verify.port import Exhibit, Instruments
 from app.verify.reading import Reading, read
@@ -148,6 +149,7 @@ def _stated(group: _Group, run: Run, word: str, facts: tuple[Fact, ...], alone: 
         | denied
         | ({_trend(run)} if word in ("maximum", "minimum") else frozenset())
     )
+    words |= {"first", canonical("last")} if any(f.role == "start" for f in facts) else frozenset()
     words |= {"sink_to"} if word == "minimum" else frozenset()
     if not alone or len(group.runs) > 1:
         words |= {_drift(group)}
@@ -187,6 +189,8 @@ def _beyond(group: _Group, run: Run) -> Iterator[Statement]:
         held = (int(run.t[last]) - int(run.t[first])) / 1e6
         lengths = {float(over.sum()) * run.step_s, held, held + run.step_s}
         facts = [_when("start", int(run.t[first])), _when("end", int(run.t[last]))]
+        # the limit was held again from the next sample on
+        facts.append(_when("end", int(run.t[last] + run.step_s * 1_000_000)))
         facts += [_when("first", int(run.t[first])), _when("last", int(run.t[last]))]
         facts += [
             Fact(

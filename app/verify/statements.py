@@ -27,6 +27,8 @@ _OF_END = frozenset(["clear", "end"])
 _OF_BOTH = frozenset(["endure", "long", "duration", "activ"])
 _SHAPE = {Kind.ALERT: frozenset(["alarm", "sever", "severity"]), Kind.ROW: frozenset(["record"])}
 _ENTRY = re.compile(r"\s*(?:[-*•]\s*)?\d{1,2}:\d{2}\b")
+# "10:31 AL-20 on Pump P-1: …" enters an event at its time
+_EVENT = re.compile(r"\s*(?:[-*•]\s*)?\d{1,2}:\d{2}\s+[A-Z]{1,5}-\d+\b")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'“(]?[A-Z0-9])|(?<=[.!?][\"'”)])\s+(?=[A-Z0-9])")
 _JOINED = re.compile(r"[a-z][A-Z]")
 _PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -157,7 +159,7 @@ def _fields(exhibit: Exhibit) -> tuple[tuple[str, str], ...]:
 def _frame_facts(exhibit: Exhibit, header: Reading, context: _Context) -> tuple[Fact, ...]:
     valid = exhibit.evidence.valid
     counts = exhibit.evidence.data.get("counts") or {}
-    told = [f._replace(role="") for f in _facts(header, context)]
+    told = [f if f.role == "year" else f._replace(role="") for f in _facts(header, context)]
     if valid is not None:
         told = [f._replace(span=valid) for f in told]
     for label, n in counts.items():
@@ -189,7 +191,8 @@ def _under(heading: _Around, entry: Statement | None, before: frozenset[str]) ->
     if entry is None:
         return _Around(heading.keys, before or heading.names)
     facts = tuple(f for f in entry.facts if f.instant)
-    return _Around(heading.keys | entry.keys, entry.names, facts)
+    raised = _OF_START if _EVENT.match(entry.reading.text) else frozenset()
+    return _Around(heading.keys | entry.keys | raised, entry.names, facts)
 
 
 def _statement(context: _Context, sort: str, text: str, around: _Around) -> Statement:
@@ -198,7 +201,7 @@ def _statement(context: _Context, sort: str, text: str, around: _Around) -> Stat
     facts = (*_facts(reading, context), *around.facts)
     names = named | around.names if sort != "sentence" else named or around.names
     # a log speaks of many things: an entry is about what it names, and about nothing else of the log
-    about = names if around.facts and sort == "sentence" else context.entities
+    about = names | around.names if around.facts and sort == "sentence" else context.entities
     instants = [f.instant for f in facts if f.instant] or [Instant(None, None, context.day, 86400)]
     under = around.keys | calendar_words(instants, context.tools.zone)
     return Statement(context.number, sort, reading, keys_of(reading), under, names, about, facts, polarity(reading))
@@ -230,7 +233,12 @@ def counted(reading: Reading, at: int) -> frozenset[str]:
         return frozenset(before)
     words: list[str] = []
     for after in reading.parts[at + 1 : at + 6]:
-        if after.kind in (Part_.BREAK, Part_.AMOUNT, Part_.MOMENT):
+        if after.kind in (Part_.BREAK, Part_.AMOUNT, Part_.MOMENT) or after.text.lower() in (
+            "and",
+            "or",
+            "with",
+            "but",
+        ):
             break
         if after.kind in (Part_.WORD, Part_.NAME):
             words.append(after.key)
@@ -244,6 +252,8 @@ def _lasting(statement: Statement, kind: Kind) -> Statement:
     if kind is Kind.ALERT:
         shape = (_OF_START if starts else frozenset()) | (_OF_END if ends else frozenset())
         statement = statement._replace(context=statement.context | shape)
+    if kind is Kind.ROW and ends and "close" in dict(statement.fields).values():
+        statement = statement._replace(context=statement.context | {"end"})
     if statement.sort != "record" or not starts or not ends or max(ends) <= min(starts):
         return statement
     seconds = (max(ends) - min(starts)) / 1e6

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import product
 
+from eval.claims.held_causes import FIXES
 from eval.claims.held_slots import MINUTE, lasting_slot, name_slot, plain_slot, shuffled, time_slot, word
-from eval.claims.held_words import FIXES, JOBS, MESSAGES, wording
+from eval.claims.held_words import JOBS, MESSAGES, wording
 from eval.claims.types import ScriptedClaim, Slot, places, right_claim
 from eval.claims.world import World
 from retrieval.times import to_micros
@@ -64,7 +66,7 @@ DONE = (
 )
 _VERBS: Mapping[str, Slot] = {
     "was_raised": word("was raised", negation="was not raised|was never raised"),
-    "came_in": word("came in", negation="did not come in", name="was withdrawn"),
+    "came_in": word("came in", negation="did not come in", status="was withdrawn"),
     "cleared_": word("cleared", negation="did not clear|failed to clear"),
     "stayed": word("stayed", negation="did not stay", quantifier="was one of three alerts to stay"),
     "was_in": word("was in", negation="was not in|was at no time in"),
@@ -73,7 +75,7 @@ _VERBS: Mapping[str, Slot] = {
     "concerned": word("concerned", negation="did not concern", quantifier="concerned every pump as well as"),
     "was_active": word("was active", negation="was not active", quantifier="was active without pause, as on every other day,"),
     "was_lifted": word("was lifted", negation="was not lifted"),
-    "reported": word("reported", negation="did not report|ruled out", quantifier="reported nothing on other assets but"),
+    "reported": word("reported", negation="did not report|ruled out", quantifier="reported, like every other alert that day,"),
     "was_behind": word("was behind", negation="was not behind", roles="was a consequence of"),
     "was_about": word("was about", negation="was not about"),
     "was_opened": word("was opened", negation="was not opened|was never opened"),
@@ -92,21 +94,20 @@ _VERBS: Mapping[str, Slot] = {
 
 
 def alerts(world: World, rng: random.Random) -> Iterator[ScriptedClaim]:
-    """Claims about single alerts, every alert in turn."""
-    for template in shuffled((*ALERT, *TOLD), rng):
-        for alert in shuffled(world.of_kind.get(Kind.ALERT, ()), rng):
-            slots = alert_slots(alert, world, rng)
-            if slots and places(template) <= slots.keys():
-                yield right_claim("alert", template, slots, alert.id)
+    """Claims about single alerts, every way of telling of every alert."""
+    for template, alert in shuffled(list(product((*ALERT, *TOLD), world.of_kind.get(Kind.ALERT, ()))), rng):
+        slots = alert_slots(alert, world, rng)
+        if slots and places(template) <= slots.keys():
+            yield right_claim("alert", template, slots, alert.id)
 
 
 def orders(world: World, rng: random.Random) -> Iterator[ScriptedClaim]:
-    """Claims about single work orders, every order in turn."""
-    for template in shuffled((*ORDER, *WORK, *CLOSED, *DONE), rng):
-        for row in shuffled(world.of_kind.get(Kind.ROW, ()), rng):
-            slots = order_slots(row, world, rng)
-            if slots and places(template) <= slots.keys():
-                yield right_claim("order", template, slots, row.id)
+    """Claims about single work orders, every way of telling of every order."""
+    templates = (*ORDER, *WORK, *CLOSED, *DONE)
+    for template, row in shuffled(list(product(templates, world.of_kind.get(Kind.ROW, ()))), rng):
+        slots = order_slots(row, world, rng)
+        if slots and places(template) <= slots.keys():
+            yield right_claim("order", template, slots, row.id)
 
 
 def alert_slots(alert: Evidence, world: World, rng: random.Random) -> dict[str, Slot] | None:
@@ -123,7 +124,7 @@ def alert_slots(alert: Evidence, world: World, rng: random.Random) -> dict[str, 
         "message": wording(MESSAGES, told["message"].removeprefix(f"{told['asset']} "), rng),
         **_ending("cleared", valid, "cleared" in told, world, rng),
     }
-    return _known(slots) | _VERBS
+    return _known(slots) | dict(_VERBS)
 
 
 def order_slots(row: Evidence, world: World, rng: random.Random) -> dict[str, Slot] | None:
@@ -144,7 +145,7 @@ def order_slots(row: Evidence, world: World, rng: random.Random) -> dict[str, Sl
         "fix": wording(FIXES, fix, rng),
         **_ending("closed", span, "closed" in told, world, rng),
     }
-    return _known(slots) | _VERBS
+    return _known(slots) | dict(_VERBS)
 
 
 def fields(piece: Evidence) -> Mapping[str, str]:
@@ -165,4 +166,3 @@ def _ending(name: str, span: Interval, ended: bool, world: World, rng: random.Ra
 
 def _known(slots: Mapping[str, Slot | None]) -> dict[str, Slot]:
     return {name: slot for name, slot in slots.items() if slot is not None}
-

@@ -64,6 +64,11 @@ def word(text: str, **instead: str) -> Slot:
     return Slot("word", text, tuple((kind, other) for kind, texts in instead.items() for other in texts.split("|")))
 
 
+def twists(slot: Slot) -> Sequence[tuple[str, str]]:
+    """The (mutation, text) pairs that may replace a slot's words."""
+    return slot.value if slot.kind == "word" else slot.value[1] if slot.kind == "label" else ()
+
+
 # --- times ----------------------------------------------------------------------------------------------------------
 
 
@@ -124,13 +129,13 @@ def write_lasting(form: str, seconds: float) -> str:
     if form == "whole":
         return " and ".join(filter(None, (_count(minutes, "minute"), _count(rest, "second")))) or "0 seconds"
     if form == "short":
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+        return " ".join([f"{minutes} min"] * bool(minutes) + [f"{rest} s"] * bool(rest or not minutes))
     if form == "hours":
         return " ".join(filter(None, (_count(hours, "hour"), _count(left, "minute"), _count(rest, "second"))))
     if form == "about minutes":
         return f"about {_count(short, 'minute')}"
     if form == "about hours":
-        return f"roughly {seconds / 3600:.1f} hours"
+        return f"roughly {round(seconds / 3600, 1):g} hours"
     return f"{round(seconds):,} seconds"
 
 
@@ -140,7 +145,8 @@ def _count(number: int, noun: str) -> str:
 
 def lasting_slot(seconds: float, rng: random.Random) -> Slot:
     """A duration in seconds, in a form that keeps it to within 3 %."""
-    forms = ["whole", "short", "about minutes"] if seconds < 5400 else ["hours", "about minutes"]
+    forms = ["whole", "short", "about minutes"] if seconds < 5400 else ["hours"]
+    forms += ["about minutes"] if 5400 <= seconds < 10_800 else []
     forms += ["about hours"] if seconds >= 7200 else []
     forms += ["seconds"] if seconds < 4000 else []
     if seconds < 1200:

@@ -6,11 +6,11 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from eval.claims.held_slots import DATED, count_slot, name_slot, number_slot, shuffled, span_slot, time_slot, word
+from eval.claims.held_slots import count_slot, name_slot, number_slot, shuffled, span_slot, time_slot, word
 from eval.claims.held_words import UNITS
 from eval.claims.types import ScriptedClaim, Slot, places, right_claim
 from eval.claims.world import World
-from retrieval.types import Evidence, Interval, Kind, Micros, Relation
+from retrieval.types import Evidence, Kind, Micros, Relation
 
 ONE = (
     "{quantity} on {asset} {peaked} at {max} {unit} at {t_max}.",
@@ -27,15 +27,15 @@ ONE = (
     "{quantity} on {asset} {moved} from {first} {unit} at the start to {last} {unit} at the end, {span}.",
 )
 BELOW = (
-    "{span}, {sensor} {stayed} below its high limit of {limit} {unit}.",
-    "{quantity} on {asset} {remained} under the {limit} {unit} limit {span}.",
-    "The {limit} {unit} limit on {sensor} {held} {span}, the peak being {max} {unit}.",
+    "{span}, {sensor} {stayed} its high limit of {limit} {unit}.",
+    "{quantity} on {asset} {remained} the {limit} {unit} limit {span}.",
+    "The {limit} {unit} limit {respected} {sensor} {span}, the peak being {max} {unit}.",
 )
 ABOVE = (
     "{quantity} on {asset} {crossed} the limit of {limit} {unit} at {t_cross}.",
-    "{span}, {over} {crossings} readings of {sensor} lay above {limit} {unit}.",
+    "{span}, {exactly} {crossings} readings of {sensor} lay above {limit} {unit}.",
     "{sensor} {exceeded} its high limit of {limit} {unit} {span}, with a peak of {max} {unit}.",
-    "From {t_cross} {asset} {had} readings above its {limit} {unit} {quantity} limit.",
+    "The first reading of {asset} above its {limit} {unit} {quantity} limit {came} at {t_cross}.",
     "{asset}'s {quantity} {exceeded} {limit} {unit} {span} and went as high as {max} {unit}.",
 )
 # two windows of the same hour and quantity, or of the same sensor in two hours
@@ -45,27 +45,37 @@ BESIDE = (
     "Of the two, {one_asset} {had} the {higher} average {quantity} {span} ({one_mean} {unit}; {other_asset} {other_mean} {unit}).",
 )
 APART = (
-    "Mean {quantity} on {asset} {was_h} {higher} {one_span} than {other_span}, at {one_mean} against {other_mean} {unit}.",
+    "Mean {quantity} on {asset} {stood} {higher} {one_span} than {other_span}, at {one_mean} against {other_mean} {unit}.",
     "{sensor} {peaked} {higher} {one_span} ({one_max} {unit}) than {other_span} ({other_max} {unit}).",
 )
 _VERBS: Mapping[str, Slot] = {
     "peaked": word("peaked", negation="did not peak|never peaked"),
     "was": word("was", negation="was not|was never"),
     "reached": word("reached", negation="did not reach|failed to reach"),
-    "averaged": word("averaged", negation="did not average", quantifier="at no time dropped below an average of twice"),
-    "ranged": word("ranged", negation="did not range", quantifier="stayed still at all times rather than ranging"),
-    "recorded": word("recorded", negation="failed to record|did not record", quantifier="recorded at least twice the usual"),
-    "stayed": word("stayed", negation="did not stay|failed to stay", quantifier="was alone among all sensors in staying"),
-    "remained": word("remained", negation="did not remain", roles="pushed the peak of its sister unit"),
-    "held": word("was respected", negation="was not respected|was broken", quantifier="was broken at least once"),
-    "crossed": word("crossed", negation="did not cross|never crossed", roles="dropped back below"),
-    "exceeded": word("exceeded", negation="did not exceed|never exceeded", status="stayed within", quantifier="without a single break exceeded"),
-    "over": word("exactly", quantifier="at least twice the expected|fewer than half of|all but"),
-    "had": word("had", negation="did not have|had no more"),
+    "averaged": word("averaged", negation="did not average", quantifier="at no time dropped below|never rose above"),
+    "ranged": word("ranged", negation="did not range"),
+    "recorded": word("recorded", negation="failed to record", quantifier="recorded more than twice"),
+    "stayed": word("stayed below", negation="did not stay below", status="went above|was for some minutes above"),
+    "remained": word("remained under", negation="did not remain under", status="climbed over|sat right at"),
+    "respected": word("was respected by", negation="was not respected by", status="was broken by"),
+    "crossed": word("first crossed", negation="did not cross|never crossed", roles="last dropped below"),
+    "exceeded": word("exceeded", negation="did not exceed|never exceeded", status="stayed within|just touched"),
+    "exactly": word("exactly", quantifier="more than twice|fewer than half of|at least three times"),
+    "had": word("had", negation="did not have"),
+    "came": word("came", negation="did not come", quantifier="and of every other asset came"),
     "ran": word("ran", negation="did not run"),
-    "was_h": word("was", negation="was not"),
-    "higher": word("higher", roles="lower"),
+    "stood": word("was", negation="was not"),
 }  # fmt: skip
+
+
+_LIMIT = (
+    "stayed",
+    "remained",
+    "respected",
+    "crossed",
+    "exceeded",
+)  # only where the series was on that side of its limit
+_ALWAYS = {name: slot for name, slot in _VERBS.items() if name not in _LIMIT}
 
 
 class _Figures(NamedTuple):
@@ -77,7 +87,7 @@ class _Figures(NamedTuple):
     t_low: Micros
     t_high: Micros
     once: bool
-    count: int
+    samples: int
 
 
 def windows(world: World, rng: random.Random) -> Iterator[ScriptedClaim]:
@@ -123,10 +133,10 @@ def window_slots(window: Evidence, world: World, rng: random.Random) -> dict[str
     found, unit = figures(window, world), _unit(window, rng)
     assert window.valid is not None
     slots = {
-        **_names(window, world, rng), **_VERBS, "unit": unit, "n": count_slot(found.count),
+        **_names(window, world, rng), **_ALWAYS, "unit": unit, "n": count_slot(found.samples),
         "span": span_slot(window.valid, world.zone, rng),
         "min": number_slot(found.low, rng), "max": number_slot(found.high, rng), "mean": number_slot(found.mean, rng),
-        "first": number_slot(found.first, rng), "last": number_slot(found.last, rng),
+        "first": number_slot(found.first, rng, near=False), "last": number_slot(found.last, rng, near=False),
         **_moved(found), **_limited(window, found, world, rng),
     }  # fmt: skip
     if found.once:
@@ -151,9 +161,67 @@ def _limited(window: Evidence, found: _Figures, world: World, rng: random.Random
         return {}
     slots = {"limit": number_slot(limit, rng, near=False)}
     if found.high < limit:
-        return slots | {name: _VERBS[name] for name in ("stayed", "remained", "held")}
+        return slots | {name: _VERBS[name] for name in ("stayed", "remained", "respected")}
     above = [at for at, value in zip(*world.samples(window), strict=True) if value > limit]
     slots |= {name: _VERBS[name] for name in ("crossed", "exceeded")} | {"crossings": count_slot(len(above))}
-    if above and above[0] > window.data_start():  # pragma: no branch
-        slots["t_cross"] = time_slot(above[0], world.zone, rng, DATED)
+    if above and found.first <= limit:  # a window that opens above the limit does not show when it was passed
+        slots["t_cross"] = time_slot(above[0], world.zone, rng)
     return slots
+
+
+def _names(window: Evidence, world: World, rng: random.Random) -> dict[str, Slot]:
+    sensor = next(m.entity for m in window.entities if m.relation is Relation.MEASURES)
+    slots = {
+        "sensor": name_slot("sensor", sensor, world, rng),
+        "asset": name_slot("asset", world.assets(window)[0], world, rng),
+    }
+    return slots | {"quantity": Slot("quantity", window.data["quantity"], window.data["quantity"])}
+
+
+def _unit(window: Evidence, rng: random.Random) -> Slot:
+    return rng.choice(list(UNITS[window.data["unit"]]))
+
+
+def _sound(window: Evidence, least: int = 10) -> bool:
+    """A window of one sensor of one asset, of a known unit, with enough samples to speak of."""
+    measured = [m for m in window.entities if m.relation is Relation.MEASURES]
+    known = window.data.get("unit") in UNITS and window.valid is not None
+    return known and len(measured) == 1 and window.data.get("count", 0) >= least
+
+
+def _partner(one: Evidence, pieces: list[Evidence], same_hour: bool, rng: random.Random) -> Evidence | None:
+    """Another window of the same hour, quantity and unit; or of the same source in another hour."""
+    like = [
+        other
+        for other in pieces
+        if other.data["quantity"] == one.data["quantity"]
+        and (other.valid == one.valid) is same_hour
+        and (other.source == one.source) is not same_hour
+    ]
+    return rng.choice(like) if like else None
+
+
+def _both(one: Evidence, other: Evidence, world: World, rng: random.Random, template: str) -> dict[str, Slot]:
+    """The slots of two windows; none where the figures that are compared are too near to each other."""
+    mine, theirs = figures(one, world), figures(other, world)
+    a, b = (mine.high, theirs.high) if "_max}" in template else (mine.mean, theirs.mean)
+    if abs(a - b) < 0.04 * max(abs(a), abs(b)):
+        return {}
+    more = word("higher", roles="lower") if a > b else word("lower", roles="higher")
+    assert one.valid is not None and other.valid is not None
+    return {
+        **_VERBS, **_names(one, world, rng), "unit": _unit(one, rng), "higher": more,
+        "span": span_slot(one.valid, world.zone, rng),
+        **_side("one", one, mine, world, rng), **_side("other", other, theirs, world, rng),
+    }  # fmt: skip
+
+
+def _side(side: str, window: Evidence, found: _Figures, world: World, rng: random.Random) -> dict[str, Slot]:
+    assert window.valid is not None
+    slots = {name: slot for name, slot in _names(window, world, rng).items() if name != "quantity"}
+    slots |= {
+        "mean": number_slot(found.mean, rng, near=False),
+        "max": number_slot(found.high, rng, near=False),
+        "span": span_slot(window.valid, world.zone, rng),
+    }
+    return {f"{side}_{name}": slot for name, slot in slots.items()}
