@@ -102,7 +102,8 @@ class Watchfloor:
 
     def __init__(self, parts: Parts, budget: Budget | None = None) -> None:
         self._parts = parts
-        self._budget = budget or Budget(Allowance())
+        # a budget that nobody has used yet is empty, and so false
+        self._budget = Budget(Allowance()) if budget is None else budget
 
     def ask(
         self,

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.answer.brief import EvidenceBrief
-from app.answer.context import Prompts, Showing
+from app.answer.context import Showing, prompts_in_force
 from app.answer.desk import Tools
 from app.answer.modelled import ModelAnswerer, Patience
 from app.answer.places import Site
@@ -46,7 +46,6 @@ from ingest.sandbox import Limits
 from ingest.tables.reader import TableReader
 from ingest.video.reader import VideoReader
 from ingest.vision import SsdCoco, ZeroShotTagger
-from prompts import load as load_prompt
 from retrieval.adapters.conse import ConseEncoder
 from retrieval.adapters.faiss_vectors import FaissVectors
 from retrieval.adapters.folder_blobs import FolderBlobs
@@ -180,7 +179,7 @@ class Parts:
         if model is None:
             return brief
         given = self._settings.model
-        showing = Showing(self.gallery, answer_prompts(), given.max_images, given.max_tokens)
+        showing = Showing(self.gallery, prompts_in_force(), given.max_images, given.max_tokens)
         patience = Patience(min(given.timeout_s, self._settings.limits.deadline_s), given.looks)
         return ModelAnswerer(brief, model, showing, self._verifier, patience)
 
@@ -351,11 +350,6 @@ class Parts:
             part: Any = self.__dict__.pop(name, None)
             if part is not None:
                 part.close()
-
-
-def answer_prompts() -> Prompts:
-    """The prompts of an answer in the versions that are in force."""
-    return Prompts(*(load_prompt(name, 1) for name in ("answer-rules", "answer-evidence", "answer-question", "look")))
 
 
 def has_eyes() -> bool:

@@ -21,7 +21,7 @@ from app.confidence.features import features_of
 from app.ports import Ask, Event
 from app.turns import Turns
 from app.verify.port import Judgement
-from retrieval.errors import EvidenceNotFound, QuestionTooLong
+from retrieval.errors import BadQuery, EvidenceNotFound, QuestionTooLong
 from retrieval.pictures import decoded
 from retrieval.ports import Clock
 from retrieval.times import iso
@@ -29,6 +29,8 @@ from retrieval.types import Answer, CoverageNote, EntityType, Evidence, Kind, Pr
 
 # more series than this are not set side by side
 _COMPARED = 8
+# each becomes a claim: more than this nobody reads
+_POINTED = 64
 _WHO = re.compile(r"\bwho (?:is|was|were|are)\b|\bnames? of\b", re.I)
 
 
@@ -78,11 +80,14 @@ class EvidenceBrief:
         return Desk(self._tools, question, principal, ask.as_of, self._pinned(ask, principal), ask.pictures)
 
     def _pinned(self, ask: Ask, principal: Principal) -> tuple[Evidence, ...]:
-        found = self._tools.catalog.get(list(ask.about), principal, ask.as_of) if ask.about else {}
-        missing = next((id_ for id_ in ask.about if id_ not in found), None)
+        about = list(dict.fromkeys(ask.about))
+        if len(about) > _POINTED:
+            raise BadQuery(f"the question points at {len(about)} pieces of evidence; {_POINTED} at most")
+        found = self._tools.catalog.get(about, principal, ask.as_of) if about else {}
+        missing = next((id_ for id_ in about if id_ not in found), None)
         if missing is not None:
             raise EvidenceNotFound(f"no evidence {missing[:64]!r} is visible to you")
-        return tuple(found[id_] for id_ in ask.about)
+        return tuple(found[id_] for id_ in about)
 
     def close(
         self,

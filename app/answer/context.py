@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -19,7 +20,7 @@ from app.model.port import Capabilities, Part, Picture
 from app.ports import Ask, Turn
 from app.verify.port import Exhibit
 from app.words import one_line, source_name
-from prompts import Prompt
+from prompts import Prompt, load
 from retrieval.errors import EvidenceNotFound
 from retrieval.search.collapse import same_moment
 from retrieval.times import iso
@@ -44,16 +45,34 @@ _DELIMITER = re.compile(rf"<(?={_GAP}/?{''.join(_GAP + letter for letter in 'evi
 
 
 class Prompts(NamedTuple):
-    """The texts around what is shown, as versioned files: rules, evidence, question; and the one of a second look."""
+    """The texts around what is shown, as versioned files; `look` is the one of a second look."""
 
     rules: Prompt
     evidence: Prompt
+    item: Prompt
+    picture: Prompt
+    asked: Prompt
     question: Prompt
     look: Prompt
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return tuple(prompt.id for prompt in self[:3])
+        """Of all but the second look, which not every answer gets."""
+        return tuple(prompt.id for prompt in self[:-1])
+
+
+def prompts_in_force() -> Prompts:
+    """The versions that answers are made with now."""
+    names = (
+        "answer-rules",
+        "answer-evidence",
+        "answer-item",
+        "answer-picture",
+        "answer-asked",
+        "answer-question",
+        "look",
+    )
+    return Prompts(*(load(name, 1) for name in names))
 
 
 class Context(NamedTuple):
@@ -88,12 +107,12 @@ class Showing:
 
     def parts(self, ask: Ask, desk: Desk, context: Context) -> list[Part]:
         """The message: what is always the same first, what changes with each question last."""
-        shown = "\n".join(f"{e.label}\n<evidence>\n{e.text}\n</evidence>" for e in context.exhibits)
+        shown = "".join(self.prompts.item.render(label=e.label, text=e.text) for e in context.exhibits)
         parts: list[Part] = [self._rules(), self.prompts.evidence.render(evidence=shown)]
         for label, picture in context.pictures:
-            parts += [f"Picture of {label}:", picture]
+            parts += [self.prompts.picture.render(label=label).rstrip(), picture]
         for picture in context.asked:
-            parts += ["Picture that came with the question:", picture]
+            parts += [self.prompts.asked.render().rstrip(), picture]
         return [*parts, self._question(ask, desk)]
 
     def look(self, claim: str, frame: Evidence) -> list[Part]:
@@ -161,6 +180,7 @@ def told(evidence: Evidence, finding: Finding, desk: Desk) -> str:
     return _DELIMITER.sub("‹", "\n".join(lines))
 
 
+@lru_cache(maxsize=8)
 def schema_text(kind: type[Reply] | type[Look]) -> str:
     """A reply's schema as the text a prompt shows."""
     return msgspec.json.encode(schema_of(kind)).decode()

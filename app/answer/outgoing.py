@@ -25,6 +25,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 REMOVED = "[address removed]"
 _REST = r"[^\s<>\"”]*"
 _HOST = r"(?<![\w@./-])(?:[\w.+-]+@)?(?:[\w-]+\.)+"
+_OTHER = r"[a-z][a-z0-9+.-]{1,31}:(?=[^\s<>\"”])"
 _ADDRESS = re.compile(
     # browsers need no slashes behind the schemes they know, and take backslashes for slashes (WHATWG URL, 4.4)
     rf"[a-z][a-z0-9+.-]{{1,15}}:[/\\]{{2}}{_REST}|\b(?:https?|ftp|wss?):(?=\S){_REST}"
@@ -33,6 +34,8 @@ _ADDRESS = re.compile(
     rf"|\b(?:mailto|javascript|vbscript|blob|filesystem|view-source):(?=\S){_REST}|\bdata:(?:[a-z]+/|[;,](?=\S)){_REST}"
     rf"|\b(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?::\d+)?/(?!\d{{1,2}}(?![\w./])){_REST}"
     rf"|{_HOST}[^\W\d_]{{2,}}(?::\d+)?[/?#]{_REST}|(?<![\w-])xn--[\w.-]+"
+    # where a screen expects an address, whatever its scheme
+    rf"|(?:(?<=\]\()|(?<=\]\(<)|(?<=\]: )|(?<=\]:)|(?<=<)|(?<=href=)|(?<=href=[\"'])|(?<=src=)|(?<=src=[\"'])){_OTHER}{_REST}"
     r"|<[\w.+-]+@[\w.-]+>",
     re.I,
 )
@@ -40,6 +43,7 @@ _ADDRESS = re.compile(
 _SIGN = re.compile(r"&#?\w{1,31};|%[0-9a-f]{2}|\\(?=[!-/:-@\[-`{-~])|.", re.I | re.S)
 _PLAIN = re.compile(r"[^&%\\\x80-\U0010ffff]*")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_LIES = re.compile(r"file:///(?![/\\])[^\s#]*")
 _STOPS = str.maketrans("。", ".")
 
 
@@ -122,9 +126,11 @@ def _located(locator: Locator) -> Locator:
 
 
 def _noted(note: CoverageNote) -> CoverageNote:
-    """A subject that is no entity is the source itself: where it lies, as a citation has it."""
-    fields = ("text",) if note.subject.startswith("file:///") else ("text", "subject")
-    return _cleaned(note, *fields)
+    """A subject that is no entity says where the source lies, as a citation does; the column behind it is the document's word."""
+    lies = _LIES.match(note.subject)
+    kept = lies[0] if lies else ""
+    subject = kept + without_addresses(note.subject[len(kept) :])
+    return msgspec.structs.replace(note, subject=subject, text=without_addresses(note.text))
 
 
 def _cleaned(value: T, *fields: str) -> T:

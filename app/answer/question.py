@@ -77,7 +77,7 @@ _STOP = frozenset(
 )
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./%-]*[A-Za-z0-9%]|[A-Za-z0-9]")
 _TAG = re.compile(
-    r"\b(?:[A-Z]{1,5}-?\d{2,6}[A-Z]?(?:-[A-Z0-9]+)*|[A-Za-z]+[ -]\d{1,4}|(?:[Zz]one|[Aa]rea|[Bb]ay|[Ll]ine|[Gg]ate)\s+[A-Z])\b"
+    r"\b(?:[A-Z]{1,5}-?\d{2,10}[A-Z]?(?:-[A-Z0-9]+)*|[A-Za-z]+[ -]\d{1,4}|(?:[Zz]one|[Aa]rea|[Bb]ay|[Ll]ine|[Gg]ate)\s+[A-Z])\b"
 )
 # "above 7" and "past 24" only look like tags
 _NOT_TAG = re.compile(

@@ -152,9 +152,10 @@ def match(question: Question, all_series: Sequence[Series], site: Site) -> list[
     """Series that the question's words mean, best first; none when a quantity it names is measured by no such series."""
     words = _expanded(question)
     frequency = {w: sum(w in s.tokens | s.own for s in all_series) for w in words}
+    named, things = site.of(question.entities, EntityType.ASSET, EntityType.SENSOR), _things(site)
     scored = []
     for series in all_series:
-        if not _fits(question, series, words, site):
+        if not _fits(question, series, words, named, things):
             continue
         hits = [w for w in words if w in series.tokens | series.own]
         if _spoken_of(question, series) < _SHARE:
@@ -200,31 +201,40 @@ def words_for(quantity: str) -> frozenset[str]:
     return frozenset(stem(w) for w in QUANTITIES[quantity])
 
 
-def _fits(question: Question, series: Series, words: Sequence[str], site: Site) -> bool:
+def _fits(
+    question: Question,
+    series: Series,
+    words: Sequence[str],
+    named: Sequence[Entity],
+    things: Mapping[str, frozenset[str]],
+) -> bool:
     """Whether the series can be meant: about the quantity asked, and of the entity asked."""
     asked = quantities(words)
     if asked and not asked & quantities(series.tokens):
         return False
     if not all(tokens_of(tag) <= series.tokens for tag in question.unknown_tags):
         return False
-    named = site.of(question.entities, EntityType.ASSET, EntityType.SENSOR)
     if not named:
-        return _of_such_a_thing(series, words, site)
+        return _of_such_a_thing(series, words, things)
     if series.entities:
         return bool(series.entities & set(question.entities))
     return any(tokens_of(name) <= series.tokens for e in named for name in (e.id, e.name, *e.aliases))
 
 
-def _of_such_a_thing(series: Series, words: Sequence[str], site: Site) -> bool:
+def _of_such_a_thing(series: Series, words: Sequence[str], things: Mapping[str, frozenset[str]]) -> bool:
     """Whether the series is of the kind of thing that is spoken of: "the tank" is no pump, even where no tank is measured."""
-    things = {e.id: _nouns(e) for e in site.entities.values() if e.type is EntityType.ASSET}
     own = {noun for id_ in series.entities for noun in things.get(id_, ())} | series.tokens | series.own
     spoken = set(words) & frozenset().union(*things.values())
     return all(word in own for word in spoken if word not in STATISTIC_WORDS and not quantities([word]))
 
 
-def _nouns(asset: Entity) -> frozenset[str]:
-    """What an asset is called as a kind of thing: the last plain word of its type, its name and each alias, as stems."""
-    texts = (str(asset.facts.get("type", "")), asset.name, *asset.aliases)
+def _things(site: Site) -> dict[str, frozenset[str]]:
+    """What each asset is called as a kind of thing: the last plain word of its type, its name and each alias, as stems."""
+    assets = (e for e in site.entities.values() if e.type is EntityType.ASSET)
+    return {e.id: _nouns(str(e.facts.get("type", "")), e.name, *e.aliases) for e in assets}
+
+
+@lru_cache(maxsize=50_000)
+def _nouns(*texts: str) -> frozenset[str]:
     plain = ([w for w in re.split(r"[\s_]+", text) if re.fullmatch(r"[A-Za-z]{3,}", w)] for text in texts)
     return frozenset(stem(words[-1]) for words in plain if words)

@@ -20,6 +20,7 @@ from app.http.guards import check_caller, secure_headers
 from app.http.openai.faults import on_fault
 from app.http.openai.routes import OPENAI_PATHS, OPENAI_ROUTES
 from app.http.pages import VendoredSwagger, home, schema_styles, static_routers
+from app.http.reading import JsonRequest
 from app.http.routes import ROUTES
 from app.http.workers import Workers
 from app.ports import Service
@@ -40,6 +41,7 @@ def create_app(service: Service, principal: Principal, options: Options) -> Lite
     return Litestar(
         route_handlers=[home, *ROUTES, *OPENAI_ROUTES, *options.handlers, *static_routers()],
         state=State({"watchfloor": Context(service, principal, options, workers, options.now())}),
+        request_class=JsonRequest,
         before_request=check_caller,
         before_send=[secure_headers],
         exception_handlers={Exception: _on_failure, HTTPException: _on_failure},

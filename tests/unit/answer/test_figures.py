@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from app.answer.figures import compare
-from app.answer.places import Site
 from app.answer.question import Statistic
-from app.answer.series import directory, match, stem, tokens_of
+from app.answer.series import match, stem, tokens_of
 from retrieval.types import Coverage, Entity, EntityType, Interval, Kind, Layer, Support, Verdict
 
 
@@ -162,8 +161,7 @@ def test_a_limit_to_measure_against_is_not_the_answer(pumps: Any, question: str)
 
 def compared(pumps: Any, question: str, *statistics: Statistic) -> Any:
     desk = pumps.desk(question)
-    site = Site({e.id: e for e in pumps.catalog.entities(pumps.me)}, desk.links())
-    series = [s for s in directory(pumps.catalog.coverage(pumps.me, []), site) if s.unit == "degC"]
+    series = [s for s in desk.known.series if s.unit == "degC"]
     return compare(desk, sorted(series), statistics)
 
 
@@ -201,8 +199,7 @@ def test_the_kind_of_thing_must_be_met(pumps: Any) -> None:
 
 def subjects(plant: Any, question: str) -> list[str]:
     desk = plant.desk(question)
-    site = Site({e.id: e for e in plant.catalog.entities(plant.me)}, desk.links())
-    return [m.series.subject for m in match(desk.question, directory(plant.catalog.coverage(plant.me, []), site), site)]
+    return [m.series.subject for m in match(desk.question, desk.known.series, desk.known.site)]
 
 
 @pytest.mark.parametrize(

@@ -93,3 +93,12 @@ def test_like_this_frame_finds_the_others_and_not_itself(filled: Any) -> None:
 
 def test_without_an_image_space_a_picture_finds_nothing(house: Any) -> None:
     assert ask(house, "Where was this seen?", pictures=(picture("red"),)).verdict is Verdict.INSUFFICIENT
+
+
+def test_pointing_at_one_thing_many_times_is_pointing_at_it_once(filled: Any) -> None:
+    (alert,) = [e for e in filled.catalog.scan(Filter(kinds=(Kind.ALERT,)), filled.me) if not e.labels]
+    many = Ask(question="What is this?", asked_at=ASKED, about=(alert.id,) * 10_000)
+    assert len(filled.brief.answer(many, filled.me, lambda event: None).claims) == 1
+    with pytest.raises(BadQuery, match="64 at most"):
+        unknown = tuple(f"ev_{n:040x}" for n in range(65))
+        filled.brief.answer(Ask(question="What is this?", asked_at=ASKED, about=unknown), filled.me, lambda event: None)

@@ -7,8 +7,8 @@ import io
 import pytest
 from PIL import Image
 
-from app.model.port import Picture, data_uri
 from app.model.pictures import shrunk
+from app.model.port import Picture, data_uri
 
 
 @pytest.mark.parametrize(

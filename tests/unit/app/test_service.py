@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from app.ports import IngestSummary
+from app.budget import Allowance, Budget
+from app.ports import Ask, IngestSummary
 from app.service import Watchfloor
-from retrieval.errors import EvidenceNotFound
+from retrieval.errors import EvidenceNotFound, OverBudget
 from retrieval.types import Principal
 
 ANN, KEEPER = Principal("t", "ann"), Principal("t", "keeper")
@@ -54,3 +55,12 @@ def test_what_failed_was_not_done(service: tuple[Watchfloor, Any]) -> None:
     with pytest.raises(EvidenceNotFound):
         watchfloor.feedback("an_none", True, ANN)
     assert house.catalog.audit_trail(ANN) == []
+
+
+def test_the_budget_it_was_given_holds_from_the_first_question(service: tuple[Watchfloor, Any]) -> None:
+    """One that nobody has used yet is empty; that is no reason to take another."""
+    _, house = service
+    given = Budget(Allowance(concurrent=1))
+    watchfloor = Watchfloor(cast("Any", SimpleNamespace(book=house.catalog)), given)
+    with given.taken(ANN), pytest.raises(OverBudget, match="1 questions of yours"):
+        watchfloor.ask(Ask(question="What happened?", asked_at=0), ANN)

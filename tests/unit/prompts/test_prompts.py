@@ -6,10 +6,12 @@ import pytest
 
 from prompts import Prompt, PromptError, load
 
-
 VARIABLES = {
     "answer-rules": {"schema"},
     "answer-evidence": {"evidence"},
+    "answer-item": {"label", "text"},
+    "answer-picture": {"label"},
+    "answer-asked": set(),
     "answer-question": {"before", "asked_at", "zone", "question"},
     "look": {"claim", "schema"},
     "probe": set(),
