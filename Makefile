@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+VLLM := .vllm-venv
 DEMO := demo
 SEED := 7
 DAYS := 2
 
-.PHONY: help setup demo serve test lint types imports unit check wheel lock clean
+.PHONY: help setup demo serve test test-vllm lint types imports unit check wheel lock clean
 
 help: ## list the verbs
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 # the stamp depends on what is installed, so that a changed lock installs again
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -46,6 +47,11 @@ check: lint types imports ## every check that runs no code
 test: check ## every check and every test
 	$(BIN)/pytest tests
 	$(MAKE) wheel
+
+# vLLM pins its own torch: it has an environment of its own, made once (4 GB); its log and the results stay in out/vllm
+test-vllm: setup ## the tests against a real vLLM server on this machine's CPUs
+	PYTHON=$(PYTHON) sh scripts/vllm-env $(VLLM)
+	WATCHFLOOR_VLLM_PYTHON=$(VLLM)/bin/python $(BIN)/pytest tests/vllm -o junit_family=xunit1 --junitxml=out/vllm/tests.xml
 
 wheel: setup ## build the wheel and run doctor from it in a clean environment
 	sh scripts/check-wheel

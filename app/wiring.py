@@ -28,6 +28,7 @@ from app.gallery import Gallery
 from app.jobs import ENCODER, ZONE, IngestJob
 from app.model.guard import Guarded
 from app.model.openai_chat import OpenAIChat
+from app.model.port import Course
 from app.model.probe import Place, Wanted
 from app.model.waiting import in_time
 from app.ports import Answerer, Check
@@ -324,7 +325,7 @@ class Parts:
         if level != "ok":
             return Check("model", "degraded", f"{self._model.name}: {why}; the evidence brief answers")
         try:
-            able = in_time(_ASKED_S, self._model.capabilities)
+            able = in_time(Course(time.monotonic() + _ASKED_S), self._model.capabilities)
         except ModelUnavailable as error:
             return Check("model", "degraded", f"{self._model.name}: {error}; the evidence brief answers")
         sees = f"{able.images} pictures a prompt" if able.images else "sees no pictures"

@@ -34,6 +34,8 @@ _A_MOMENT = 3
 _CHARS_A_TOKEN = 2.5
 # Qwen2-VL's image processor: one token for 28 × 28 pixels
 _PATCH = 28
+# models with a fixed cost a picture take that much for a small one too (InternVL: 256)
+_PICTURE_TOKENS = 256
 # what is shown first matters most and gets the most pixels
 _SIDES = (1024, 768, 768, 512)
 _SMALLEST = 336
@@ -219,8 +221,8 @@ def _side(shown: int, room: int) -> int | None:
 
 
 def _picture_tokens(side: int) -> int:
-    """At most so many tokens for a picture with this longer side."""
-    return math.ceil(side / _PATCH) ** 2
+    """So many tokens, about, for a picture with this longer side."""
+    return max(_PICTURE_TOKENS, math.ceil(side / _PATCH) ** 2)
 
 
 def _tokens(text: str) -> int:

@@ -110,7 +110,7 @@ class ModelAnswerer:
     ) -> Finding | None:
         """The finding in the model's checked words; None where the brief's own stays. What was said before a failure is kept."""
         try:
-            able = in_time(course.left(), self._model.capabilities)
+            able = in_time(course, self._model.capabilities)
             context = self._showing.lay_out(ask, desk, finding, able)
             if not context.exhibits:
                 return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -67,11 +68,18 @@ class Series(NamedTuple):
     interval_s: float
 
 
+_STEMMING = threading.Lock()
+
+
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """The stem of an English word (Snowball), lower case; what has a digit in it stays as it is."""
     low = word.lower().replace("isation", "ization")
-    return low if any(c.isdigit() for c in low) else str(_stemmer().stemWord(low))
+    if any(c.isdigit() for c in low):
+        return low
+    # a stemmer holds the word it is working on: two threads at once give each other's stems
+    with _STEMMING:
+        return str(_stemmer().stemWord(low))
 
 
 @lru_cache(maxsize=1)

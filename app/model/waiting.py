@@ -7,13 +7,19 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+from app.model.endpoint import failure
+from app.model.port import Course
 from retrieval.errors import ModelUnavailable
 
 T = TypeVar("T")
+_WAIT_S = 0.05
 
 
-def in_time(seconds: float, make: Callable[[], T]) -> T:
-    """What `make` gives, made in a thread of its own, which ends by its own time-outs. Raises ModelUnavailable after `seconds`."""
+def in_time(course: Course, make: Callable[[], T]) -> T:
+    """What `make` gives, made in a thread of its own, which ends by its own time-outs.
+
+    Raises ModelUnavailable when the course is over, or the question is withdrawn, before that.
+    """
     future: Future[T] = Future()
 
     def run() -> None:
@@ -23,7 +29,9 @@ def in_time(seconds: float, make: Callable[[], T]) -> T:
             future.set_exception(error)
 
     threading.Thread(target=run, name="model", daemon=True).start()
-    try:
-        return future.result(seconds)
-    except TimeoutError:
-        raise ModelUnavailable(f"the model did not answer within {seconds:.3g} s") from None
+    while True:
+        try:
+            return future.result(min(_WAIT_S, course.left()))
+        except TimeoutError:
+            if course.left() <= 0:
+                raise failure(ModelUnavailable(), course) from None

@@ -233,6 +233,22 @@ def test_probabilities_are_at_most_one(stub: StubModel, logprob: float) -> None:
     assert all(-1e9 < chance <= 0 for piece in pieces for chance in piece.logprobs)
 
 
+def test_a_token_without_text_keeps_its_probability(stub: StubModel) -> None:
+    """vLLM sends half a character as no text, and the end of a reply as a token of its own."""
+    half = {"token": "", "logprob": -2.0, "bytes": [], "top_logprobs": []}
+    told = {"choices": [{"index": 0, "delta": {"content": ""}, "logprobs": {"content": [half]}}]}
+    stub.script = lambda body: [b"data: " + json.dumps(told).encode() + b"\n\n", "é"]
+    pieces = list(chat(stub).stream(["?"], SCHEMA, Course(time.monotonic() + 5)))
+    assert [piece.text for piece in pieces] == ["", "é", ""]
+    assert [chance for piece in pieces for chance in piece.logprobs] == [-2.0, -0.0625]
+
+
+def test_a_vllm_with_known_holes_gets_no_question() -> None:
+    with StubModel(saying("{}"), version="0.14.0") as stub:
+        assert "0.14.1 or later" in failing(chat(stub))
+        assert stub.requests == stub.probes == []
+
+
 def test_nobody_listens() -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
