@@ -9,6 +9,7 @@ from itertools import combinations
 from app.answer.question import Question
 from app.answer.sentences import Sentence
 from app.answer.series import stem
+from retrieval.types import Claim, Evidence
 
 _AMOUNT = re.compile(r"(?<![\w.:/-])(\d+(?:[.,]\d+)?)\s*(%|[A-Za-z°]+(?:/[A-Za-z]+)?)")
 _ASKS_AMOUNT = re.compile(
@@ -25,6 +26,9 @@ _NOT_UNITS = frozenset(
 # the second source must answer nearly as well as the first
 _NEARLY = 0.72
 _COMPARED = 6
+_CLAIMED, _SAME_WORDS = 12, 0.75
+_WORD = re.compile(r"[^\W\d_]+")
+_DIGITS = re.compile(r"[\w:.-]*\d[\w:.-]*")
 
 
 def amounts(text: str) -> dict[str, frozenset[float]]:
@@ -83,3 +87,22 @@ def _same_thing(a: Sentence, b: Sentence) -> bool:
     """Both are about an entity that the other names too; passages without entities are compared by their words alone."""
     ours, theirs = ({m.entity for m in s.evidence.entities} for s in (a, b))
     return not ours or not theirs or bool(ours & theirs)
+
+
+def differing(claims: Sequence[Claim], cited: Sequence[Evidence]) -> bool:
+    """Whether two claims that rest on different sources give different amounts, in one unit, in otherwise the same words."""
+    sources = {e.id: e.source for e in cited}
+    for first, other in combinations(claims[:_CLAIMED], 2):
+        ours, theirs = ({sources.get(c.evidence) for c in claim.citations} for claim in (first, other))
+        if not ours & theirs and _differs(amounts(first.text), amounts(other.text)) and _alike(first.text, other.text):
+            return True
+    return False
+
+
+def _alike(a: str, b: str) -> bool:
+    """The same tags, times and dates, and three quarters of the words of the shorter, stand in both; amounts are left out."""
+    first, other = (_AMOUNT.sub(" ", text) for text in (a, b))
+    if set(_DIGITS.findall(first)) != set(_DIGITS.findall(other)):
+        return False
+    ours, theirs = ({stem(w) for w in _WORD.findall(text)} for text in (first, other))
+    return len(ours & theirs) >= _SAME_WORDS * min(len(ours), len(theirs))

@@ -96,6 +96,9 @@ class Showing:
         """Exhibits and pictures within the model's context, after room for the rules, the question and its reply."""
         images = max(0, min(self._max_images, able.images))
         asked = tuple(Picture(shrunk(data, _SIDES[-1]), "image/jpeg") for data in ask.pictures[:images])
+        if len(asked) < len(ask.pictures):
+            unseen = len(ask.pictures) - len(asked)
+            desk.degraded.append(f"model: it was not shown {unseen} of the question's pictures; they were searched by")
         room = able.context - self._reply_tokens - _MARGIN - _tokens(self._rules() + self._question(ask, desk))
         room -= len(asked) * _picture_tokens(_SIDES[-1])
         ranked = _thinned(self._ranked(desk, finding))

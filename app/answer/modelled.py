@@ -16,23 +16,27 @@ from typing import NamedTuple
 
 import msgspec
 
+from app.answer.bearing import bears, closed
 from app.answer.brief import EvidenceBrief
+from app.answer.conflict import differing
 from app.answer.context import Context, Showing
 from app.answer.desk import Desk, Finding, cite
 from app.answer.outgoing import told
 from app.answer.reply import Look, Reader, Reply, Worded, look_of, schema_of
-from app.model.port import ChatModel, Course
+from app.model.port import ChatModel, Course, Part, Usage
 from app.model.waiting import in_time
 from app.ports import Ask, Event
 from app.verify.port import Exhibit, Judgement, Verifier
 from app.words import one_line
 from retrieval.errors import EvidenceNotFound, ModelUnavailable
-from retrieval.types import Answer, Claim, Kind, Principal, Sighting, Support, Verdict
+from retrieval.types import Answer, Claim, Evidence, Kind, Principal, Sighting, Support, Verdict
 
 _CLAIMS = 12
 _CLAIM_CHARS = 1000
+# of English prose, in the tokenizers of Llama and Qwen
+_CHARS_A_TOKEN = 4
 _LOOK_S = 10.0
-_DECISIVE = (Verdict.NOT_OBSERVED, Verdict.NOT_RECORDED, Verdict.CONFLICT)
+DECISIVE = (Verdict.NOT_OBSERVED, Verdict.NOT_RECORDED, Verdict.CONFLICT)
 _LABEL = re.compile(r"\s*[\[(]\s*E\d+(?:\s*[,;–-]\s*E\d+)*\s*[\])]")
 _SEEN = {"yes": Sighting.CONFIRMED, "no": Sighting.REJECTED, "unclear": Sighting.UNVERIFIED}
 _FALLS_BACK = "the evidence brief answers"
@@ -47,19 +51,24 @@ class Patience(NamedTuple):
 
 @dataclass
 class _Said:
-    """What the model has said so far: its claims as they were judged."""
+    """What the model has said so far: its claims as they were judged, and the tokens it took."""
 
     claims: list[Claim] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
+    exhibits: tuple[Exhibit, ...] = ()
     usage: tuple[int, int] | None = None
     logprobs: list[float] = field(default_factory=list)
     looked: bool = False
     insufficient: bool = False
+    # what it said does not answer: the brief does
+    beside: bool = False
 
-    @property
-    def worded(self) -> bool:
-        """Whether the answer is the model's: it made claims, or said that the evidence is insufficient."""
-        return bool(self.judgements) or self.insufficient
+    def spend(self, told: Usage | None, shown: Sequence[Part], text: str) -> None:
+        """Add a reply's tokens, as its server counted them; one that was broken off told none, and is reckoned by its length."""
+        words = sum(len(part) for part in shown if isinstance(part, str))
+        used = told or Usage(words // _CHARS_A_TOKEN, len(text) // _CHARS_A_TOKEN)
+        before = self.usage or (0, 0)
+        self.usage = (before[0] + used.prompt_tokens, before[1] + used.completion_tokens)
 
     def supported(self) -> list[Claim]:
         return [claim for claim in self.claims if claim.support is Support.SUPPORTED]
@@ -85,21 +94,21 @@ class ModelAnswerer:
         found_ms = (time.perf_counter() - started) * 1e3
         said = _Said()
         worded = None
-        # what was not recorded, not there to be seen, or told two ways is ours to say: no model is asked
-        if finding.verdict not in _DECISIVE or desk.pinned:
+        # what was not recorded, not there to be seen, told two ways or cannot be is ours to say: no model is asked
+        if (finding.verdict not in DECISIVE and not closed(desk, finding)) or desk.pinned:
             worded = self._worded(ask, desk, finding, said, course, listen)
+        by = self._model.name if worded is not None and not said.beside else None
         if worded is None:
             worded = _fallen_back(finding, said)
-            for claim in finding.claims:
-                listen(Event("claim", told(claim)))
+        for claim in finding.claims if worded.claims[: len(finding.claims)] == finding.claims else ():
+            listen(Event("claim", told(claim)))
         timings = {"evidence": found_ms, "total": (time.perf_counter() - started) * 1e3}
-        by = self._model.name if said.worded else None
         answer = self._brief.close(ask, desk, worded, timings, said.judgements, said.logprobs, by)
         return self._signed(answer, said)
 
     def _signed(self, answer: Answer, said: _Said) -> Answer:
-        """With which prompts the answer was worded, at what cost."""
-        if not said.worded:
+        """Which prompts took part, and at what cost."""
+        if said.usage is None:
             return answer
         looked = (self._showing.prompts.look.id,) if said.looked else ()
         prompts = (*self._showing.prompts.ids, *looked)
@@ -113,30 +122,40 @@ class ModelAnswerer:
             able = in_time(course, self._model.capabilities)
             context = self._showing.lay_out(ask, desk, finding, able)
             if not context.exhibits:
+                if finding.used or desk.pinned:
+                    told_ = f"nothing of the evidence fits in its context of {able.context} tokens"
+                    desk.degraded.append(f"model: {told_}; {_FALLS_BACK}")
                 return None
+            said.exhibits = context.exhibits
             self._listen_to(ask, desk, context, said, course, listen)
             self._look_again(context, said, course, listen)
         except ModelUnavailable as error:
             desk.degraded.append(f"model: {error}; {_FALLS_BACK}")
             return None
-        if not said.insufficient and not said.supported():
-            desk.degraded.append(f"model: nothing it said stands in the evidence; {_FALLS_BACK}")
-        return judge(said.claims, said.insufficient, context.exhibits, finding)
+        why = beside(said, finding, desk)
+        if why:
+            said.beside = True
+            desk.degraded.append(f"model: {why}; {_FALLS_BACK}")
+            return _with(finding, said.claims, said.exhibits)
+        return judge(said.claims, said.exhibits, finding)
 
     def _listen_to(
         self, ask: Ask, desk: Desk, context: Context, said: _Said, course: Course, listen: Callable[[Event], None]
     ) -> None:
         """Read the reply as it comes; each claim is judged and told when it is whole. Enough claims end the reply."""
-        stream = self._model.stream(self._showing.parts(ask, desk, context), schema_of(Reply), course)
+        parts = self._showing.parts(ask, desk, context)
+        stream = self._model.stream(parts, schema_of(Reply), course)
         reader = Reader(stream)
-        with closing(stream):  # type: ignore[type-var]
-            for worded in reader.claims():
-                if worded.text.strip():
-                    self._take(worded, context, said, listen)
-                if len(said.claims) == _CLAIMS:
-                    break
+        try:
+            with closing(stream):  # type: ignore[type-var]
+                for worded in reader.claims():
+                    if worded.text.strip():
+                        self._take(worded, context, said, listen)
+                    if len(said.claims) == _CLAIMS:
+                        break
+        finally:
+            said.spend(reader.usage, parts if reader.text or reader.usage else (), reader.text)
         said.insufficient = reader.insufficient
-        said.usage = (reader.usage.prompt_tokens, reader.usage.completion_tokens) if reader.usage else None
         said.logprobs = reader.logprobs
 
     def _take(self, worded: Worded, context: Context, said: _Said, listen: Callable[[Event], None]) -> None:
@@ -156,15 +175,17 @@ class ModelAnswerer:
             if sum(c.sighting is not None for c in said.claims) >= self._patience.looks:
                 return
             said.looked = True
-            said.claims[n] = looked = self._looked(claim, frames[only.pop()], course)
+            said.claims[n] = looked = self._looked(claim, frames[only.pop()], said, course)
             listen(Event("sighting", looked))
 
-    def _looked(self, claim: Claim, exhibit: Exhibit, course: Course) -> Claim:
+    def _looked(self, claim: Claim, exhibit: Exhibit, said: _Said, course: Course) -> Claim:
         """The claim with what a look at its frame said. A look that fails leaves it unverified."""
         try:
             parts = self._showing.look(claim.text, exhibit.evidence)
-            pieces = self._model.stream(parts, schema_of(Look), course.within(_LOOK_S))
-            sighting = _SEEN[look_of("".join(piece.text for piece in pieces))]
+            pieces = list(self._model.stream(parts, schema_of(Look), course.within(_LOOK_S)))
+            text = "".join(piece.text for piece in pieces)
+            said.spend(next((piece.usage for piece in pieces if piece.usage), None), parts, text)
+            sighting = _SEEN[look_of(text)]
         except (ModelUnavailable, EvidenceNotFound, OSError):
             sighting = Sighting.UNVERIFIED
         if sighting is not Sighting.REJECTED:
@@ -175,25 +196,50 @@ class ModelAnswerer:
 
 def _fallen_back(finding: Finding, said: _Said) -> Finding:
     """The brief's finding; claims that had been verified and told before the model failed stay beside it."""
-    return finding._replace(claims=(*finding.claims, *said.supported()))
+    return _with(finding, said.supported(), said.exhibits)
 
 
-def judge(claims: Sequence[Claim], insufficient: bool, exhibits: Sequence[Exhibit], finding: Finding) -> Finding:
-    """The model's claims with what each is worth; the verdict follows from the supported ones.
+def judge(claims: Sequence[Claim], exhibits: Sequence[Exhibit], finding: Finding) -> Finding:
+    """The model's claims with what each is worth; the verdict follows from the supported ones, within what the brief knows.
 
-    Where none stands in the evidence, the brief's own claims and verdict stay, and the model's are added as what they are.
+    Verdicts on coverage and on conflicts stay, with the brief's claims before the model's.
     """
+    if finding.verdict in DECISIVE:
+        return _with(finding, claims, exhibits)
     supported = [c for c in claims if c.support is Support.SUPPORTED]
-    if insufficient and not supported:
-        return finding._replace(verdict=Verdict.INSUFFICIENT, claims=(), used=())
-    if not supported:
-        return finding._replace(claims=(*finding.claims, *claims))
-    cited = {c.evidence for one in supported for c in one.citations}
+    used = tuple(_cited(supported, exhibits))
+    if differing(supported, used):
+        return finding._replace(verdict=Verdict.CONFLICT, claims=tuple(claims), used=used)
     # the brief knows what it could not look at: a model's words do not fill that in
     whole = len(supported) == len(claims) and finding.verdict is not Verdict.PARTIAL
     verdict = Verdict.ANSWERED if whole else Verdict.PARTIAL
-    used = tuple(e.evidence for e in exhibits if e.evidence.id in cited)
     return finding._replace(verdict=verdict, claims=tuple(claims), used=used)
+
+
+def beside(said: _Said, finding: Finding, desk: Desk) -> str:
+    """Why what the model said does not answer, so that the brief's own finding stays; "" when it does."""
+    supported = said.supported()
+    if not supported:
+        return (
+            "it finds that the evidence does not answer"
+            if said.insufficient
+            else "nothing it said stands in the evidence"
+        )
+    if finding.verdict is Verdict.INSUFFICIENT and not desk.pinned and not bears(desk, supported, said.exhibits):
+        return "what it said does not bear on the question"
+    return ""
+
+
+def _with(finding: Finding, claims: Sequence[Claim], exhibits: Sequence[Exhibit]) -> Finding:
+    """A finding with claims behind its own, and the evidence of the supported ones."""
+    supported = [c for c in claims if c.support is Support.SUPPORTED]
+    used = {e.id: e for e in (*finding.used, *_cited(supported, exhibits))}
+    return finding._replace(claims=(*finding.claims, *claims), used=tuple(used.values()))
+
+
+def _cited(claims: Sequence[Claim], exhibits: Sequence[Exhibit]) -> list[Evidence]:
+    ids = {cited.evidence for claim in claims for cited in claim.citations}
+    return [e.evidence for e in exhibits if e.evidence.id in ids]
 
 
 def judged(worded: Worded, exhibits: Sequence[Exhibit], verifier: Verifier) -> tuple[Claim, Judgement]:

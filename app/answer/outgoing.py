@@ -138,11 +138,12 @@ def _cleaned(value: T, *fields: str) -> T:
 
 
 def sealed(answer: Answer) -> Answer:
-    """An answer as it may leave: claims with what they cite, timeline, coverage, and what was degraded."""
+    """An answer as it may leave: claims with what they cite, timeline, coverage, what was degraded, how the question was understood."""
     return msgspec.structs.replace(
         answer,
         claims=tuple(told(claim) for claim in answer.claims),
         timeline=tuple(_cleaned(entry, "text") for entry in answer.timeline),
         coverage=tuple(map(_noted, answer.coverage)),
         degraded=tuple(map(without_addresses, answer.degraded)),
+        resolved=without_addresses(answer.resolved),
     )

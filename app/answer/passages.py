@@ -49,6 +49,7 @@ def tell(
     if not hits:
         return Finding(Verdict.INSUFFICIENT)
     sentences = rank_sentences(desk, hits)
+    desk.measured |= measured(sentences)
     if not sentences or not good_enough(desk, sentences):
         return Finding(Verdict.INSUFFICIENT)
     against = contradicting(desk.question, sentences)
@@ -58,6 +59,15 @@ def tell(
     claims = tuple(claim(s.text, (s.evidence, s.text)) for s in chosen)
     used = {s.evidence.id: s.evidence for s in chosen}
     return Finding(Verdict.ANSWERED, claims, tuple(used.values()))
+
+
+def measured(sentences: Sequence[Sentence]) -> dict[str, float]:
+    """What tells a good best sentence from a poor one: the share of rare words it has, and its lead over every other piece."""
+    if not sentences:
+        return {}
+    best = sentences[0]
+    second = next((s.score for s in sentences if s.evidence.id != best.evidence.id), 0.0)
+    return {"sentence_words": best.words, "sentence_lead": best.score - second}
 
 
 def _disagreement(pair: Sequence[Sentence]) -> Finding:
