@@ -99,6 +99,9 @@ class CatalogReader(Protocol):
     def rows(self, rows: Sequence[int], principal: Principal, as_of: Micros | None = None) -> dict[int, Evidence]:
         """The same by row number: the last check before an id leaves retrieval."""
 
+    def shown(self, rows: Sequence[int], principal: Principal, as_of: Micros | None = None) -> dict[int, str]:
+        """Row number → evidence id of those that `rows` would give: the same check without reading them."""
+
     def scan(self, filter_: Filter, principal: Principal, limit: int = 1000) -> list[Evidence]:
         """Evidence matching the filter, by valid time (unknown times last), at most `limit`."""
 
@@ -165,7 +168,16 @@ class VectorIndex(Projection, Protocol):
     """Nearest neighbours by inner product over L2-normalised vectors."""
 
     def search(self, space: str, query: Vector, k: int, filter_: Filter, principal: Principal) -> Scored:
-        """The k nearest rows of `space` that pass the filter. Exact. Raises BadQuery on a wrong dimension or NaN."""
+        """The k nearest rows of `space` that pass the filter. Raises BadQuery on a wrong dimension or NaN.
+
+        Exact, but where tens of thousands pass an index may compare with the likeliest of them only.
+        """
+
+    def by_time(self, k: int, filter_: Filter, principal: Principal, near: Interval | None = None) -> Scored:
+        """The k rows that pass the filter whose middle is nearest to that of `near`; without it those that began last.
+
+        Evidence without vectors counts too; unknown times come last. Scores are 0, −1, −2, …
+        """
 
     def spaces(self) -> Mapping[str, int]:
         """Space name → number of vectors."""

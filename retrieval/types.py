@@ -358,7 +358,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     `confidence` is the calibrated probability that the answer is right, None where no calibrator fits; `calibration` names the
     calibrator and `features` is what it was given. `resolved` is the question as it was understood in its conversation ("" = as asked).
-    `prompts` are the ids of the prompts that took part, `usage` the model's tokens (prompt, completion).
+    `leans_on` are the ids of evidence that `resolved` took a name or key from. `prompts` are the ids of the prompts that took part,
+    `usage` the model's tokens (prompt, completion).
     """
 
     id: str
@@ -377,5 +378,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     features: dict[str, float] = {}
     conversation: str = ""
     resolved: str = ""
+    leans_on: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     usage: tuple[int, int] | None = None

@@ -18,6 +18,7 @@ from app.answer.question import Question, Statistic, Wants, parse
 from app.answer.series import Series, match, quantities
 from app.confidence.assessor import Assessor
 from app.confidence.features import features_of
+from app.deadline import left_s
 from app.ports import Ask, Event
 from app.turns import Turns
 from app.verify.port import Judgement
@@ -65,7 +66,7 @@ class EvidenceBrief:
         """Plan and evidence of a question, told as they come; askers take turns. Raises as `answer` does."""
         desk = self.open(ask, principal)
         listen(Event("plan", describe(desk.question)))
-        with self._turns.mine(principal):
+        with self._turns.mine(principal, left_s(ask)):
             finding = investigate(desk)
         listen(Event("evidence", [e.id for e in finding.used]))
         return desk, finding

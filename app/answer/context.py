@@ -43,7 +43,8 @@ _MARGIN = 64
 _BEFORE, _BEFORE_CHARS = 4, 300
 # what cannot be seen may stand between the letters of a delimiter, and a reader still takes it for one
 _GAP = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*"
-_DELIMITER = re.compile(rf"<(?={_GAP}/?{''.join(_GAP + letter for letter in 'evidence')})", re.I)
+_TAGS = "|".join("".join(_GAP + letter for letter in tag) for tag in ("evidence", "earlier"))
+_DELIMITER = re.compile(rf"<(?={_GAP}/?(?:{_TAGS}))", re.I)
 
 
 class Prompts(NamedTuple):
@@ -65,16 +66,16 @@ class Prompts(NamedTuple):
 
 def prompts_in_force() -> Prompts:
     """The versions that answers are made with now."""
-    names = (
-        "answer-rules",
-        "answer-evidence",
-        "answer-item",
-        "answer-picture",
-        "answer-asked",
-        "answer-question",
-        "look",
-    )
-    return Prompts(*(load(name, 1) for name in names))
+    versions = {
+        "answer-rules": 2,
+        "answer-evidence": 1,
+        "answer-item": 1,
+        "answer-picture": 1,
+        "answer-asked": 1,
+        "answer-question": 2,
+        "look": 1,
+    }
+    return Prompts(*(load(name, version) for name, version in versions.items()))
 
 
 class Context(NamedTuple):
@@ -233,8 +234,9 @@ def _tokens(text: str) -> int:
 
 
 def _before(turns: Sequence[Turn]) -> str:
-    """The last turns in short."""
+    """The last turns in short. Their replies hold words of evidence: data, which must not close its own quotation either."""
     lines = [
-        f"- {one_line(t.resolved or t.question, _BEFORE_CHARS)}\n  {one_line(t.reply, _BEFORE_CHARS)}" for t in turns
+        f"- {one_line(t.resolved or t.question, _BEFORE_CHARS)}\n  {one_line(t.reply, _BEFORE_CHARS)}"
+        for t in turns[-_BEFORE:]
     ]
-    return "\n".join(lines[-_BEFORE:]) or "nothing"
+    return _DELIMITER.sub("‹", "\n".join(lines)) or "nothing"

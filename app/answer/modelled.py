@@ -23,6 +23,7 @@ from app.answer.context import Context, Showing
 from app.answer.desk import Desk, Finding, cite
 from app.answer.outgoing import told
 from app.answer.reply import Look, Reader, Reply, Worded, look_of, schema_of
+from app.deadline import ends_at
 from app.model.port import ChatModel, Course, Part, Usage
 from app.model.waiting import in_time
 from app.ports import Ask, Event
@@ -89,7 +90,7 @@ class ModelAnswerer:
     ) -> Answer:
         """Answer through the model. Raises QuestionTooLong; a failing model leaves the brief's answer, marked degraded."""
         started = time.perf_counter()
-        course = Course(time.monotonic() + min(self._patience.answer_s, ask.deadline_s or float("inf")), stop)
+        course = Course(ends_at(ask, self._patience.answer_s), stop)
         desk, finding = self._brief.find(ask, principal, listen)
         found_ms = (time.perf_counter() - started) * 1e3
         said = _Said()

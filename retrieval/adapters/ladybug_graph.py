@@ -32,6 +32,9 @@ class LadybugGraph(CypherGraph):
         self._timeout_ms = timeout_ms
         self._statements = load("ladybug")
         self._reading, self._writing = Lock(), Lock()
+        # this process alone has the store open, so that what it wrote last is what is there
+        self._reached: int | None = None
+        self._writes = 0
         self._path.parent.mkdir(parents=True, exist_ok=True)
         # ladybug's own lock does not see a second opening in the same process
         self._lock = FileLock(self._path.with_name(self._path.name + ".lock"))
@@ -47,8 +50,18 @@ class LadybugGraph(CypherGraph):
             self._lock.release()
             raise
 
+    def applied(self) -> int:
+        kept, writes = self._reached, self._writes
+        if kept is not None:
+            return kept
+        reached = super().applied()
+        if writes == self._writes:
+            self._reached = reached
+        return reached
+
     def reset(self) -> None:
         with self._reading, self._writing:
+            self._reached = None
             self._shut()
             self._wipe()
             self._open()
@@ -76,7 +89,9 @@ class LadybugGraph(CypherGraph):
                 with contextlib.suppress(RuntimeError):
                     self._writer.execute("ROLLBACK")
                 raise
+            self._writes, self._reached = self._writes + 1, None
             self._writer.execute("COMMIT")
+            self._writes, self._reached = self._writes + 1, None
 
     def _open(self) -> None:
         import ladybug

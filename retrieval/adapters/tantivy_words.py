@@ -22,7 +22,7 @@ from tantivy import FieldType, Occur
 
 from retrieval.errors import ProjectionError, StoreBusy
 from retrieval.ports import LogEntry, LogReader, Projected, Scored
-from retrieval.projecting import Times, audience, audiences, changes, known_at, last
+from retrieval.projecting import EVERYONE, Times, audience, audiences, changes, known_at, last
 from retrieval.tags import tags
 from retrieval.types import Filter, Interval, Principal
 
@@ -87,7 +87,7 @@ class _Folder:
             self._index = tantivy.Index(schema, path=str(path))
             self._index.register_tokenizer("words", analyzer)
             self._index.config_reader("manual")
-            self._index.reload()
+            self._reload()
 
     def write(self, batches: Iterator[tuple[list[str], list[Projected]]]) -> None:
         """Replace every document of the ids by those given, and commit."""
@@ -100,7 +100,15 @@ class _Folder:
                     writer.add_document(_document(item))
             writer.commit()
             writer.wait_merging_threads()
-            self._index.reload()
+            self._reload()
+
+    def _reload(self) -> None:
+        """See what was committed. `open_to_all`: no row is labelled, so that nobody need be told apart."""
+        self._index.reload()
+        searcher = self._index.searcher()
+        everyone = tantivy.Query.term_query(self._schema, "audience", EVERYONE, index_option="basic")
+        found: Any = searcher.search(everyone, 1, count=True)
+        self.open_to_all = bool(found.count == searcher.num_docs)
 
     def search(self, query: Any, k: int) -> Scored:
         with _typed("searching"):
@@ -187,9 +195,13 @@ class TantivyWords:
         words = self._words(text)
         if folder is None or k < 1 or not words:
             return Scored(np.zeros(0, np.int64), np.zeros(0, np.float32))
-        any_word = tantivy.Query.boolean_query([(Occur.Should, word) for word in words])
-        clauses = [any_word, *(tantivy.Query.const_score_query(q, 0.0) for q in self._clauses(filter_, principal))]
-        return folder.search(tantivy.Query.boolean_query([(Occur.Must, clause) for clause in clauses]), k)
+        wanted, unwanted = self._clauses(filter_, principal, folder.open_to_all)
+        clauses = [(Occur.Should, word) for word in words]
+        if wanted:
+            clauses = [(Occur.Must, tantivy.Query.boolean_query(clauses))]
+            clauses += [(Occur.Must, tantivy.Query.const_score_query(clause, 0.0)) for clause in wanted]
+        clauses += [(Occur.MustNot, clause) for clause in unwanted]
+        return folder.search(tantivy.Query.boolean_query(clauses), k)
 
     def _words(self, text: str) -> list[Any]:
         """One query a distinct term: stemmed words in the body, whole tags in theirs."""
@@ -201,27 +213,29 @@ class TantivyWords:
             query.boost_query(query.term_query(schema, "tag", tag, index_option="freq"), _TAG_BOOST) for tag in whole
         ]
 
-    def _clauses(self, filter_: Filter, principal: Principal) -> list[Any]:
-        now = known_at(filter_.as_of)
-        clauses = [
-            self._any("audience", audiences(principal)),
-            self._range("recorded", upper=now),
-            self._range("superseded", lower=now + 1),
-        ]
+    def _clauses(self, filter_: Filter, principal: Principal, open_to_all: bool) -> tuple[list[Any], list[Any]]:
+        """What every row must match, and what none may. Whatever most rows pass is said as the second: a clause that matches nearly
+        everything keeps tantivy from skipping what cannot be among the best."""
+        unwanted = [self._range("superseded", upper=known_at(filter_.as_of))]
+        if filter_.as_of is not None:
+            unwanted.append(self._range("recorded", lower=filter_.as_of + 1))
+        if filter_.window is not None:
+            unwanted += self._outside(filter_.window)
+        wanted = [] if open_to_all else [self._any("audience", audiences(principal))]
         if filter_.kinds:
-            clauses.append(self._any("kind", [kind.value for kind in filter_.kinds]))
+            wanted.append(self._any("kind", [kind.value for kind in filter_.kinds]))
         if filter_.sources:
-            clauses.append(self._any("source", filter_.sources))
+            wanted.append(self._any("source", filter_.sources))
         if filter_.entities:
-            clauses.append(self._any("entity", filter_.entities))
-        return clauses if filter_.window is None else [*clauses, self._overlaps(filter_.window)]
+            wanted.append(self._any("entity", filter_.entities))
+        return wanted, unwanted
 
-    def _overlaps(self, window: Interval) -> Any:
-        """Interval.overlaps; UNKNOWN lies before every window, so that unknown times never match."""
+    def _outside(self, window: Interval) -> list[Any]:
+        """What Interval.overlaps denies; UNKNOWN lies before every window, so that unknown times are outside."""
         exact = self._both(self._range("t0", window.t0, window.t0), self._range("t1", window.t0, window.t0))
-        upper = window.t0 if window.t0 == window.t1 else window.t1 - 1
-        spans = self._both(self._range("t0", upper=upper), self._range("t1", lower=window.t0 + 1))
-        return tantivy.Query.boolean_query([(Occur.Should, exact), (Occur.Should, spans)])
+        last = window.t0 if window.t0 == window.t1 else window.t1 - 1
+        ended = [(Occur.Must, self._range("t1", upper=window.t0)), (Occur.MustNot, exact)]
+        return [self._range("t0", lower=last + 1), tantivy.Query.boolean_query(ended)]
 
     def _any(self, field: str, values: Sequence[str]) -> Any:
         return tantivy.Query.term_set_query(self._schema, field, list(values))

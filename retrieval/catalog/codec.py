@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -32,6 +33,7 @@ _locator: msgspec.json.Decoder[Locator] = msgspec.json.Decoder(Locator)
 _provenance = msgspec.json.Decoder(Provenance)
 _data = msgspec.json.Decoder(dict[str, Any])
 _encoder = msgspec.json.Encoder(order="deterministic")
+_KINDS = {str(kind): kind for kind in Kind}
 _T = TypeVar("_T")
 
 
@@ -69,10 +71,10 @@ def evidence_from(row: Row[Any], mentions: Sequence[Mention], labels: Sequence[s
         id=row.id,
         tenant=row.tenant,
         source=row.source,
-        kind=Kind(row.kind),
+        kind=_KINDS[row.kind],
         locator=_locator.decode(row.locator),
         text=row.text,
-        provenance=_provenance.decode(row.provenance),
+        provenance=_provenance_of(row.provenance),
         revision=row.revision,
         media=row.media,
         valid=None if row.valid_t0 is None else Interval(row.valid_t0, row.valid_t1),
@@ -82,6 +84,12 @@ def evidence_from(row: Row[Any], mentions: Sequence[Mention], labels: Sequence[s
         labels=tuple(labels),
         data=_data.decode(row.data),
     )
+
+
+@lru_cache(1024)
+def _provenance_of(text: str) -> Provenance:
+    """All evidence of a source has the same one, or nearly."""
+    return _provenance.decode(text)
 
 
 def vector_values(embedding: Embedding) -> dict[str, Any]:

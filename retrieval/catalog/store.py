@@ -36,6 +36,7 @@ from retrieval.types import (
 )
 
 _KEY_BYTES = 32
+_SEQUENCE = str(select(t.head.c.sequence))
 # vectors are 1.5 kB each: a few hundred ids at a time keep memory flat while a projection is rebuilt
 _VECTOR_CHUNK = 256
 
@@ -82,8 +83,7 @@ class Catalog:
     # --- reading ---
 
     def sequence(self) -> int:
-        with self._db.read() as connection:
-            return int(connection.execute(select(t.head.c.sequence)).scalar_one())
+        return self._db.glance(_SEQUENCE)
 
     def get(self, ids: Sequence[str], principal: Principal, as_of: Micros | None = None) -> dict[str, Evidence]:
         with self._db.read() as connection:
@@ -216,6 +216,16 @@ class Catalog:
         """One of them with when each question was asked and its answer. Raises ConversationNotFound."""
         with self._db.read() as connection:
             return talks.one(connection, id_, principal)
+
+    def hidden(self, ids: Sequence[str], principal: Principal) -> set[str]:
+        """Those of the ids whose source has been put under a label since that the principal does not hold."""
+        with self._db.read() as connection:
+            return talks.hidden(connection, ids, principal)
+
+    def last_turns(self, id_: str, principal: Principal, limit: int) -> list[tuple[Micros, Answer]]:
+        """When the last `limit` questions of one were asked, and their answers, in order. Raises ConversationNotFound."""
+        with self._db.read() as connection:
+            return talks.last_turns(connection, id_, principal, limit)
 
     def forget_conversation(self, id_: str, principal: Principal) -> None:
         """Delete a conversation with its answers and what was thought of them. Raises ConversationNotFound."""

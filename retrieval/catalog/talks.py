@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
 from retrieval.catalog import tables as t
+from retrieval.catalog.codec import chunks
 from retrieval.errors import ConversationNotFound
 from retrieval.types import Answer, Micros, Principal
 
@@ -65,17 +68,50 @@ def check(connection: Connection, id_: str, principal: Principal) -> None:
         raise _not_found(id_)
 
 
+def hidden(connection: Connection, ids: Sequence[str], principal: Principal) -> set[str]:
+    """Those of the ids that are superseded, by something of their source that the principal may not see.
+
+    A source put under a label is read anew as other pieces, and those it had before are closed.
+    """
+    old, now, label = t.evidence.c, t.evidence.alias(), t.labels.c
+    labelled = select(label.row).where(label.row == now.c.row)
+    lost = and_(labelled.exists(), ~labelled.where(label.label.in_(principal.labels)).exists())
+    same = and_(now.c.tenant == old.tenant, now.c.source == old.source, now.c.superseded_at.is_(None))
+    replaced = select(now.c.row).where(same, lost).exists()
+    statement = select(old.id).where(old.superseded_at.is_not(None), replaced)
+    found: set[str] = set()
+    for some in chunks(dict.fromkeys(ids)):
+        found.update(connection.execute(statement.where(old.id.in_(some))).scalars())
+    return found
+
+
+def last_turns(connection: Connection, id_: str, principal: Principal, limit: int) -> list[tuple[Micros, Answer]]:
+    """The last `limit` of `turns`, in order; the others are not decoded. Raises ConversationNotFound."""
+    check(connection, id_, principal)
+    backwards = islice(_told(connection, id_, principal, newest_first=True), limit)
+    return list(backwards)[::-1]
+
+
 def turns(connection: Connection, id_: str, principal: Principal) -> list[tuple[Micros, Answer]]:
     """When each question was asked, and its answer, oldest first.
 
     Left out are answers given when the principal held labels that they do not hold any more. Raises ConversationNotFound.
     """
     check(connection, id_, principal)
+    return list(_told(connection, id_, principal))
+
+
+def _told(
+    connection: Connection, id_: str, principal: Principal, newest_first: bool = False
+) -> Iterator[tuple[Micros, Answer]]:
     columns = select(t.turns.c.asked_at, t.answers.c.labels, t.answers.c.body)
     joined = columns.join(t.answers, t.answers.c.id == t.turns.c.answer).where(t.turns.c.conversation == id_)
-    rows = connection.execute(joined.order_by(t.turns.c.position))
+    place = t.turns.c.position
     held = set(principal.labels)
-    return [(row.asked_at, _answer.decode(row.body)) for row in rows if set(_labels.decode(row.labels)) <= held]
+    with connection.execute(joined.order_by(place.desc() if newest_first else place)) as rows:
+        for row in rows:
+            if set(_labels.decode(row.labels)) <= held:
+                yield row.asked_at, _answer.decode(row.body)
 
 
 def one(connection: Connection, id_: str, principal: Principal) -> tuple[Listed, list[tuple[Micros, Answer]]]:

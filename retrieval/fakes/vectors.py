@@ -9,7 +9,8 @@ import numpy as np
 from retrieval.errors import BadQuery
 from retrieval.fakes.shelf import Shelf
 from retrieval.ports import LogReader, Scored
-from retrieval.types import Evidence, Filter, Principal, Vector
+from retrieval.projecting import UNKNOWN, Times
+from retrieval.types import Evidence, Filter, Interval, Micros, Principal, Vector
 
 
 class MemoryVectors(Shelf):
@@ -44,6 +45,16 @@ class MemoryVectors(Shelf):
         }
         best = sorted(scores, key=lambda row: (-scores[row], row))[: max(k, 0)]
         return Scored(np.array(best, np.int64), np.array([scores[row] for row in best], np.float32))
+
+    def by_time(self, k: int, filter_: Filter, principal: Principal, near: Interval | None = None) -> Scored:
+        def far(row: int) -> Micros:
+            times = Times.of(self._held[row])
+            if near is None or times.t0 == UNKNOWN:
+                return -times.t0
+            return abs((times.t0 + times.t1) - (near.t0 + near.t1))
+
+        best = sorted(self._passing(filter_, principal), key=lambda row: (far(row), row))[: max(k, 0)]
+        return Scored(np.array(best, np.int64), -np.arange(len(best), dtype=np.float32))
 
     def _added(self, ids: Sequence[str], present: dict[int, Evidence], log: LogReader) -> None:
         for row in present:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -17,6 +18,8 @@ from retrieval.search.channels import (
     Channel,
     GraphExpansion,
     Pictures,
+    Rings,
+    Rows,
     TextVectors,
     TimeAndPlace,
     Visible,
@@ -110,23 +113,24 @@ class Searcher:
         start, run = time.perf_counter(), _Run()
         wanted = self._wanted(query)
         sequence = self._sequence()
-        ask = self._ask(query, principal)
-        rankings = self._first_round(ask, wanted, run)
-        run.step("feedback", lambda: self._second_round(ask, rankings), None)
-        scores = self._rerank(ask, rankings, self._fused(rankings), run)
-        hits = collapse(self._hits(ask, rankings, scores))[: query.k]
+        ask, visible = self._ask(query, principal), Visible(self._indexes.catalog, principal, query.filter.as_of)
+        rankings = self._first_round(ask, visible, wanted, run)
+        run.step("feedback", lambda: self._second_round(ask, visible, rankings), None)
+        scores = self._rerank(ask, visible, rankings, run)
+        hits = _hits(visible, rankings, scores, query.k)
         run.timings["total"] = (time.perf_counter() - start) * 1e3
         return SearchResult(hits, tuple(run.degraded), sequence, run.timings)
 
     def _running(self) -> dict[str, Channel]:
         """Every channel that is on: its part is there and its weight is not 0."""
         indexes, image = self._indexes, self._models.image
+        rings = Rings(indexes.graph) if indexes.graph else None
         there: dict[str, Channel | None] = {
             "text": self._text,
             "words": self._words,
             "image": Pictures(indexes.vectors, image) if image else None,
-            "graph": GraphExpansion(indexes.graph) if indexes.graph else None,
-            "time_place": TimeAndPlace(indexes.catalog, indexes.graph) if indexes.graph else None,
+            "graph": GraphExpansion(rings, indexes.vectors) if rings else None,
+            "time_place": TimeAndPlace(rings, indexes.vectors) if rings else None,
         }
         weight = self._weights.channels
         return {name: each for name, each in there.items() if each is not None and weight[name].weight > 0}  # type: ignore[index]
@@ -141,36 +145,45 @@ class Searcher:
 
     def _ask(self, query: Query, principal: Principal) -> Ask:
         entities = query.filter.entities or tuple(self._linker(query.text) if self._linker else ())
-        visible = Visible(self._indexes.catalog, principal, query.filter.as_of)
-        return Ask(query, principal, max(self._weights.fusion.depth, query.k), entities, visible)
+        return Ask(query, principal, max(self._weights.fusion.depth, query.k), entities)
 
     def _sequence(self) -> int:
         parts = [self._indexes.vectors, self._indexes.words, *([self._indexes.graph] if self._indexes.graph else [])]
         return min(part.applied() for part in parts)
 
-    def _first_round(self, ask: Ask, wanted: Mapping[str, Channel], run: _Run) -> Rankings:
-        empty: dict[str, float] = {}
+    def _first_round(self, ask: Ask, visible: Visible, wanted: Mapping[str, Channel], run: _Run) -> Rankings:
+        empty: Rows = {}
+        work = {name: partial(run.step, name, partial(channel.find, ask), empty) for name, channel in wanted.items()}
+        if ask.filter.entities:
+            # under so narrow a filter a channel takes less time than handing it to another thread
+            found = {name: find() for name, find in work.items()}
+        else:
+            begun = {name: self._pool.submit(find) for name, find in work.items()}
+            found = {name: future.result() for name, future in begun.items()}
+        visible.look_up(row for rows in found.values() for row in rows)
+        return {name: visible.ranking(rows) for name, rows in found.items()}
 
-        def start(name: str, channel: Channel) -> Future[dict[str, float]]:
-            return self._pool.submit(run.step, name, lambda: channel.find(ask), empty)
-
-        begun = {name: start(name, channel) for name, channel in wanted.items()}
-        return {name: future.result() for name, future in begun.items()}
-
-    def _second_round(self, ask: Ask, rankings: Rankings) -> None:
+    def _second_round(self, ask: Ask, visible: Visible, rankings: Rankings) -> None:
         """Replace the rankings of words and text by those that also ask for what the best have in common."""
         settings = self._weights.feedback
+        if 0 < len(rankings.get("text", ())) < ask.depth:
+            # meaning has ranked all that passes the filter: asking again would find nothing more
+            return
         first = self._fused({name: rankings[name] for name in ("text", "words") if name in rankings})
-        texts = [ask.visible.found[id_].text for id_ in order(first)[: settings.documents]]
+        texts = [each.text for each in visible.evidence(order(first)[: settings.documents])]
         if not texts:
             return
+        words: Rows | None = None
         if rankings.get("words") and settings.terms and settings.lexical:
-            more = self._words.containing(common_words(texts, settings.terms), ask)
-            rankings["words"] = blend(rankings["words"], more, settings.lexical)
+            words = self._words.containing(common_words(texts, settings.terms), ask)
         if rankings.get("text") and settings.dense and self._text and self._vectors_of:
             question = self._vectors_of.encode([ask.query.text])[0]
             moved = rocchio(question, np.stack(self._vectors_of.encode(texts)), settings.dense)
-            rankings["text"] = self._text.near(moved, ask)
+            near = self._text.near(moved, ask)
+            visible.look_up([*near, *(words or {})])
+            rankings["text"] = visible.ranking(near)
+        if words is not None:
+            rankings["words"] = blend(rankings["words"], visible.ranking(words), settings.lexical)
 
     def _fused(self, rankings: Rankings) -> dict[str, float]:
         k, weights = self._weights.fusion.k, self._weights.channels
@@ -180,30 +193,39 @@ class Searcher:
             parts.append(Part(of.weight, by_score(scores) if of.by == "score" else by_rank(scores, k)))
         return fuse(parts)
 
-    def _rerank(self, ask: Ask, rankings: Rankings, fused: dict[str, float], run: _Run) -> dict[str, float]:
-        """Blend the reranker's scores into the top; the others follow with scores below 0.
+    def _rerank(self, ask: Ask, visible: Visible, rankings: Rankings, run: _Run) -> dict[str, float]:
+        """The fused scores with the reranker's blended into the top; the others follow with scores below 0.
 
         What no text channel found (a frame that only looks right) has no words to judge and keeps its fused score.
         """
+        fused = self._fused(rankings)
         settings, reranker = self._weights.rerank, self._models.reranker
         if reranker is None or not settings.weight or not ask.query.text.strip():
             return fused
         ranked, everything = order(fused), by_score(fused)
         head = by_score({id_: fused[id_] for id_ in ranked[: settings.top]})
+        # one reading for what is judged here and for the hits, which are mostly the same
+        visible.evidence(list(head))
         worded = [id_ for id_ in head if id_ in rankings.get("text", {}) or id_ in rankings.get("words", {})]
-        texts = [ask.visible.found[id_].text for id_ in worded]
+        texts = {each.id: each.text for each in visible.evidence(worded)}
         if not texts:
             return fused
         nothing = np.zeros(0, np.float32)
-        judged = run.step("rerank", lambda: reranker.score(ask.query.text, texts), nothing)
-        late = by_score(dict(zip(worded, judged.tolist(), strict=False)))
+        judged = run.step("rerank", lambda: reranker.score(ask.query.text, list(texts.values())), nothing)
+        late = by_score(dict(zip(texts, judged.tolist(), strict=False)))
         share = settings.weight
         mixed = {id_: (1 - share) * score + share * late.get(id_, score) for id_, score in head.items()}
         return mixed | {id_: everything[id_] - 1.0 for id_ in ranked[settings.top :]}
 
-    def _hits(self, ask: Ask, rankings: Rankings, scores: dict[str, float]) -> list[Hit]:
-        places = {name: {id_: rank for rank, id_ in enumerate(order(found), 1)} for name, found in rankings.items()}
-        return [
-            Hit(ask.visible.found[id_], scores[id_], {name: at[id_] for name, at in places.items() if id_ in at})
-            for id_ in order(scores)
-        ]
+
+def _hits(visible: Visible, rankings: Rankings, scores: dict[str, float], k: int) -> list[Hit]:
+    """The k best, frames of one moment as one; only as much evidence is read as that takes."""
+    places = {name: {id_: rank for rank, id_ in enumerate(order(found), 1)} for name, found in rankings.items()}
+    ranked, kept = order(scores), list[Hit]()
+    for start in range(0, len(ranked), k):
+        for each in visible.evidence(ranked[start : start + k]):
+            kept.append(Hit(each, scores[each.id], {name: at[each.id] for name, at in places.items() if each.id in at}))
+        kept = collapse(kept)
+        if len(kept) >= k:
+            break
+    return kept[:k]

@@ -156,6 +156,9 @@ def test_rows_are_checked_like_ids(catalog: Catalog) -> None:
     found = catalog.rows(np.array([rows["ev_b"], 999, rows["ev_a"]]), ANN)  # type: ignore[arg-type]
     assert [(row, e.id) for row, e in found.items()] == [(rows["ev_b"], "ev_b"), (rows["ev_a"], "ev_a")]
     assert catalog.rows(list(rows.values()), OTHER) == {}
+    # the same check without reading them
+    assert catalog.shown([rows["ev_b"], 999, rows["ev_a"]], ANN) == {rows["ev_a"]: "ev_a", rows["ev_b"]: "ev_b"}
+    assert catalog.shown(list(rows.values()), OTHER) == {}
 
 
 def test_the_same_unit_again_changes_nothing(catalog: Catalog, clock: Ticking) -> None:
@@ -222,6 +225,7 @@ def test_as_of_shows_what_was_known_then(catalog: Catalog, clock: Ticking) -> No
     assert set(catalog.get(["ev_a", "ev_c"], ANN, as_of=1_500_000)) == {"ev_a"}
     rows = [p.row for p in catalog.projected(["ev_a", "ev_c"])]
     assert [e.id for e in catalog.rows(rows, ANN, as_of=1_500_000).values()] == ["ev_a"]
+    assert list(catalog.shown(rows, ANN, as_of=1_500_000).values()) == ["ev_a"]
 
 
 def test_transaction_time_never_stands_still_or_goes_back(catalog: Catalog, clock: Ticking) -> None:
@@ -345,6 +349,8 @@ def test_labels_are_any_of_and_none_means_everyone(catalog: Catalog) -> None:
     assert seen(catalog) == {"open"}
     assert seen(catalog, principal=Principal("t", labels=("hr",))) == {"open", "both"}
     assert seen(catalog, principal=Principal("t", labels=("x", "ops"))) == {"open", "ops", "both"}
+    rows = [each.row for each in catalog.projected(["ev_open", "ev_ops", "ev_both"])]
+    assert set(catalog.shown(rows, Principal("t", labels=("hr",))).values()) == {"ev_open", "ev_both"}
     assert set(catalog.get(["ev_ops", "ev_open"], ANN)) == {"ev_open"}
 
 

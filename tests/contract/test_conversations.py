@@ -26,7 +26,7 @@ AT = 1_772_784_000_000_000
 
 def _real(house: Any) -> Service:
     around = Around(Site({}, []), house.find_entities, house.zone)
-    conversations = Conversations(house.catalog, lambda principal: around)
+    conversations = Conversations(house.catalog, lambda principal, as_of: around)
     brief = EvidenceBrief(house.tools, system_clock)
     parts: Any = SimpleNamespace(
         book=house.catalog, follower=house.projector, conversations=conversations, answerer=brief

@@ -29,6 +29,7 @@ MAKERS = {
     "memory": MemoryVectors,
     "faiss": lambda: FaissVectors(gpu=False),
     "gathered": lambda: FaissVectors(gpu=False, self_test=lambda index: False),
+    "celled": lambda: FaissVectors(gpu=False, exact=0),
 }
 
 
@@ -313,3 +314,58 @@ def test_a_gpu_is_only_insisted_on_where_there_is_one():
             FaissVectors(gpu=True)
     assert FaissVectors(gpu=False).device == "cpu, selectors"
     assert FaissVectors(gpu=False, self_test=lambda index: False).device == "cpu, gathered"
+
+
+def test_by_time_gives_the_latest_first_and_unknown_times_last(index, log):
+    times = {"old": Interval(10, 20), "new": Interval(90, 95), "never": None, "mid": Interval(50, 50)}
+    rows = log.add([make(name, valid=valid, kind=Kind.ALERT) for name, valid in times.items()])
+    log.add([make("other", valid=Interval(99, 99))])
+    follow(index, log)
+    old, new, never, mid = rows
+    alerts = Filter(kinds=(Kind.ALERT,))
+    assert index.by_time(10, alerts, ME).rows.tolist() == [new, mid, old, never]
+    assert index.by_time(10, alerts, ME).scores.tolist() == [0, -1, -2, -3]
+    assert index.by_time(2, alerts, ME).rows.tolist() == [new, mid]
+    assert index.by_time(10, alerts, ME, near=Interval(0, 40)).rows.tolist() == [old, mid, new, never]
+    assert index.by_time(0, alerts, ME).rows.tolist() == []
+    assert index.by_time(10, alerts, Principal("nobody")).rows.tolist() == []
+
+
+def test_by_time_follows_what_evidence_hangs_on(index, log):
+    def on(entity: str) -> tuple[Mention, ...]:
+        return (Mention(entity, Relation.MENTIONS),)
+
+    rows = log.add([make(f"{n}", entities=on("P-1" if n % 2 else "P-2"), valid=Interval(n, n)) for n in range(6)])
+    follow(index, log)
+    about = Filter(entities=("P-1",))
+    assert index.by_time(9, about, ME).rows.tolist() == [rows[5], rows[3], rows[1]]
+    log.remove("acme", ["3"])
+    follow(index, log)
+    assert index.by_time(9, about, ME).rows.tolist() == [rows[5], rows[1]]
+    (again,) = log.add([make("6", entities=on("P-1"), valid=Interval(2, 2))])
+    follow(index, log)
+    assert index.by_time(9, about, ME).rows.tolist() == [rows[5], again, rows[1]]
+    within = Filter(entities=("P-1", "P-2"), window=Interval(2, 5))
+    assert index.by_time(9, within, ME).rows.tolist() == [rows[4], rows[2], again]
+
+
+def test_of_very_many_vectors_nearly_all_of_the_nearest_are_found(log):
+    """Against brute force over clustered vectors, unfiltered and under a filter that holds none of the query's own cluster."""
+    rng = np.random.default_rng(5)
+    centres = rng.standard_normal((60, DIM))
+    owner = rng.integers(60, size=30_000)
+    vectors = (centres[owner] + 0.4 * rng.standard_normal((30_000, DIM))).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    pieces = [make(f"{n}", kind=Kind.ALERT if owner[n] < 30 else Kind.ROW) for n in range(30_000)]
+    rows = np.array(log.add(pieces, [Embedding(f"{n}", SPACE, vectors[n]) for n in range(0)]))
+    log._vectors = {int(row): [Embedding(f"{n}", SPACE, vectors[n])] for n, row in enumerate(rows)}
+    index = FaissVectors(gpu=False, exact=1000, enough=4096)
+    follow(index, log)
+    for passing, filter_ in ((owner >= 0, Filter()), (owner < 30, Filter(kinds=(Kind.ALERT,)))):
+        found, right = 0, 0
+        for query in vectors[owner >= 30][:20]:
+            best = rows[passing][np.argsort(-(vectors[passing] @ query), kind="stable")[:10]]
+            got = index.search(SPACE, query, 10, filter_, ME).rows
+            assert got.size == 10
+            found, right = found + len(set(got.tolist()) & set(best.tolist())), right + 10
+        assert found / right >= 0.95

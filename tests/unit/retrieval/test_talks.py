@@ -88,6 +88,20 @@ def test_what_is_forgotten_is_gone_with_its_answers(catalog: Catalog) -> None:
         catalog.record_ask(given_answer("late"), ANN, None, Talk("cv_1", 0))
 
 
+@pytest.mark.parametrize(("limit", "ids"), [(2, ["b", "c"]), (9, ["a", "b", "c"]), (0, [])])
+def test_the_last_turns_come_in_order(catalog: Catalog, limit: int, ids: list[str]) -> None:
+    tell(catalog, "cv_1", "a", "b", "c")
+    assert [answer.id for _, answer in catalog.last_turns("cv_1", ANN, limit)] == ids
+    with pytest.raises(ConversationNotFound):
+        catalog.last_turns("cv_1", BOB, limit)
+
+
+def test_the_last_turns_are_the_last_one_may_see(catalog: Catalog) -> None:
+    tell(catalog, "cv_1", "a", "b")
+    catalog.record_ask(given_answer("c"), Principal("t", "ann", labels=("ops",)), None, Talk("cv_1", 5))
+    assert [answer.id for _, answer in catalog.last_turns("cv_1", ANN, 2)] == ["a", "b"]
+
+
 def test_answers_given_under_labels_one_has_lost_are_left_out(catalog: Catalog) -> None:
     ops = Principal("t", "ann", labels=("ops",))
     tell(catalog, "cv_1", "a", who=ops)
