@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from app.verify.spans import Free
-from app.verify.units import converted, dimension, unit_after
+from app.verify.units import converted, dimension, unit_after, unit_named
 
 _NUMBER = re.compile(
     r"(?<![\w.×])([-−]?)(\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:[.,]\d+)?)((?:[eE][-+]?\d{1,3})?)(?:st|nd|rd|th)?"
@@ -22,12 +22,23 @@ _SAID_RUN = re.compile(rf"\b(?:{'|'.join(_SAID)})(?:[ -](?:and )?(?:{'|'.join(_S
 _HALF = re.compile(
     r"\b(?:(an?|one|\d{1,4})[ -]and[ -]a[ -]half hours?|(an?) hour and a half|(half an) hour|(an|one) hour)\b", re.I
 )
+_QUARTERS = re.compile(r"\b(?:(?P<three>three[ -]quarters)|(?:a |one )?quarter)(?: of)? an hour\b", re.I)
+_AND_A_HALF = re.compile(
+    rf"\b(?:(?P<n>\d{{1,3}}|{'|'.join(_WORDS)})[ -]and[ -]a[ -]half (?P<unit>seconds?|minutes?|hours?|days?)|"
+    r"an? (?P<one>minute|day) and a half)\b",
+    re.I,
+)
+_FIVES, _TEN = 20, 10
 _EVERY = re.compile(r"\bevery (other|second|third|fourth|fifth|sixth)\b(?= (?:hour|day|week|month|shift|year))", re.I)
 _EVERY_SO = {"other": 2, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6}
 _APPROX = re.compile(
-    r"(?:\b(?:about|around|roughly|approximately|approx\.?|circa|some|nearly|almost|close to|just (?:over|under|above|below))|[~≈])\s*$",
+    r"(?:\b(?:about|around|roughly|approximately|approx\.?|circa|some|nearly|almost|close to|near|or so|not quite|"
+    r"(?:just|a little|a bit|slightly|marginally|somewhat) (?:over|under|above|below|more than|less than|short of|"
+    r"shy of|longer than|shorter than))|"
+    r"[~≈])(?: an?)?\s*$",
     re.I,
 )
+_BRACKETED = re.compile(r"\((?:all )?in ([^()]{1,24})\)", re.I)
 _SHARED = re.compile(r"\s*(?:to|and|or|–|-)\s*")
 # how near a recomputed value must be when the claim does not say "about": as a share of it
 _NEAR = 0.05
@@ -47,9 +58,11 @@ class Amount(NamedTuple):
 def amounts(text: str) -> Iterator[Amount]:
     """Every number of a text in order: spoken hours, digits, words. What is read once is not read again."""
     free = Free(text)
-    found = [a for a in (*_hours(text), *_digits(text), *_said(text)) if free.take(a.start, a.end)]
+    found = [
+        a for a in (*_parts_of_hours(text), *_hours(text), *_digits(text), *_said(text)) if free.take(a.start, a.end)
+    ]
     found.sort(key=lambda a: a.start)
-    yield from _sharing(text, list(_joined(text, found)))
+    yield from _headed(text, list(_sharing(text, list(_joined(text, found)))))
 
 
 def same_amount(claimed: Amount, known: Amount, computed: bool) -> bool:
@@ -66,8 +79,19 @@ def same_amount(claimed: Amount, known: Amount, computed: bool) -> bool:
     if not (computed or claimed.about):
         return False
     if claimed.about:
-        return off <= claimed.step / 2 * (1 + 1e-9)
+        return off <= _slack(claimed) * (1 + 1e-9)
     return _rounds_to(value, claimed, off) and off <= _NEAR * abs(value)
+
+
+def _slack(claimed: Amount) -> float:
+    """How far off an approximate figure may be: its own rounding step, a whole one where it is a round length of time."""
+    if dimension(claimed.unit) != "time":
+        return claimed.step / 2
+    if claimed.unit == "h":
+        return min(claimed.step / 2, max(claimed.value / 10, 1 / 24))
+    # people round to fives from twenty on, and to tens after less
+    fives = claimed.step == 1 and claimed.value % 5 == 0
+    return 2.5 if fives and claimed.value >= _FIVES else 1.0 if fives and claimed.value >= _TEN else 0.75 * claimed.step
 
 
 def _rounds_to(value: float, claimed: Amount, off: float) -> bool:
@@ -102,7 +126,7 @@ def _step(digits: str) -> float:
 
 
 def _about(text: str, start: int) -> bool:
-    return bool(_APPROX.search(text[max(0, start - 20) : start]))
+    return bool(_APPROX.search(text[max(0, start - 28) : start]))
 
 
 def _joined(text: str, found: list[Amount]) -> Iterator[Amount]:
@@ -133,11 +157,40 @@ def _sharing(text: str, found: Sequence[Amount]) -> Iterator[Amount]:
     return reversed(shared)
 
 
+def _headed(text: str, found: Sequence[Amount]) -> Iterator[Amount]:
+    """ "Pressure (in bar): 8.3": the unit in brackets is that of the bare numbers behind it in its sentence."""
+    heads = [(start, end, unit_after(text, start)[0]) for start, end in bracketed_units(text)]
+    for one in found:
+        near = [u for _, end, u in heads if end <= one.start and not re.search(r"[.;!?]\s", text[end : one.start])]
+        yield (
+            one._replace(unit=near[-1])
+            if near and one.unit is None and re.search(r"[.\d]", text[one.start : one.end])
+            else one
+        )
+
+
+def bracketed_units(text: str) -> list[tuple[int, int]]:
+    """Where units stand in brackets ahead of their figures: from the unit to the closing bracket."""
+    return [(m.start(1), m.end()) for m in _BRACKETED.finditer(text) if unit_after(text, m.start(1))[0]]
+
+
 def _continues(text: str, one: Amount, two: Amount) -> bool:
     order = {"d": 0, "h": 1, "min": 2, "s": 3}
     if one.unit not in order or two.unit not in order or order[two.unit] != order[one.unit] + 1:
         return False
     return bool(re.fullmatch(r",?\s*(?:and\s+)?", text[one.end : two.start]))
+
+
+def _parts_of_hours(text: str) -> Iterator[Amount]:
+    """ "three quarters of an hour", "a quarter of an hour", "two and a half minutes", "a minute and a half"."""
+    for match in _QUARTERS.finditer(text):
+        share = 0.75 if match["three"] else 0.25
+        yield Amount(share, "h", 0.25, _about(text, match.start()), *match.span())
+    for match in _AND_A_HALF.finditer(text):
+        said = (match["n"] or "one").lower()
+        whole = float(said) if said.isdigit() else float(_WORDS.get(said, 1))
+        unit = unit_named((match["unit"] or match["one"]).lower())
+        yield Amount(whole + 0.5, unit, 0.5, _about(text, match.start()), *match.span())
 
 
 def _hours(text: str) -> Iterator[Amount]:

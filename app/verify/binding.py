@@ -14,8 +14,9 @@ from app.verify.reading import Kind, Part, Reading
 from app.verify.segments import Segment
 from app.verify.series import stretches
 from app.verify.statements import Fact, Statement, counted
-from app.verify.times import Moment, same_moment
+from app.verify.times import Moment, same_day, same_moment
 from app.verify.units import dimension, units_in
+from retrieval.times import to_datetime
 from retrieval.types import Interval
 
 # of what a piece of a claim says, this share must stand in the statement its figures stand in
@@ -26,6 +27,7 @@ _RECORDED = {"alarm": "alert", "order": "row", "frame": "frame", "passage": "pas
 
 _HELD = re.compile(r"\bfor\s+(?:(?:about|around|some|roughly|nearly|almost)\s+)?$", re.I)
 
+_THE = re.compile(r"\b(?:the|these|those)\s+$", re.I)
 _SPAN = re.compile(r"\b(?:from|since|until|till)\b", re.I)
 # "to", "the", "was" behind a "not" say nothing
 _SHORT = 3
@@ -100,6 +102,7 @@ def bind(bench: Bench, segment: Segment) -> list[Bound]:
     found = candidates(bench, segment)
     places = figures_of(bench, segment)
     bounds = [_bind_one(bench, segment, at, found) for at in places]
+    places = [at for at in places if not _counts_named(bench, at)]
     if len(places) > 1 and all(not b.why for b in bounds) and not _together(bench, segment, places, found):
         told = " and ".join(bench.claim.parts[i].text.strip() for i in places)
         return [Bound(f"{told} do not stand together in what is cited")]
@@ -110,6 +113,8 @@ def _bind_one(bench: Bench, segment: Segment, at: int, found: Sequence[tuple[flo
     part = bench.claim.parts[at]
     holding = [(c, s, f) for c, s in found for f in s.facts if _stands(bench, at, f, s)]
     best = max((c for c, _, _ in holding), default=-1.0)
+    if part.amount and _counts_named(bench, at):
+        return Bound()
     if part.amount and (best < _COVERED or segment.tags) and _counts_exhibits(bench, segment, at):
         return Bound(computed=f"{part.text.strip()}: counted in what is cited")
     if not holding:
@@ -130,9 +135,24 @@ def _stands(bench: Bench, at: int, fact: Fact, statement: Statement) -> bool:
     # "above its limit from 02:30" says since when: that the window began then does not make it so
     if part.moment and "series" in statement.sort and fact.role not in ("start", "end") and _throughout(bench, at):
         return False
+    # a page of a log is of the site's own day
+    if (
+        part.moment
+        and part.moment.clock is None
+        and statement.sort == "sentence"
+        and _other_day(bench, part.moment, fact)
+    ):
+        return False
     if part.amount and fact.amount:
         return _amount_stands(bench, at, part.amount, fact, statement)
     return part.moment is not None and bool(fact.instant or fact.span) and _moment_stands(bench, at, part.moment, fact)
+
+
+def _other_day(bench: Bench, claimed: Moment, fact: Fact) -> bool:
+    if fact.instant is None or fact.instant.at is None or claimed.day is None or claimed.zone == "UTC":
+        return False
+    at = to_datetime(fact.instant.at, bench.zone)
+    return not same_day(claimed.day, (at.year, at.month, at.day))
 
 
 def _amount_stands(bench: Bench, at: int, claimed: Amount, fact: Fact, statement: Statement) -> bool:
@@ -182,7 +202,9 @@ def _moment_stands(bench: Bench, at: int, claimed: Moment, fact: Fact) -> bool:
 def _throughout(bench: Bench, at: int) -> bool:
     """Whether a time is an end of a stretch over which something is said to exceed ("from … to …", not "between … and …")."""
     parts = bench.claim.parts
-    said = any(p.key == "exceed" and p.kind is Kind.WORD for p in parts[max(0, at - 16) : at + 8])
+    near = parts[max(0, at - 16) : at + 8]
+    # "was never exceeded from … to …" says nothing of when it began
+    said = any(p.key == "exceed" and p.kind is Kind.WORD for p in near) and not any(p.kind is Kind.NOT for p in near)
     return said and _SPAN.search(bench.claim.text[max(0, parts[at].start - 48) : parts[at].start]) is not None
 
 
@@ -265,6 +287,19 @@ def _frames(bench: Bench) -> bool:
     return sum(s.sort == "frame" for s in bench.statements) > 1
 
 
+def _counts_named(bench: Bench, at: int) -> bool:
+    """Whether a number says how many things the claim itself goes on to name: "the two peaks were … (P-1) and … (P-2)"."""
+    part = bench.claim.parts[at]
+    if (
+        part.amount is None
+        or part.amount.unit
+        or not _THE.search(bench.claim.text[max(0, part.start - 12) : part.start])
+    ):
+        return False
+    named = {kind: {p.key for p in bench.claim.of(kind)} for kind in (Kind.NAME, Kind.TAG)}
+    return part.amount.value > 1 and part.amount.value in {float(len(keys)) for keys in named.values()}
+
+
 def _counts_exhibits(bench: Bench, segment: Segment, at: int) -> bool:
     """Whether a number counts the cited records that are as the piece says."""
     claimed = bench.claim.parts[at].amount
@@ -323,6 +358,8 @@ def _turned(bench: Bench, segment: Segment, statement: Statement) -> Iterator[st
 def denial_stands(bench: Bench, segment: Segment) -> bool:
     """Whether a denial is made in the evidence too, and not of a frame: a picture shows one moment."""
     wanted = segment.polarity.denied & segment.words
+    # "did not find that the relay …" denies the finding, not the relay
+    wanted = frozenset(["find"]) if "find" in wanted else wanted
     if not wanted:
         denials = _denials(bench.claim.parts[segment.first : segment.last])
         told = [s for c, s in candidates(bench, segment) if c >= 0.5 and s.sort != "frame"]
@@ -336,5 +373,9 @@ def denial_stands(bench: Bench, segment: Segment) -> bool:
 
 def _denials(parts: Sequence[Part]) -> frozenset[str]:
     """Each "not" of a text with what follows it closely: "nothing to report", "not active"."""
-    found = ((p.key, q.text.lower()) for n, p in enumerate(parts) if p.kind is Kind.NOT for q in parts[n + 1 : n + 4])
-    return frozenset(f"{word} {text}" for word, text in found if len(text) > _SHORT)
+    found = set()
+    for n, part in enumerate(parts):
+        if part.kind is Kind.NOT:
+            told = (q.text.lower() for q in parts[n + 1 : n + 4] if len(q.text) > _SHORT)
+            found.add(f"{part.key} {next(told, '')}".strip())
+    return frozenset(found)

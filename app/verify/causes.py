@@ -26,7 +26,8 @@ _CAUSE_FIRST = re.compile(
     r"provok(?:ed|es|ing)|prompt(?:ed|s|ing)|"
     r"forc(?:ed|es|ing)|induc(?:ed|es|ing)|contributed to|therefore|hence|thus|consequently|"
     r"as a (?:direct )?(?:result|consequence)(?! of)|so that|"
-    r"which is why|that is why|made (?:it|the|them|him|her|[A-Z])|is responsible for|was responsible for|explains?|explained(?! by))\b"
+    r"which is why|that is why|(?:was|were|is|lay|lies) behind|made (?:it|the|them|him|her|[A-Z])|is responsible for|"
+    r"was responsible for|explains?|explained(?! by))\b"
     r"|, so\b",
     re.I,
 )
@@ -35,6 +36,11 @@ _NAMED = re.compile(
     r"\b(?:root )?(?:cause|reason|explanation|culprit)\b(?P<effect>[^.:]{0,200}?)"
     r"(?:\b(?:was|is|were|lies in|lay in|being)\b|:)(?P<cause>(?:[^.;]|\.(?=\w))*)",
     re.I | re.S,
+)
+# "blames cause for effect", "it was because cause that effect"
+_TURNED = re.compile(
+    r"\b(?:blam(?:e[sd]?|ing) (?P<a>)|it (?:was|is) because (?P<b>))(?P<cause>[^.;]+?)(?(a) for | that )(?P<effect>[^.;]+)",
+    re.I,
 )
 _FOUND = re.compile(
     r"\b(?:investigation|inquiry|inspection|review|analysis|examination)\b[^.]{0,80}?"
@@ -59,6 +65,9 @@ class Cause(NamedTuple):
 
 def causal(text: str) -> Cause | None:
     """The cause a text gives; None when it gives none."""
+    turned = _TURNED.search(text)
+    if turned:
+        return Cause(turned.span("cause"), turned.span("effect"))
     named = _NAMED.search(text)
     if named:
         before = (0, named.start()) if not named["effect"].strip() else named.span("effect")

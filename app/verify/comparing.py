@@ -19,6 +19,8 @@ _MORE = re.compile(
 _THAN = re.compile(
     r"\bthan\b|\b(?:exceeded|above|below|over|under) (?:that|those|the (?:one|level|value)) (?:of|at|on|in)\b", re.I
 )
+_HIGHER = re.compile(r"\bthe (?:(?P<more>higher|greater|larger)|(?P<less>lower|smaller))\b", re.I)
+_THAT_OF = re.compile(r"\b(?:that of|belongs to|belonged to|(?:is|was) (?:on|at))\b", re.I)
 _STATISTICS = {"mean": "mean", "minimum": "min", "median": "median"}
 
 
@@ -33,7 +35,9 @@ def compare(bench: Bench) -> Compared | None:
     """Check "P-1 ran hotter than P-2"; None where a claim compares no two named things, or they cannot be compared."""
     than = _THAN.search(bench.claim.text)
     found = [m for m in _MORE.finditer(bench.claim.text) if than and m.start() < than.start()]
-    if than is None or not found:
+    if than is None:
+        return _ranked(bench)
+    if not found:
         return None
     names = bench.claim.of(Kind.NAME, Kind.TAG)
     left = [p for p in names if p.end <= than.start()]
@@ -48,6 +52,26 @@ def compare(bench: Bench) -> Compared | None:
     settled = frozenset(i for i, p in enumerate(bench.claim.parts) if word.start() <= p.start < word.end())
     why = f"“{word[0]}” does not stand: it is {values[0]:.6g} beside {values[1]:.6g}"
     return Compared("" if stands else why, settled)
+
+
+def _ranked(bench: Bench) -> Compared | None:
+    """Check "the higher peak is that of P-1; P-2 has …": the first named behind "that of", else the last before the word."""
+    word = next(_HIGHER.finditer(bench.claim.text), None)
+    names = bench.claim.of(Kind.NAME)
+    if word is None or len({p.key for p in names}) != 2:
+        return None
+    of = _THAT_OF.search(bench.claim.text, word.end())
+    before = [p for p in names if p.end <= word.start()]
+    first = next((p for p in names if p.start >= of.end()), None) if of else before[-1] if before else names[0]
+    other = next((p for p in names if first and p.key != first.key), None)
+    if first is None or other is None:
+        return None
+    values = [_value(bench, part) for part in (first, other)]
+    if values[0] is None or values[1] is None:
+        return None
+    stands = values[0] > values[1] if word["more"] else values[0] < values[1]
+    settled = frozenset(i for i, p in enumerate(bench.claim.parts) if word.start() <= p.start < word.end())
+    return Compared("" if stands else f"“{word[0]}” does not stand: {values[0]:.6g} beside {values[1]:.6g}", settled)
 
 
 def _value(bench: Bench, name: Part) -> float | None:

@@ -14,18 +14,39 @@ _NUMBER = (
     r"\d{1,4}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
     r"eighteen|nineteen|twenty|none|all|both"
 )
-_KIND = r"(?P<kind>(?:work )?orders?|alerts?|alarms?|frames?|images?|pictures?)"
+_KIND = r"(?P<kind>(?:work )?orders?|tickets?|jobs?|tasks?|alerts?|alarms?|frames?|images?|pictures?|shots?|stills?|snapshots?)"
 _SOME_OF = re.compile(
     rf"\b(?P<some>{_NUMBER})(?: out)? of (?:the |these |those )?(?:(?P<all>{_NUMBER}) )?(?:cited |listed )?{_KIND}\b",
     re.I,
 )
 _OF_ALL = re.compile(
-    rf"\bof (?:the |these |those )?(?P<all>{_NUMBER}) (?:cited |listed )?{_KIND}\b[^;]*?,\s*(?P<some>{_NUMBER})\b", re.I
+    rf"\b(?:of|among|amongst|out of) (?:all |the |these |those )*(?P<all>{_NUMBER}) (?:cited |listed )?{_KIND}\b[^;]*?"
+    rf"(?:,|:|\bin|\bonly|\bexactly)\s*(?:just |only |exactly )?(?P<some>{_NUMBER})\b(?! of)",
+    re.I,
+)
+_OF_WHICH = re.compile(
+    rf"\b(?P<all>{_NUMBER}) (?:cited |listed )?{_KIND}\b[^;]*?\bof (?:which|them|these|those),? "
+    rf"(?:just |only |exactly )?(?P<some>{_NUMBER})\b",
+    re.I,
+)
+_OUT_OF = re.compile(rf"\b(?P<some>{_NUMBER}) {_KIND} (?:out )?of (?:the |these |those )?(?P<all>{_NUMBER})\b", re.I)
+_LISTED = re.compile(
+    rf"(?::|\b(?:and|or) [A-Z]+-\d+,)\s*(?:only |just |exactly )?(?P<some>{_NUMBER}) (?:of them )?(?:is|are|was|were)\b",
+    re.I,
 )
 _BOTH = re.compile(
     rf"\b(?P<some>both)(?: of)?(?: the| these| those)?(?: (?P<all>two))? (?:cited |listed )?{_KIND}\b", re.I
 )
-_SORTS = {"order": "row", "alert": "alert", "alarm": "alert", "frame": "frame", "image": "frame", "picture": "frame"}
+_SORTS = {
+    "order": "row",
+    "ticket": "row",
+    "job": "row",
+    "task": "row",
+    "shot": "frame",
+    "still": "frame",
+    "snapshot": "frame",
+} | {"order": "row", "alert": "alert", "alarm": "alert", "frame": "frame", "image": "frame", "picture": "frame"}
+_FEWEST = 3
 _KIND_KEYS = frozenset(["order", "alarm", "frame", "notice"])
 
 
@@ -38,15 +59,29 @@ class Counted(NamedTuple):
 
 def count(bench: Bench, kinds: tuple[str, ...]) -> Counted | None:
     """Check "two of the three work orders … are closed"; None for a claim that counts nothing so. `kinds`: those of the exhibits."""
-    match = next((m for p in (_OF_ALL, _SOME_OF, _BOTH) if (m := p.search(bench.claim.text))), None)
+    match = next((m for p in (_OF_WHICH, _OUT_OF, _OF_ALL, _SOME_OF, _BOTH) if (m := p.search(bench.claim.text))), None)
     if match is None:
+        return _listed(bench, kinds)
+    return _counted(
+        bench, kinds, _SORTS[re.sub(r"^work |s$", "", match["kind"].lower())], match["some"], match["all"] or ""
+    )
+
+
+def _listed(bench: Bench, kinds: tuple[str, ...]) -> Counted | None:
+    """Check "Of WO-1, WO-2 and WO-3: one is open", whose kind is that of all that is cited."""
+    match = _LISTED.search(bench.claim.text)
+    few = len({p.key for p in bench.claim.of(Kind.TAG)}) < _FEWEST
+    if match is None or few or len(set(kinds)) != 1 or kinds[0] not in _SORTS.values():
         return None
-    sort = _SORTS[re.sub(r"^work |s$", "", match["kind"].lower())]
+    return _counted(bench, kinds, kinds[0], match["some"], "")
+
+
+def _counted(bench: Bench, kinds: tuple[str, ...], sort: str, told_some: str, told_all: str) -> Counted:
     records = _records(bench, [n for n, kind in enumerate(kinds) if kind == sort])
     words = [p.key for p in bench.claim.of(Kind.WORD) if p.key not in _KIND_KEYS]
     names = {p.key for p in bench.claim.of(Kind.NAME)}
     fitting = [s for s in records if all(bench.knows(w, s.vocabulary) for w in words)]
-    some, whole = _number(match["some"], len(records)), _number(match["all"] or "", len(records))
+    some, whole = _number(told_some, len(records)), _number(told_all, len(records))
     told = f"{len(fitting)} of {len(records)} cited"
     listed = len({p.key for p in bench.claim.of(Kind.TAG)}) or len(records)
     right = some == len(fitting) and whole in (None, len(records)) and listed == len(records)

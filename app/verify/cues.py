@@ -12,18 +12,19 @@ from app.verify.units import dimension
 
 # canonical word → the role it gives the number or the time that follows
 _OF_AMOUNTS = {
-    "maximum": "max", "minimum": "min", "mean": "mean", "median": "median", "deviation": "spread", "limit": "limit",
-    "exceed": "bound", "below": "bound", "reach": "rise", "sink_to": "fall", "rise": "rise", "fall": "fall",
+    "maximum": "max", "minimum": "min", "mean": "mean", "median": "median", "deviation": "spread", "spread": "width", "limit": "limit",
+    "exceed": "bound", "cross": "bound", "below": "bound", "reach": "rise", "sink_to": "fall", "rise": "rise", "fall": "fall",
 }  # fmt: skip
 _OF_MOMENTS = {
     "raise": "start", "begin": "start", "open_event": "start", "from": "start", "since": "start", "between": "start",
     "clear": "end", "end": "end", "close": "end", "to": "end", "until": "end", "till": "end", "complet": "end",
     "maximum": "max", "minimum": "min", "releas": "release", "due": "due", "first": "first", "last": "last",
-    "trip": "trip", "stop": "stop", "before": "before", "after": "after", "by": "before",
+    "trip": "trip", "stop": "stop", "cross": "start", "before": "before", "after": "after", "by": "before",
 }  # fmt: skip
 _PREPOSITIONS = frozenset("from since between to until till before after by".split())
 # what may stand behind a number and still say what it is ("a 10 mm/s peak")
-_STATISTICS = frozenset(["maximum", "minimum", "mean", "median", "deviation"])
+_STATISTICS = frozenset(["maximum", "minimum", "mean", "median", "deviation", "spread"])
+_STATISTICAL = frozenset(["max", "min", "mean", "median"])
 _BEHIND = frozenset(["maximum", "minimum", "mean", "median", "deviation", "limit"])
 _JOINTS = frozenset(["and", "but", "while", "or", "with"])
 # the roles of a known figure that satisfy the role a claim gives it; a claim without a role fits all but what is no measured value
@@ -39,7 +40,7 @@ _FITS = {
     "from": {"first", "min", "from"},
     "to": {"last", "max", "to"},
 }
-_NO_VALUE = {"limit", "median", "mean", "spread", "bound", "first", "last", "year", "every"}
+_NO_VALUE = {"limit", "width", "median", "mean", "spread", "bound", "first", "last", "year", "every"}
 _NEAR_END = re.compile(r"(?:\bfrom|\bbetween)\s*$")
 _FAR_END = re.compile(r"^\s*(?:to|and|–|-)\s|\bto\s*$")
 _FOUR_DIGITS = re.compile(r"1\d{3}|20\d{2}")
@@ -48,22 +49,30 @@ _BEFORE_YEAR = re.compile(
     r"(?:\b(?:in|since|until|till|during|of|from|to|by|before|after|early|late|mid|around|about|their|his|her|its|the|and)|[(–—-])\s*$",
     re.I,
 )
+_MADE = frozenset("logged dated registered entered recorded dates_from raised".split()) | {
+    "dates from",
+    "dates back to",
+}
 _JOINED = 60
 _RANGE = re.compile(r"[\s,]*(?:–|-|—|to|and|until|till)[\s,]*", re.I)
 
 
 def amount_role(reading: Reading, at: int) -> str:
     """The role of the amount that is part number `at` of a text: "" where no word gives it one."""
+    return _own_role(reading, at) or _shared_role(reading, at)
+
+
+def _own_role(reading: Reading, at: int) -> str:
     own = reading.parts[at].amount
     edge = "every" if _each(reading, at) else "year" if _year(reading, at) else _edge(reading, at)
     if edge:
         return edge
     cut = False
-    for part in reversed(reading.parts[max(0, at - 14) : at]):
+    for part in reversed(reading.parts[max(0, at - 18) : at]):
         # "above its limit of 85 °C for 40 minutes": the limit is of the degrees
         if part.amount and own and dimension(own.unit) in ("time", dimension(part.amount.unit)):
             break
-        if part.kind is Kind.BREAK and part.key not in ",()[]":
+        if part.kind is Kind.BREAK and part.key not in ",()[]:–—-":
             break
         # "on average, it read 3", "the maximum (of P-1) was 3": cut off is all but what names a statistic
         cut = cut or part.kind is Kind.BREAK
@@ -72,10 +81,35 @@ def amount_role(reading: Reading, at: int) -> str:
         if part.key in _OF_AMOUNTS and part.kind in (Kind.WORD, Kind.LIGHT):
             return _OF_AMOUNTS[part.key]
     for part in reading.parts[at + 1 : at + 5]:
-        # "96 % and an average of 9" says nothing of the 96
-        if part.amount or part.kind is Kind.BREAK or part.text.lower() in _JOINTS:
+        # "96 % and an average of 9" says nothing of the 96, "40 minutes above the limit" is no limit
+        if (
+            part.amount
+            or part.key in ("exceed", "below", "cross")
+            or part.kind is Kind.BREAK
+            or part.text.lower() in _JOINTS
+        ):
             break
         if part.key in _BEHIND:
+            return _OF_AMOUNTS[part.key]
+    return ""
+
+
+def _shared_role(reading: Reading, at: int) -> str:
+    """The role of the figure before, where the verb is left out ("P-1 peaked at 5 bar, P-2 at 6"); else one told of both behind."""
+    own = reading.parts[at].amount
+    for i in reversed(range(max(0, at - 12), at)):
+        part = reading.parts[i]
+        if part.amount and own and part.amount.unit and dimension(part.amount.unit) == dimension(own.unit):
+            role = _own_role(reading, i)
+            return role if role in _STATISTICAL else ""
+        if part.kind is Kind.WORD or (part.kind is Kind.BREAK and part.key in ".;!?\n"):
+            break
+    for i, part in enumerate(reading.parts[at + 1 : at + 40], at + 1):
+        if part.kind is Kind.BREAK and part.key in ".;!?\n":
+            break
+        if part.key in _STATISTICS and any(
+            p.text.lower() in ("both", "each") for p in reading.parts[max(0, i - 3) : i]
+        ):
             return _OF_AMOUNTS[part.key]
     return ""
 
@@ -168,10 +202,19 @@ def _cue_before(before: Sequence[Part]) -> str:
         near = sum(p.kind is not Kind.LIGHT or bool(p.key) for p in before[at + 1 :]) <= 1
         # "at" and "on" lead back to the verb they belong to; "from" and "to" stand right before their time
         if part.kind is Kind.WORD or (part.kind is Kind.LIGHT and (near or part.key not in _PREPOSITIONS)):
-            role = _OF_MOMENTS.get(part.key) or _OF_MOMENTS.get(part.text.lower())
+            # "closed since 05:05": that is when it was
+            if part.text.lower() == "since" and any(p.key in ("close", "clear") for p in before[max(0, at - 4) : at]):
+                return "end"
+            role = _OF_MOMENTS.get(part.key) or _OF_MOMENTS.get(part.text.lower()) or _entered(before, at)
             if role:
                 return role
     return ""
+
+
+def _entered(before: Sequence[Part], at: int) -> str:
+    """ "start" for a word that says when a record was made, where it stands with the record ("WO-12, logged on …")."""
+    beside = any(p.kind is Kind.TAG or p.key == "order" for p in before[max(0, at - 4) : at])
+    return "start" if beside and before[at].text.lower() in _MADE else ""
 
 
 def _cue_behind(behind: Sequence[Part]) -> str:

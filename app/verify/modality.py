@@ -24,5 +24,7 @@ _RULES = re.compile(
 def presumed(text: str, statements: Sequence[Statement]) -> Iterator[str]:
     """Words of a claim that speak of duty or of the future, where nothing that is cited gives a rule or a plan."""
     found = list(dict.fromkeys(m[0].lower() for m in _OUGHT.finditer(text)))
-    if found and not any(_RULES.search(s.reading.text) for s in statements if s.sort not in ("frame", "series")):
+    told = (s for s in statements if s.sort not in ("frame", "series"))
+    # "Open the valve before the start" gives a rule as well
+    if found and not any(_RULES.search(s.reading.text) or (s.sort == "sentence" and s.orders) for s in told):
         yield from found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from app.verify.reading import Kind, Reading
+from app.verify.reading import Kind, Part, Reading
 
 # how many words after a "not" it speaks of
 _REACH = 3
@@ -16,6 +16,17 @@ UNIVERSAL = re.compile(
 )
 
 
+# "only at 48 °C": it makes light of a measured figure, and says nothing of others
+_OF_FIGURE = re.compile(
+    r"only (?:(?:at|by|to|about|around|for|reached|had|was) )?\d+(?:\.\d+)?\s?(?:[°%]|[a-zA-Z]+/|bar\b|A\b|amp|deg)",
+    re.I,
+)
+# a mean "taking all readings" is one of them all
+_OF_SAMPLES = re.compile(
+    r"\b(?:all|every) (?:the )?(?:readings?|samples?|values?)\b[^.;]{0,90}\b(?:between|within)\b|"
+    r"\b(?:taking|over|across|averag\w+|mean of|from)\s+(?:all|every|each)\s+(?:the )?(?:reading|sample|value|dat)",
+    re.I,
+)
 _ALL = frozenset(
     "always everyone everybody everything everywhere throughout constantly continuously permanently entirely completely all every "
     "each whole entire".split()
@@ -29,12 +40,22 @@ class Polarity(NamedTuple):
     denied: frozenset[str]
 
 
+_END = Part(Kind.BREAK, ".", ".", 0, 0)
+
+
 def polarity(reading: Reading) -> Polarity:
     """Which content words a text says and which it denies."""
     denied: set[str] = set()
     said: set[str] = set()
     reach = 0
-    for part in reading.parts:
+    before = ""
+    for part in (*reading.parts, _END):
+        # "hurt nobody": what stands before it is denied, where nothing stands behind
+        if part.kind is Kind.BREAK and reach > _REACH and before:
+            denied.add(before)
+            said.discard(before)
+        if part.kind is Kind.WORD:
+            before = part.key
         if part.kind is Kind.NOT:
             reach = _REACH
             if re.match(r"no[ -]?(?:body|one)", part.key):
@@ -49,5 +70,10 @@ def polarity(reading: Reading) -> Polarity:
 
 def sweeps(text: str) -> list[str]:
     """The words of a text that say of how many, or how often, something holds; "each" and "every" are "all"."""
-    found = (m[0].lower() for m in UNIVERSAL.finditer(text))
+    found = (
+        m[0].lower()
+        for m in UNIVERSAL.finditer(text)
+        if not _OF_FIGURE.match(text, m.start())
+        and not _OF_SAMPLES.search(text[max(0, m.start() - 16) : m.end() + 110])
+    )
     return ["all" if word in _ALL else word for word in found]

@@ -11,8 +11,9 @@ from app.verify.statements import Statement
 from retrieval.types import Interval
 
 _TOGETHER = re.compile(r"\b(?:while|when|whilst|as soon as|at the same time as|simultaneously with|during)\b", re.I)
+_ALREADY = re.compile(r"\b(?:already|had been)\b", re.I)
 _NOW = re.compile(r"\b(?:is|are)\b", re.I)
-_SORTS = ("record", "frame", "sentence")
+_SORTS = ("record", "frame", "sentence", "series")
 _ENDS = frozenset(["clear", "end", "close"])
 _TOLERANCE_US = 60_000_000
 
@@ -20,7 +21,8 @@ _TOLERANCE_US = 60_000_000
 def apart(bench: Bench) -> str:
     """Why two things told of one time were not at one time; "" when they were, or when the evidence gives no two times."""
     match = _TOGETHER.search(bench.claim.text)
-    if match is None:
+    # "when B came, A had already gone" puts them in order
+    if match is None or _ALREADY.search(bench.claim.text):
         return ""
     # "one is closed while the other is open" sets two things side by side
     if match[0].lower() in ("while", "whilst") and _NOW.search(bench.claim.text, match.end()):
@@ -56,6 +58,8 @@ def _stretch(bench: Bench, pieces: Sequence[Segment]) -> Interval | None:
         if not times:
             continue
         words = frozenset(w for p in pieces for w in p.words)
+        if "maximum" in words and "max" in times:
+            return Interval(times["max"], times["max"])
         if words & _ENDS and "end" in times:
             return Interval(times["end"], times["end"])
         # what was opened or raised was so at its start; what was active was so throughout

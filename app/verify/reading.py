@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from app.verify.addresses import ADDRESS
-from app.verify.amounts import Amount, amounts
+from app.verify.amounts import Amount, amounts, bracketed_units
 from app.verify.lexicon import canonical, is_light, lexicon
 from app.verify.spans import Free
 from app.verify.times import Moment, date_spans, moments
@@ -25,9 +25,26 @@ _ANSWER = re.compile(r"(?:^|[.!?]\s)\s*(?P<answer>no|nope|not (?:really|quite|ex
 _TWICE = re.compile(
     r"\b(?P<first>nobody|no[ -]one|no|not|never|cannot)\b(?:[^.;!?\n]|\.(?=\w)){0,120}?\b(?P<second>without)\b", re.I
 )
+_TWICE_BACK = re.compile(
+    r"(?:^|[.;!?]\s+)(?P<first>without)\b(?:[^.;!?\n]|\.(?=\w)){0,120}?\b(?P<second>nobody|no[ -]one|not|never|cannot)\b",
+    re.I,
+)
 _NOT = re.compile(
-    r"\b(?:not|no|never|nobody|none|without|cannot|nothing|neither|nor|failed to|fails to|unable to|instead of|rather than|"
+    r"\b(?:no longer|not|no|never|nobody|none|without|cannot|nothing|neither|nor|failed to|fails to|unable to|instead of|rather than|"
     r"lack(?:ed|s|ing)?(?: of)?|refused to|no longer|nowhere|hardly|no[ -]one)\b|\w+n['’]t\b",
+    re.I,
+)
+
+
+_BEFORE_STRETCH = frozenset("the a this that whole entire full same course of those these".split())
+_SAMPLES = frozenset("reading readings sample samples value values".split())
+_STRETCHES = frozenset("hour period window day shift night morning stretch interval span".split())
+
+
+# "a little over two hours" is about two hours
+_HEDGE = re.compile(
+    r"\b(?:just|a little|a bit|slightly|marginally|somewhat) (?:over|under|above|below|more than|less than|short of|shy of|longer than|"
+    r"shorter than)\b(?= (?:an? |\d|[a-z]+ (?:seconds|minutes|hours|days)))",
     re.I,
 )
 
@@ -71,6 +88,8 @@ def read(text: str, find: Finder) -> Reading:
     free = Free(text)
     for match in ADDRESS.finditer(text):
         free.take(match.start(), match.end())
+    for match in _HEDGE.finditer(text):
+        free.take(match.start(), match.end())
     names = _names(text, find)
     makers = (_moments(text), names, _tags(text), _amounts(text), _nots(text), _words(text), _breaks(text))
     parts = [p for made in makers for p in made if free.take(p.start, p.end)]
@@ -82,7 +101,10 @@ def read(text: str, find: Finder) -> Reading:
 
 def without(reading: Reading, settled: frozenset[int]) -> Reading:
     """A reading whose parts at these places say nothing any more: they are accounted for."""
-    parts = (p._replace(kind=Kind.LIGHT, amount=None) if i in settled else p for i, p in enumerate(reading.parts))
+    parts = (
+        p._replace(kind=Kind.LIGHT, amount=None, moment=None) if i in settled else p
+        for i, p in enumerate(reading.parts)
+    )
     return Reading(reading.text, tuple(parts))
 
 
@@ -95,10 +117,27 @@ def _settled(parts: list[Part]) -> list[Part]:
         behind = parts[at + 1 : at + 4]
         tagged = behind[:1] and (behind[0].kind in (Kind.TAG, Kind.NAME) or behind[0].key == "order")
         quiet = (
-            (texts[at] in ("under", "over", "past") and tagged)
-            or (texts[at] == "open" and texts[at + 1 : at + 2] == ["for"] and any(p.amount for p in behind))
+            (texts[at] in ("under", "over", "past") and (tagged or _lasting(behind)))
+            or (
+                texts[at] == "open"
+                and texts[at + 1 : at + 2] == ["for"]
+                and any(p.amount for p in parts[at + 1 : at + 7])
+            )
             or (texts[at] == "first" and at < last_then)
+            # "P-2 only at 48 °C" makes light of a figure
+            or (texts[at] == "only" and any(p.amount and p.amount.unit for p in behind[:2]))
             or (texts[at] == "entered" and logged)
+            or (
+                texts[at] in ("somebody", "someone")
+                and any(p.key in ("open_event", "raise", "close") for p in behind[:2])
+            )
+            or (texts[at] == "see" and behind[:1] and behind[0].kind is Kind.TAG)
+            or (texts[at] in ("all", "every", "each") and texts[at + 1 : at + 2] and texts[at + 1] in _SAMPLES)
+            or (texts[at] in ("need", "needs") and any(p.amount for p in behind[:1]))
+            or (texts[at] in ("close", "near") and any(p.amount for p in behind[:2]))
+            or (texts[at] == "least" and texts[at + 1 : at + 2] in (["one"], ["a"], ["an"]))
+            or (texts[at] in ("passed", "past") and _spell(parts[max(0, at - 2) : at + 3]))
+            or (texts[at] == "first" and at == 0 and ";" in texts)
             # "somebody had left it open": nobody in particular, as in "it had been left open"
             or (texts[at] in ("somebody", "someone") and texts[at + 1 : at + 2] in (["had"], ["has"]))
             or (part.key == "find" and any(p.kind is Kind.NOT for p in behind[:1]))
@@ -106,7 +145,20 @@ def _settled(parts: list[Part]) -> list[Part]:
         )
         if quiet and part.kind is Kind.WORD:
             parts[at] = part._replace(kind=Kind.LIGHT)
+        elif texts[at] in ("passed", "passes", "pass") and any(p.key == "limit" for p in behind):
+            parts[at] = part._replace(kind=Kind.WORD, key="cross")
     return parts
+
+
+def _spell(near: list[Part]) -> bool:
+    """Whether a length of time stands near: "three hours passed"."""
+    return any(p.amount and p.amount.unit in ("s", "min", "h", "d") for p in near)
+
+
+def _lasting(behind: list[Part]) -> bool:
+    """Whether a stretch of time follows: "over 10:00 to 11:00", "over the whole hour"."""
+    told = next((p for p in behind if p.text.lower() not in _BEFORE_STRETCH), None)
+    return told is not None and (told.moment is not None or told.text.lower() in _STRETCHES)
 
 
 def _moments(text: str) -> list[Part]:
@@ -139,12 +191,14 @@ def _tags(text: str) -> list[Part]:
 
 
 def _amounts(text: str) -> list[Part]:
-    return [Part(Kind.AMOUNT, "", text[a.start : a.end], a.start, a.end, amount=a) for a in amounts(text)]
+    heads = [Part(Kind.LIGHT, "", text[a:b], a, b) for a, b in bracketed_units(text)]
+    return heads + [Part(Kind.AMOUNT, "", text[a.start : a.end], a.start, a.end, amount=a) for a in amounts(text)]
 
 
 def _nots(text: str) -> list[Part]:
     answers = [Part(Kind.LIGHT, "", m["answer"], *m.span("answer")) for m in _ANSWER.finditer(text)]
-    twice = {at for m in _TWICE.finditer(text) for at in (m.start("first"), m.start("second"))}
+    twice = {at for m in _TWICE_BACK.finditer(text) for at in (m.start("first"), m.start("second"))}
+    twice |= {at for m in _TWICE.finditer(text) for at in (m.start("first"), m.start("second"))}
     found = _NOT.finditer(text)
     return answers + [
         Part(Kind.LIGHT if m.start() in twice else Kind.NOT, m[0].lower(), m[0], m.start(), m.end()) for m in found

@@ -26,6 +26,8 @@ _CONTRARY = tuple(
     frozenset(pair.split())
     for pair in ("agent patient", "patient with", "from to", "from into", "agent by", "after before")
 )
+# who found a thing, and where, is not what was found
+_FINDING = frozenset(["find", "notice"])
 _REACH = 5
 
 
@@ -176,7 +178,7 @@ def swapped(bench: Bench) -> Iterator[str]:
         same = [r for r in known if r.word == mine.word]
         if same and all(_crossed(mine, r) for r in same):
             yield f"who and whom of “{mine.word}” are exchanged"
-        elif same and _misbound(bench, mine, same, known):
+        elif same and mine.word not in _FINDING and _misbound(bench, mine, same, known):
             yield f"“{mine.word}” is said of something else in what is cited"
     yield from _out_of_place(bench)
 

@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 from app.verify.negation import Polarity, polarity
 from app.verify.reading import Kind, Part, Reading
+from app.verify.units import dimension
 
 _SPLIT = frozenset(
-    "and but while when whereas which who because after before then so although though where until since as than".split()
-)
+    "and but while when whereas which who because after before then so although though where until since as than once".split()
+) | {"followed by", "preceded by", "prior to", "ahead of", "later than", "earlier than", "came before", "came after"}
+_OTHER_SIDE = frozenset(["than", "came before", "came after", "followed by", "preceded by"])
+_RECORDS = frozenset(["order", "alarm"])
 _WORDY = (Kind.WORD, Kind.TAG, Kind.NOT)
 
 
@@ -41,6 +44,12 @@ def segments(reading: Reading) -> list[Segment]:
     return _inherited(made)
 
 
+def piece(reading: Reading, span: tuple[int, int]) -> Segment:
+    """What stands between two characters of a claim, as one statement."""
+    inside = [i for i, p in enumerate(reading.parts) if span[0] <= p.start and p.end <= span[1]]
+    return _segment(reading, inside[0], inside[-1] + 1) if inside else _segment(reading, 0, 0)
+
+
 def entire(reading: Reading) -> Segment:
     """All of a claim as one statement."""
     return _segment(reading, 0, len(reading.parts))
@@ -58,11 +67,20 @@ def _pieces(reading: Reading) -> Iterator[tuple[int, int]]:
 
 
 def _breaks(reading: Reading, at: int, part: Part) -> bool:
-    if part.kind is Kind.BREAK:
+    if part.kind is Kind.BREAK or _behind_tag(reading, at):
         return True
-    if part.text.lower() not in _SPLIT or part.kind not in (Kind.LIGHT, Kind.WORD):
+    # "not once", "at once" join nothing
+    if part.text.lower() == "once" and at and reading.parts[at - 1].text.lower() in ("not", "at", "never"):
+        return False
+    if " ".join(part.text.lower().split()) not in _SPLIT or part.kind not in (Kind.LIGHT, Kind.WORD):
         return False
     return not (_figure(reading.parts[max(0, at - 2) : at][::-1]) and _figure(reading.parts[at + 1 : at + 3]))
+
+
+def _behind_tag(reading: Reading, at: int) -> bool:
+    """Whether "during AL-1" ends right before: what happened then is another piece."""
+    led = at > 1 and reading.parts[at - 1].kind is Kind.TAG and reading.parts[at - 2].text.lower() in ("during", "with")
+    return led and reading.parts[at].text.lower() in ("the", "its", "a")
 
 
 def _figure(parts: Sequence[Part]) -> bool:
@@ -73,10 +91,14 @@ def _figure(parts: Sequence[Part]) -> bool:
 def _merged(reading: Reading, pieces: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     held: tuple[int, int] | None = None
     for first, last in pieces:
-        wordy = _wordy(reading.parts[first:last])
+        wordy = _wordy(reading.parts[first:last]) or _gapped(reading, held, first)
         if held is None:
             held = first, last
-        elif not wordy or not _wordy(reading.parts[held[0] : held[1]]):
+        elif (
+            not wordy
+            or not _tells(reading, held)
+            or (not _gapped(reading, held, first) and not _wordy(reading.parts[held[0] : held[1]]))
+        ):
             held = held[0], last
         else:
             yield held
@@ -85,10 +107,36 @@ def _merged(reading: Reading, pieces: Sequence[tuple[int, int]]) -> Iterator[tup
         yield held
 
 
+def _gapped(reading: Reading, held: tuple[int, int] | None, first: int) -> bool:
+    """Whether a piece says the same of another thing, its verb left out: "P-1 peaked at 5 bar, P-2 at 6 bar"."""
+    if held is None or not (_measured(reading.parts[held[0] : held[1]])):
+        return False
+    if first and reading.parts[first].kind is Kind.BREAK and reading.parts[first].key == ":":
+        return False
+    before = {p.key for p in reading.parts[held[0] : held[1]] if p.kind is Kind.NAME}
+    behind = list(takewhile(lambda p: p.kind is not Kind.WORD, reading.parts[first:]))
+    figures = [i for i, p in enumerate(behind) if p.amount and dimension(p.amount.unit) != "time"]
+    # the next thing's own figure, and its name before or right behind that
+    upto = figures[1] if len(figures) > 1 else len(behind)
+    return bool(figures) and bool({p.key for p in behind[:upto] if p.kind is Kind.NAME} - before) and bool(before)
+
+
+def _tells(reading: Reading, held: tuple[int, int]) -> bool:
+    return _wordy(reading.parts[held[0] : held[1]]) or _measured(reading.parts[held[0] : held[1]])
+
+
+def _measured(parts: Sequence[Part]) -> bool:
+    return any(p.amount and dimension(p.amount.unit) != "time" for p in parts)
+
+
 def _wordy(parts: Sequence[Part]) -> bool:
     """Whether a piece says something of its own; "than P-102" names the other side of a comparison."""
     named = any(p.kind is Kind.NAME for p in parts)
-    return any(p.kind in _WORDY for p in parts) or (named and parts[0].text.lower() == "than")
+    # "until a ticket, WO-12, was opened": "a ticket" says nothing of its own
+    bare = bool(parts) and parts[0].text.lower() in ("until", "before", "after", "once")
+    return any(p.kind in _WORDY and not (bare and p.key in _RECORDS) for p in parts) or (
+        named and parts[0].text.lower() in _OTHER_SIDE
+    )
 
 
 def _segment(reading: Reading, first: int, last: int) -> Segment:
@@ -112,7 +160,12 @@ def _inherited(made: Sequence[Segment]) -> list[Segment]:
     """Each with what it is about: its own names and tags, else those of the piece before, at the head those that come first."""
     first = next((s.names | s.tags for s in made if s.names or s.tags), frozenset())
     found, about = [], first
+    head: frozenset[str] = frozenset()
     for segment in made:
-        about = segment.names | segment.tags or about
-        found.append(segment._replace(about=about))
+        # "AL-1, logged as a leak on T-2, …": the leak is that of AL-1
+        tags = segment.tags or (head if segment.words else frozenset())
+        about = segment.names | tags or about
+        found.append(segment._replace(about=about, tags=tags))
+        bare = not segment.words and not segment.names and segment.text.strip(" ,;").lower() in segment.tags
+        head = segment.tags if bare else frozenset()
     return found

@@ -9,21 +9,45 @@ from typing import NamedTuple
 from app.verify.amounts import Amount, same_amount
 from app.verify.binding import Bench, candidates, missing
 from app.verify.reading import Kind, Part
-from app.verify.segments import Segment, segments
+from app.verify.segments import Segment, piece, segments
 from app.verify.statements import Statement
 from app.verify.times import same_moment
 
-_AFTER = re.compile(r"\b(?:after|following|once|later than|since)\b", re.I)
+_AFTER = re.compile(r"\b(?:after|following(?!\s*:)|once(?! (?:more|again|between|in|from)\b)|later than|since)\b", re.I)
 _BEFORE = re.compile(r"\b(?:before|prior to|ahead of|earlier than|until)\b", re.I)
-_THEN = re.compile(r"\b(?:then|followed by|later|afterwards?|subsequently|whereupon|preceded)\b", re.I)
+_FIRST = re.compile(r"\s*first\b,?(?P<one>[^;]+);(?P<two>.+)", re.I | re.S)
+_THEN = re.compile(r"\b(?:then|followed(?: by)?|later|afterwards?|subsequently|whereupon|preceded)\b", re.I)
+_BETWEEN = re.compile(
+    r"\b(?:between|separat(?:es?|ed|ing)|from)\b(?P<one>.{1,120}?)\b(?:and|from|to|until|till)\b(?P<two>.{1,160})",
+    re.I | re.S,
+)
+# "When B came, A had already gone": what is told in the pluperfect came first
+_WHEN = re.compile(r"\b(?:when|by the time)\b", re.I)
+_ALREADY = re.compile(r"\b(?:already|by the time|had been)\b", re.I)
+_SET_APART = re.compile(
+    r"\b(?:between|apart|separat\w+|elapsed|passed|went by|lay|later|took|gap|interval|afterwards?)\b", re.I
+)
 _FOLLOWED = re.compile(r"\b(?:followed|follows|came after|comes after)\b(?! by)", re.I)
 _JOINT = re.compile(r"\b(?:and(?!\s+\d)|but|then)\b|[,;]", re.I)
 _GAP = re.compile(
-    r"^\s*(?:(?:about|around|some|roughly|just|only)\s+)?"
-    r"(?:[\w.]+[\s-]+(?:seconds?|minutes?|mins?|hours?|days?|h|s)\b[\s,]*(?:and\s+)?){1,3}",
+    r"^\s*(?:it (?:was|took) )?(?:(?:about|around|some|roughly|just|only|exactly|approximately|nearly|almost|over|under|"
+    r"a little|slightly|more|less|"
+    r"than|shortly|soon|immediately|right|straight|not long)\s+)*"
+    r"(?:(?:half an|[\w.]+|an hour and a half|three quarters of an|a quarter of an)[\s-]+(?:seconds?|minutes?|mins?|"
+    r"hours?|days?|h|s)\b[\s,]*(?:and\s+)?){0,3}",
     re.I,
 )
+_STARTS = frozenset(["raise", "open_event", "begin"])
+# "At 05:07 UTC, …"
+_TIMED = re.compile(
+    r"^\s*(?:at|on)\s+[\d:./-]+(?:\s*(?:[ap]m|UTC|[A-Z]{2,4}T|local time|site time|\(local\)))*,\s*", re.I
+)
 _ENDS = frozenset(["clear", "end", "close", "releas"])
+
+
+# the tag of a record, and a length of time
+_EVENT = re.compile(r"\b[A-Z]{1,6}-\d+\b")
+_LONG = re.compile(r"(?<!\d:)\b[\w.]+[\s-]+(?:seconds?|minutes?|mins?|min|hours?|hrs?|days?)\b", re.I)
 
 
 class Order(NamedTuple):
@@ -47,8 +71,14 @@ class Sequenced(NamedTuple):
 def ordered(text: str) -> Order | None:
     """The order that a text gives; None when it gives none."""
     active = _FOLLOWED.search(text)
-    if active:
+    head = _FIRST.match(text)
+    if head:
+        return Order(head.span("one"), head.span("two"), "first", 0)
+    if active and re.search(r"\w", text[active.end() :]):
         return Order((active.end(), len(text)), (0, active.start()), active[0], active.start())
+    told = _pluperfect(text) or _set_apart(text)
+    if told:
+        return told
     kinds = (("after", _AFTER), ("before", _BEFORE), ("then", _THEN))
     found = [(m.start(), at, kind, m) for at, (kind, p) in enumerate(kinds) if (m := p.search(text))]
     if not found:
@@ -56,7 +86,7 @@ def ordered(text: str) -> Order | None:
     _, _, kind, match = min(found, key=lambda one: one[:2])
     left, right = (0, match.start()), (match.end(), len(text))
     # "Six minutes after A, B": the gap stands at the head
-    if not _GAP.sub("", text[: match.start()]).strip():
+    if not _GAP.sub("", _TIMED.sub("", text[: match.start()])).strip(" ,"):
         comma = text.find(",", match.end())
         if comma < 0:
             return None
@@ -65,6 +95,28 @@ def ordered(text: str) -> Order | None:
         left, right = _parted(text, match.start())
     first, second = (right, left) if kind == "after" else (left, right)
     return Order(first, second, match[0], match.start(), kind)
+
+
+def _pluperfect(text: str) -> Order | None:
+    """ "When B was raised, A had already cleared"; None where a text says no such thing."""
+    when = _WHEN.search(text)
+    if when is None or not _ALREADY.search(text):
+        return None
+    before = re.search(r"\w", text[: when.start()]) is not None
+    comma = text.find(",", when.end())
+    if not before and comma < 0:
+        return None
+    there = (when.end(), len(text) if before else comma)
+    return Order((0, when.start()) if before else (comma, len(text)), there, when[0], when.start())
+
+
+def _set_apart(text: str) -> Order | None:
+    """ "20 minutes lay between A and B": so long apart, in whichever order; None where no time stands with it."""
+    match = _BETWEEN.search(text)
+    tagged = match is not None and all(_EVENT.search(match[side]) for side in ("one", "two"))
+    if match is None or not tagged or not _LONG.search(text):
+        return None
+    return Order(match.span("one"), match.span("two"), match[0][:7].strip(), match.start(), "between")
 
 
 def _parted(text: str, end: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -79,14 +131,20 @@ def sequence(bench: Bench) -> Sequenced | None:
     if found is None or _bounds(bench, found):
         return None
     gap = _gap(bench, found)
-    if gap is None and _said_so(bench, found):
-        return Sequenced("")
+    if gap is None and (found.kind == "between" or _said_so(bench, found)):
+        return Sequenced("") if found.kind != "between" else None
     pieces = segments(bench.claim)
     first, second = (
-        _when(bench, [s for s in pieces if _inside(bench, s, span)], span) for span in (found.first, found.second)
+        _when(bench, [s for s in pieces if _inside(bench, s, span)], span)
+        or _when(bench, [piece(bench.claim, span)], span, 1)
+        for span in (found.first, found.second)
     )
     if first is None or second is None:
+        if _stretches_in_order(bench, found):
+            return Sequenced("")
         return Sequenced(f"the cited evidence does not say what was “{found.marker.lower()}” what")
+    if found.kind == "between":
+        first, second = sorted((first, second))
     if first > second:
         return Sequenced(f"the order is the other way round: “{found.marker.lower()}” does not stand", True)
     if gap is None:
@@ -102,9 +160,32 @@ def sequence(bench: Bench) -> Sequenced | None:
 
 def _bounds(bench: Bench, found: Order) -> bool:
     """Whether "until" or "since" leads to a time: the end of a stretch, not the order of two events."""
-    behind = (p for p in bench.claim.parts if p.start >= found.at + len(found.marker) and p.kind is not Kind.LIGHT)
-    after = next(behind, None)
+    following = [p for p in bench.claim.parts if p.start >= found.at + len(found.marker)]
+    # a time that is accounted for already stands there as nothing but its digits
+    if following and following[0].text[:1].isdigit() and following[0].kind is Kind.LIGHT:
+        return True
+    # "cleared after 11 minutes" says how long it lasted
+    if found.kind == "after" and following and _lone_duration(following):
+        return True
+    after = next((p for p in following if p.kind is not Kind.LIGHT), None)
     return found.marker.lower() in ("until", "since") and after is not None and after.moment is not None
+
+
+def _stretches_in_order(bench: Bench, found: Order) -> bool:
+    """Whether both sides tell of stretches of the cited series themselves, the earlier one first."""
+    clocks = []
+    for span in (found.first, found.second):
+        told = [
+            p.moment.clock for p in bench.claim.parts if p.moment and p.moment.clock and span[0] <= p.start < span[1]
+        ]
+        clocks.append(told)
+    series = all("series" in s.sort or s.sort == "computed" for s in bench.statements)
+    return series and all(len(told) == 2 for told in clocks) and clocks[0][0][:2] < clocks[1][0][:2]
+
+
+def _lone_duration(parts: Sequence[Part]) -> bool:
+    told = [p for p in parts if p.kind not in (Kind.LIGHT, Kind.BREAK)]
+    return len(told) == 1 and told[0].amount is not None and told[0].amount.unit in ("s", "min", "h", "d")
 
 
 def _gap(bench: Bench, found: Order) -> int | None:
@@ -113,7 +194,9 @@ def _gap(bench: Bench, found: Order) -> int | None:
         timed = part.amount is not None and part.amount.unit in ("s", "min", "h", "d") and part.end <= found.at
         if timed and not re.search(r"\w", bench.claim.text[part.end : found.at]):
             return at
-    return None
+    lengths = [i for i, p in enumerate(bench.claim.parts) if p.amount and p.amount.unit in ("s", "min", "h", "d")]
+    apart = found.kind == "between" or _SET_APART.search(bench.claim.text)
+    return lengths[0] if apart and len(lengths) == 1 else None
 
 
 def _inside(bench: Bench, segment: Segment, span: tuple[int, int]) -> bool:
@@ -152,9 +235,14 @@ def _keys(parts: Sequence[Part], span: tuple[int, int]) -> frozenset[str]:
     return frozenset(p.key for p in parts if p.kind in kinds and span[0] <= p.start < span[1])
 
 
-def _when(bench: Bench, pieces: Sequence[Segment], span: tuple[int, int]) -> int | None:
-    """When what some pieces of a claim speak of happened: the time of the statement they rest on."""
+def _when(bench: Bench, pieces: Sequence[Segment], span: tuple[int, int], fewest: int = 0) -> int | None:
+    """When what some pieces of a claim speak of happened: the time of the statement they rest on.
+
+    A piece that says fewer things than `fewest` is passed over.
+    """
     for segment in pieces:
+        if len(segment.items) < fewest:
+            continue
         for share, statement in candidates(bench, segment)[:8]:
             if share < 0.5 or missing(bench, segment, statement):
                 continue
@@ -173,5 +261,8 @@ def _time_of(bench: Bench, segment: Segment, statement: Statement, span: tuple[i
             return fact.instant.at
     times = {f.role: f.instant.at for f in reversed(known) if f.instant}
     extremes = ("max", "min") if segment.words & {"maximum", "minimum", "reach"} else ()
-    wanted = (*extremes, "end", "release") if segment.words & _ENDS else (*extremes, "start", "", "trip", "max", "min")
+    # the whole side says what happened; its first piece may be but the record's name
+    said = piece(bench.claim, span).words
+    words = segment.words if said & _STARTS and said & _ENDS else said | segment.words
+    wanted = (*extremes, "end", "release") if words & _ENDS else (*extremes, "start", "", "trip", "max", "min")
     return next((times[r] for r in wanted if times.get(r) is not None), None)

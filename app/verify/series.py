@@ -114,6 +114,8 @@ def _statistics(group: _Group, run: Run, alone: bool = True) -> Iterator[Stateme
     yield _stated(group, run, _trend(run), (*ends, _when("first", int(run.t[0])), _when("last", int(run.t[-1]))), alone)
     spread = (_value(run, "min", float(run.v[low]), "minimum"), _value(run, "max", float(run.v[high]), "maximum"))
     yield _stated(group, run, "range", spread, alone)
+    width = _value(run, "width", float(run.v[high] - run.v[low]), "maximum less minimum")
+    yield _stated(group, run, "spread", (width,), alone)
     many = (("mean", "mean", np.mean), ("median", "median", np.median), ("spread", "deviation", np.std))
     for role, word, reduce in many:
         yield _stated(group, run, word, (_value(run, role, float(reduce(run.v)), word),), alone)
@@ -149,7 +151,7 @@ def _stated(group: _Group, run: Run, word: str, facts: tuple[Fact, ...], alone: 
         | denied
         | ({_trend(run)} if word in ("maximum", "minimum") else frozenset())
     )
-    words |= {"first", canonical("last")} if any(f.role == "start" for f in facts) else frozenset()
+    words |= {"first", "initial", canonical("last"), "cross"} if any(f.role == "start" for f in facts) else frozenset()
     words |= {"sink_to"} if word == "minimum" else frozenset()
     if not alone or len(group.runs) > 1:
         words |= {_drift(group)}

@@ -13,6 +13,7 @@ from app.verify.calendar import calendar_words
 from app.verify.cues import amount_role, moment_role
 from app.verify.lexicon import canonical
 from app.verify.negation import Polarity, polarity
+from app.verify.orders import heard, ordered, plain
 from app.verify.port import Exhibit, Instruments
 from app.verify.reading import Kind as Part_
 from app.verify.reading import Reading, read
@@ -56,7 +57,8 @@ class Statement(NamedTuple):
     """One thing that evidence states. `keys` are its own words and tags, `context` those it stands under.
 
     `names` are the entities it is about: those it names, else those of what it stands in; `around` those of the evidence it
-    stands in. `fields` are a record's one-word fields (severity, status). `sort` is record, sentence, computed,
+    stands in. `fields` are a record's one-word fields (severity, status). `orders` are verbs it orders, `done` those of them
+    that it says were done. `sort` is record, sentence, computed,
     frame or series.
     """
 
@@ -70,6 +72,8 @@ class Statement(NamedTuple):
     facts: tuple[Fact, ...]
     polarity: Polarity
     fields: tuple[tuple[str, str], ...] = ()
+    orders: frozenset[str] = frozenset()
+    done: frozenset[str] = frozenset()
 
     @property
     def vocabulary(self) -> frozenset[str]:
@@ -196,7 +200,8 @@ def _under(heading: _Around, entry: Statement | None, before: frozenset[str]) ->
 
 
 def _statement(context: _Context, sort: str, text: str, around: _Around) -> Statement:
-    reading = read(text, context.tools.find_entities)
+    reading = read(heard(text) if sort == "sentence" else text, context.tools.find_entities)
+    orders = ordered(reading) if sort in ("sentence", "record") else frozenset()
     named = frozenset(p.key for p in reading.of(Part_.NAME))
     facts = (*_facts(reading, context), *around.facts)
     names = named | around.names if sort != "sentence" else named or around.names
@@ -204,7 +209,10 @@ def _statement(context: _Context, sort: str, text: str, around: _Around) -> Stat
     about = names | around.names if around.facts and sort == "sentence" else context.entities
     instants = [f.instant for f in facts if f.instant] or [Instant(None, None, context.day, 86400)]
     under = around.keys | calendar_words(instants, context.tools.zone)
-    return Statement(context.number, sort, reading, keys_of(reading), under, names, about, facts, polarity(reading))
+    return Statement(
+        context.number, sort, reading, keys_of(reading) | (orders & {"open_event"}), under, names, about, facts, polarity(reading),
+        orders=orders, done=plain(reading, orders),
+    )  # fmt: skip
 
 
 def _facts(reading: Reading, context: _Context) -> tuple[Fact, ...]:

@@ -11,6 +11,8 @@ _CONTENT = (Kind.WORD, Kind.AMOUNT, Kind.MOMENT, Kind.NAME, Kind.TAG)
 _STOP = re.compile(r"[.!?]+(?=\s|$)")
 _QUESTION = re.compile(r"\?\s*[\"'”)]*\s*$|\?\s+\S")
 _FIRST = frozenset("i i'm i've i'd i'll me my mine myself we we're we've our ours let's".split())
+_SITE = frozenset("we our us".split())
+_PLAIN = (Kind.AMOUNT, Kind.MOMENT, Kind.NAME, Kind.TAG)
 
 
 def insubstantial(claim: Reading) -> str:
@@ -35,5 +37,7 @@ def _saying(claim: Reading) -> Iterator[tuple[int, int]]:
 
 def _speaks_of_speaker(claim: Reading, start: int, end: int) -> bool:
     """Whether a sentence has a word for its speaker, beyond an "I think" at its head."""
-    told = (p.text.lower().replace("’", "'") for p in claim.parts if start <= p.start < end)
-    return any(word in _FIRST for word in told)
+    parts = [p for p in claim.parts if start <= p.start < end]
+    # "we had AL-1 on P-1 at 05:10" speaks of the site
+    first = _FIRST - _SITE if any(p.kind in _PLAIN for p in parts) else _FIRST
+    return any(p.text.lower().replace("’", "'") in first for p in parts)

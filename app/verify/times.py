@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import NamedTuple
 
 from app.verify.spans import Free
@@ -20,7 +20,12 @@ _MONTH = (
     r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
     r"nov(?:ember)?|dec(?:ember)?)\.?"
 )
-_ZONE = r"(?:\s?(UTC|GMT|Z|[A-Z]{2,4}T)\b|\s(local(?: time)?|site time)\b)"
+_HOURS = "one two three four five six seven eight nine ten eleven twelve".split()
+_MINUTES = {"five": 5, "ten": 10, "twenty": 20, "twenty-five": 25}
+_ZONE = (
+    r"(?:\s?\(?(?:in )?(UTC|GMT|Z|Zulu|[A-Z]{2,4}T)\b\)?|"
+    r"\s\(?((?:in |by |on )?(?:the )?(?:local(?: (?:time|clock|hour))?|(?:site|plant|site's|plant's|wall) (?:time|clock)))\b\)?)"
+)
 _CLOCK = re.compile(
     rf"(?<![\d.:])(?:T)?(\d{{1,2}}):(\d{{2}})(?::(\d{{2}})(?:\.\d+)?)?(?![\d:])(?:\s*([ap])\.?m\b\.?)?{_ZONE}?", re.I
 )
@@ -28,12 +33,25 @@ _HOUR = re.compile(rf"\b(\d{{1,2}})\s*([ap])\.?m\b\.?{_ZONE}?", re.I)
 _MILITARY = re.compile(rf"\b([01]\d|2[0-3])([0-5]\d)\s?(?:h(?:rs|ours)?\b|(?=UTC|Z\b)){_ZONE}?")
 _DATES = (
     (re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)"), (1, 2, 3)),
+    # day first, as in Europe and at sea
+    (re.compile(r"(?<![\d./])(\d{1,2})([./])(\d{1,2})\2(\d{4})(?![\d/])"), (4, 3, 1)),
     (re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+(\d{{4}}))?\b", re.I), (3, 2, 1)),
     (
-        re.compile(rf"\b{_MONTH}\s+(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}}))?(?![\d:])", re.I),
+        re.compile(
+            rf"\b{_MONTH}\s+(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}})(?!\d|:\d))?(?!\d|:\d)", re.I
+        ),
         (3, 1, 2),
     ),
 )
+_LAST_MONTH = 12
+_SPOKEN = re.compile(
+    r"\b(?:(?P<noon>noon|midday)|(?P<midnight>midnight)|"
+    rf"(?:(?P<part>half|a quarter|quarter|{'|'.join(_MINUTES)})(?: minutes?)? (?P<way>past|to|after|before) )?"
+    rf"(?P<hour>{'|'.join(_HOURS)}|1[0-2]|[1-9])(?P<clock> o['’]clock)?)\b"
+    r"(?:\s*(?P<half>[ap])\.?m\b\.?|(?P<day>,? in the (?:morning|afternoon|evening)|,? at night))?" + f"{_ZONE}?",
+    re.I,
+)
+_WEEKDAY = re.compile(r"\b((?:mon|tues|wednes|thurs|fri|satur|sun)day),?\s+(?:the\s+)?$", re.I)
 _STOP = re.compile(r"[.!?;\n]\s")
 # a date further away than this many characters is of something else
 _FAR = 400
@@ -45,7 +63,7 @@ _RANGE = re.compile(r"\s*(?:–|-|—|to|and|until|till)\s*", re.I)
 class Moment(NamedTuple):
     """A time as it is told: its date (year may be None), its clock (seconds may be None), its zone as written.
 
-    `zone` is "UTC", "LOCAL" (said in words), an abbreviation, or None.
+    `zone` is "UTC", "LOCAL" (said in words), an abbreviation, or None. `either_half`: before noon or after, it is not said.
     """
 
     day: Day | None
@@ -53,6 +71,7 @@ class Moment(NamedTuple):
     zone: str | None
     start: int
     end: int
+    either_half: bool = False
 
 
 class Instant(NamedTuple):
@@ -90,10 +109,22 @@ def _days(text: str) -> list[Moment]:
         for match in pattern.finditer(text):
             year, month, day = (match[i] for i in order)
             number = int(month) if month.isdigit() else _MONTHS.index(month[:3].lower()) + 1
-            if free.take(match.start(), match.end()):
+            if number <= _LAST_MONTH and free.take(match.start(), match.end()):
                 told = (int(year) if year else None, number, int(day))
-                found.append(Moment(told, None, None, match.start(), match.end()))
+                found.append(Moment(told, None, None, _named_from(text, match.start(), told), match.end()))
     return sorted(found, key=lambda m: m.start)
+
+
+def _named_from(text: str, start: int, day: Day) -> int:
+    """Where a date begins, with the day of the week before it when that is the right one."""
+    match = _WEEKDAY.search(text[max(0, start - 20) : start])
+    if match is None or day[0] is None:
+        return start
+    try:
+        right = date(day[0], day[1], day[2]).strftime("%A").lower() == match[1].lower()
+    except ValueError:
+        return start
+    return start - len(match[0]) if right else start
 
 
 def _clocks(text: str, days: Sequence[Moment]) -> list[Moment]:
@@ -106,6 +137,7 @@ def _clocks(text: str, days: Sequence[Moment]) -> list[Moment]:
         plain = match.re is not _MILITARY or dated.take(match.start(), match.end())
         if plain and free.take(match.start(), match.end()):
             found.append(Moment(None, clock, zone, match.start(), match.end()))
+    found += [m for m in _spoken(text) if free.take(m.start, m.end)]
     found.sort(key=lambda m: m.start)
     return _same_zone(text, found)
 
@@ -121,6 +153,25 @@ def _told(text: str) -> Iterator[tuple[re.Match[str], Clock, str | None]]:
         yield match, (int(match[1]), int(match[2]), None), _zone(match[3], match[4])
 
 
+def _spoken(text: str) -> Iterator[Moment]:
+    """ "noon", "half past two", "a quarter to four in the afternoon", "six o'clock"; of either half of the day where none is said."""
+    for match in _SPOKEN.finditer(text):
+        zone = _zone(match[9], match[10])
+        if match["noon"] or match["midnight"]:
+            yield Moment(None, (12 if match["noon"] else 0, 0, None), zone, *match.span())
+        elif match["way"] or match["clock"]:
+            part = (match["part"] or "").lower()
+            minutes = 30 if part == "half" else 15 if "quarter" in part else _MINUTES.get(part, 0)
+            later = minutes if (match["way"] or "past").lower() in ("past", "after") else -minutes
+            half = match["half"] or (
+                "a" if "morning" in (match["day"] or "").lower() else "p" if match["day"] else None
+            )
+            named = match["hour"].lower()
+            whole = int(named) if named.isdigit() else _HOURS.index(named) + 1
+            hour, minute = divmod(60 * _half_day(whole, half) + later, 60)
+            yield Moment(None, (hour % 24, minute, None), zone, *match.span(), half is None)
+
+
 def _half_day(hour: int, letter: str | None) -> int:
     return hour if not letter else hour % 12 + 12 * (letter.lower() == "p")
 
@@ -130,7 +181,7 @@ def _zone(written: str | None, said: str | None) -> str | None:
         return "LOCAL"
     if written is None:
         return None
-    return "UTC" if written.upper() in ("Z", "GMT", "UTC") else written.upper()
+    return "UTC" if written.upper() in ("Z", "ZULU", "GMT", "UTC") else written.upper()
 
 
 def _same_zone(text: str, found: list[Moment]) -> list[Moment]:
@@ -196,7 +247,15 @@ def _same_wall(claimed: Moment, known: Instant, told: tzinfo) -> bool:
         return False
     if claimed.day and not same_day(claimed.day, (at.year, at.month, at.day)):
         return False
-    return _same_clock(claimed.clock, (at.hour, at.minute, at.second), known.step)
+    return any(_same_clock(clock, (at.hour, at.minute, at.second), known.step) for clock in _clocks_of(claimed))
+
+
+def _clocks_of(moment: Moment) -> list[Clock | None]:
+    """The times of day that a moment may mean."""
+    if moment.clock is None or not moment.either_half:
+        return [moment.clock]
+    hour, minute, second = moment.clock
+    return [(hour, minute, second), ((hour + 12) % 24, minute, second)]
 
 
 def _same_clock(claimed: Clock | None, known: Clock, step: int) -> bool:

@@ -62,12 +62,12 @@ _UNITS: dict[str, tuple[str, float, str]] = {
 _CANONICAL = {s.replace("_", " "): unit for unit, (_, _, all_) in _UNITS.items() for s in all_.split()}
 _LOWER = {spelling.lower(): unit for spelling, unit in _CANONICAL.items() if len(spelling) > 3}
 UNIT = re.compile(
-    r"[ \u00a0\u202f-]?("
+    r"[ \u00a0\u202f-]?\(?("
     + "|".join(
         (rf"(?i:{re.escape(s)})" if s.lower() in _LOWER else re.escape(s))
         for s in sorted(_CANONICAL, key=len, reverse=True)
     )
-    + r")(?![\w/³])"
+    + r")(?![\w/³])\)?"
 )
 _ALONE = re.compile(r"(?<![\w/])" + UNIT.pattern)
 

@@ -15,9 +15,11 @@ from app.verify.binding import Bench, against, bind, candidates, cover, denial_s
 from app.verify.causes import uncaused
 from app.verify.comparing import Compared, compare
 from app.verify.counting import count
+from app.verify.denials import accounted
 from app.verify.meaning import Meaning, meaning
 from app.verify.modality import presumed
 from app.verify.negation import sweeps
+from app.verify.orders import unheeded
 from app.verify.overlap import apart
 from app.verify.port import Exhibit, Instruments, Judgement
 from app.verify.quotes import misquoted
@@ -113,10 +115,13 @@ class ClaimVerifier:
         if vague:
             yield Failing("substance", vague)
             return
+        bench = bench._replace(claim=without(bench.claim, accounted(bench)))
         compared = compare(bench)
         settled = compared.settled if compared else frozenset()
         yield from _letters(bench.claim.text, texts(exhibits))
         yield from self._words(bench._replace(claim=without(bench.claim, settled)))
+        for word in unheeded(bench.claim, _only_ordered(bench.statements)):
+            yield Failing("modality", f"the evidence orders what “{word}” says was done")
         yield from (Failing("causes", why) for why in uncaused(bench))
         counted = count(bench, tuple(e.evidence.kind.value for e in exhibits))
         if counted is not None:
@@ -139,6 +144,12 @@ class ClaimVerifier:
             yield Failing("words", f"“{part.text}” does not stand in what is cited")
         for word in presumed(bench.claim.text, bench.statements):
             yield Failing("modality", f"the evidence gives no rule and no plan, as “{word}” does")
+
+
+def _only_ordered(told: Sequence[Statement]) -> frozenset[str]:
+    """The verbs that what is cited orders and nowhere says were done; a closed record's order was carried out."""
+    orders = frozenset(w for s in told if "close" not in dict(s.fields).values() for w in s.orders)
+    return frozenset(w for w in orders if not any(w in s.done or (w in s.keys and w not in s.orders) for s in told))
 
 
 def _letters(claim: str, shown: str) -> Iterator[Failing]:
@@ -194,5 +205,6 @@ def _words_of(bench: Bench, segment: Segment) -> Iterator[Failing]:
         yield Failing("negation", f"the evidence says the contrary of “{word}”", True)
     told = {word for c, s in found if c >= _HALF and s.sort != "frame" for word in sweeps(s.reading.text)}
     for word in sweeps(segment.text):
-        if word not in told and not (word.startswith("any") and segment.denies):
+        every = word == "any" and "all" in told
+        if word not in told and not every and not (word.startswith("any") and segment.denies):
             yield Failing("universal", f"the evidence does not say “{word}”")

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from retrieval.types import Entity, EntityType, Evidence, Kind, Micros, Relation
 
+# fields that every work order has
+_ORDER = {"id", "asset"}
+
 
 class Series(NamedTuple):
     """Samples of a window: UTC microseconds and values, of the same length, in order of time."""
@@ -41,7 +44,9 @@ class World:
     def of_kind(self) -> Mapping[Kind, list[Evidence]]:
         found: dict[Kind, list[Evidence]] = defaultdict(list)
         for one in self.evidence:
-            found[one.kind].append(one)
+            # a table that is none of work orders has rows too: claims are made of orders alone
+            if one.kind is not Kind.ROW or (one.data.get("fields") or {}).keys() >= _ORDER:
+                found[one.kind].append(one)
         return found
 
     def names(self, type_: EntityType) -> list[str]:

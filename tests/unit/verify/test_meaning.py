@@ -31,7 +31,7 @@ class Model:
 
 YES, NO, OPEN = Entailed(0.97, 0.02, 0.01), Entailed(0.01, 0.02, 0.97), Entailed(0.2, 0.6, 0.2)
 SAID = "The pump was mended by the crew in 95 minutes."
-TEXT = "The crew restored the pump in 95 minutes. The yard was empty."
+TEXT = "The crew nursed the pump back in 95 minutes. The yard was empty."
 
 
 def judged(plant, opinion: Entailed | None, claim: str = SAID):
@@ -44,7 +44,7 @@ def test_a_wording_is_lifted_and_the_statement_it_rests_on_is_asked_first(plant)
     _, model, found = judged(plant, YES)
     assert found.support is Support.SUPPORTED
     assert found.checks["entailment"] == pytest.approx(0.97)
-    assert model.asked[0][0][0] == "The crew restored the pump in 95 minutes."
+    assert model.asked[0][0][0] == "The crew nursed the pump back in 95 minutes."
     assert judged(plant, OPEN)[2].support is Support.UNSUPPORTED
 
 
@@ -57,7 +57,7 @@ def test_figures_denials_and_names_are_not_the_models_to_judge(plant, claim: str
 
 
 def test_a_contradiction_takes_support_away(plant) -> None:
-    claim = "The crew restored the pump in 95 minutes."
+    claim = "The crew nursed the pump back in 95 minutes."
     assert judged(plant, OPEN, claim)[2].support is Support.SUPPORTED
     assert judged(plant, NO, claim)[2].support is Support.CONTRADICTED
 
