@@ -26,6 +26,7 @@ def _row(scored: Scored) -> dict[str, Any]:
     return {
         "id": scored.question.id,
         "kind": scored.question.kind,
+        "paraphrase_of": scored.question.paraphrase_of,
         "question": scored.question.question,
         "expected": scored.question.verdict,
         "got": scored.answer.verdict.value,
@@ -41,6 +42,9 @@ def _row(scored: Scored) -> dict[str, Any]:
         ],
         "wanted": scored.question.evidence,
         "ms": scored.answer.timings_ms.get("asked"),
+        "answerer": scored.answer.model,
+        "confidence": scored.answer.confidence,
+        "features": scored.answer.features,
     }
 
 
