@@ -24,7 +24,8 @@ _SOON_S = 1.0
 
 
 class Allowance(NamedTuple):
-    """Questions under way of one asker and of all together; questions and tokens a minute of one asker (None = any number)."""
+    """Questions and searches under way of one asker and of all together; questions and tokens a minute of one asker (None = any
+    number)."""
 
     concurrent: int = 8
     total: int = 64
@@ -93,8 +94,19 @@ class Budget:
     @contextmanager
     def taken(self, principal: Principal) -> Iterator[None]:
         """One question under way. Raises OverBudget, with when to try again, and never waits."""
+        with self._under(principal, counted=True):
+            yield
+
+    @contextmanager
+    def shared(self, principal: Principal) -> Iterator[None]:
+        """One search under way: it has a place among the questions, and nothing of the minute. Raises as `taken`."""
+        with self._under(principal, counted=False):
+            yield
+
+    @contextmanager
+    def _under(self, principal: Principal, counted: bool) -> Iterator[None]:
         with self._lock:
-            account = self._admit(principal)
+            account = self._admit(principal, counted)
         try:
             yield
         finally:
@@ -110,20 +122,22 @@ class Budget:
             if bucket is not None:
                 bucket.take(tokens, now)
 
-    def _admit(self, principal: Principal) -> _Account:
+    def _admit(self, principal: Principal, counted: bool) -> _Account:
         now, allowed = self._clock(), self._allowance
         if self._under_way >= allowed.total:
-            raise OverBudget("too many questions are under way here; try again soon", retry_after_s=_SOON_S)
+            raise OverBudget(
+                "too many questions and searches are under way here; try again soon", retry_after_s=_SOON_S
+            )
         account = self._account(principal, now)
         if account.under_way >= allowed.concurrent:
-            told = f"{allowed.concurrent} questions of yours are under way, the most there may be; wait for one of them"
+            told = f"{allowed.concurrent} questions of yours are under way, searches among them, the most there may be; wait for one"
             raise OverBudget(told, retry_after_s=_SOON_S)
-        wait = account.wait(now)
+        wait = account.wait(now) if counted else 0.0
         if wait > 0:
             raise OverBudget(
                 f"your questions of this minute are used up; try again in {wait:.0f} s", retry_after_s=wait
             )
-        if account.asks is not None:
+        if account.asks is not None and counted:
             account.asks.take(1, now)
         account.under_way += 1
         self._under_way += 1

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from PIL import Image, ImageDraw
 
 from app.ports import Advance, Ask, Check, Conversation, Event, IngestSummary, Media, Samples, SourceReport, Turn
-from app.wire import answer_json, as_json, claim_out
 from retrieval.errors import BadQuery, ConversationNotFound, EvidenceNotFound, InputError, QuestionTooLong
 from retrieval.ids import content_hash, evidence_id
 from retrieval.pictures import decoded
@@ -81,13 +80,14 @@ class MemoryService:
         tell = listen or (lambda event: None)
         tell(Event("plan", {"question": ask.question, "asked_at": ask.asked_at}))
         hits = self.search(Query(text=ask.question, k=3, filter=Filter(as_of=ask.as_of)), principal)
-        tell(Event("evidence", {"ids": [hit.evidence.id for hit in hits]}))
+        tell(Event("evidence", [hit.evidence.id for hit in hits]))
         answer = self._answer(ask, hits)
         for claim in answer.claims:
-            tell(Event("claim", as_json(claim_out(claim))))
-        tell(Event("answer", answer_json(answer)))
+            tell(Event("claim", claim))
         self._answers[answer.id] = answer
-        return self._kept(ask, answer, principal)
+        kept = self._kept(ask, answer, principal)
+        tell(Event("answer", kept))
+        return kept
 
     def _kept(self, ask: Ask, answer: Answer, principal: Principal) -> Answer:
         """The answer in its conversation. Questions are not made to stand alone here."""
@@ -149,6 +149,8 @@ class MemoryService:
         )
 
     def search(self, query: Query, principal: Principal) -> list[Hit]:
+        if len(query.text) > LONGEST_QUESTION:
+            raise QuestionTooLong(f"the search has {len(query.text)} characters; the limit is {LONGEST_QUESTION}")
         wanted = set(_WORD.findall(query.text.lower()))
         visible = [
             item for item in self._evidence.values() if _visible(item, principal) and _passes(item, query.filter)
@@ -231,6 +233,10 @@ class MemoryService:
 
     def checks(self) -> list[Check]:
         return [Check("store", "ok", f"{len(self._evidence)} pieces in memory"), *self.extra_checks]
+
+    def model_check(self) -> Check:
+        given = (check for check in self.extra_checks if check.name == "model")
+        return next(given, Check("model", "off", "no model is configured"))
 
     def reindex(self) -> dict[str, int]:
         return {"words": self._sequence}

@@ -45,7 +45,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     `pictures` are encoded images the question carries; `about` are evidence ids it points at ("like this frame"). `conversation` is
     the conversation it belongs to: an id, "new" (begins one), "thread:NAME" (the caller's own name for one, begun when first used), or
     None. `before` are earlier turns the caller itself remembers, oldest first;
-    a conversation's own turns are put there by the service.
+    a conversation's own turns are put there by the service. `deadline_s` is how long its answer may take, in seconds; `until`, when
+    that is over by the monotonic clock, is put there by the service when it takes the question in.
     """
 
     question: str
@@ -56,10 +57,15 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     about: tuple[str, ...] = ()
     conversation: str | None = None
     before: tuple[Turn, ...] = ()
+    until: float | None = None
 
 
 class Event(NamedTuple):
-    """A step of an answer as it is made, for streaming. `name`: plan (JSON-able), evidence (ids), claim (Claim), answer (Answer)."""
+    """A step of an answer as it is made, for streaming.
+
+    `name` and what `data` is: plan (a JSON-able dict), evidence (a list of ids), claim (the Claim, once it is verified), sighting (a
+    Claim told before, with what a second look at its frame said), answer (the whole Answer, last).
+    """
 
     name: str
     data: Any
@@ -143,7 +149,7 @@ class Service(Protocol):
         listen: Callable[[Event], None] | None = None,
         stop: threading.Event | None = None,
     ) -> Answer:
-        """Answer and record it. Raises QuestionTooLong, OverBudget, EvidenceNotFound (`about`), ConversationNotFound."""
+        """Answer and record it. Raises QuestionTooLong, OverBudget, BadQuery, EvidenceNotFound (`about`), ConversationNotFound."""
 
     def conversations(self, principal: Principal, limit: int = 50) -> list[Conversation]:
         """The caller's own, newest first."""
@@ -154,7 +160,8 @@ class Service(Protocol):
     def forget_conversation(self, conversation_id: str, principal: Principal) -> None:
         """Delete a conversation and the answers given in it. Raises ConversationNotFound."""
 
-    def search(self, query: Query, principal: Principal) -> list[Hit]: ...
+    def search(self, query: Query, principal: Principal) -> list[Hit]:
+        """Evidence for a query, best first. Raises QuestionTooLong for a text longer than a question may be, OverBudget, BadQuery."""
 
     def evidence(self, evidence_id: str, principal: Principal) -> Evidence:
         """Raises EvidenceNotFound, the same for unknown and invisible ids."""
@@ -177,6 +184,9 @@ class Service(Protocol):
 
     def checks(self) -> list[Check]:
         """Every part and how it is: what doctor prints and health serves."""
+
+    def model_check(self) -> Check:
+        """The line "model" of the checks alone: "ok" means that the next question goes to a model."""
 
     def reindex(self) -> dict[str, int]:
         """Throw the projections away and rebuild them; name → sequence."""

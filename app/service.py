@@ -7,17 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from app.budget import Allowance, Budget
 from app.charts import Drawn
 from app.conversation.memory import Conversations
+from app.deadline import ends_at
 from app.gallery import Gallery
 from app.ports import Advance, Answerer, Ask, Check, Conversation, Event, IngestSummary, Media, Samples
 from retrieval.catalog.talks import Talk
-from retrieval.errors import EvidenceNotFound
+from retrieval.errors import EvidenceNotFound, QuestionTooLong
 from retrieval.ports import Blobs, CatalogReader
 from retrieval.types import Answer, Evidence, Hit, Kind, Principal, Query
 
@@ -94,14 +95,24 @@ class Parts(Protocol):
 
     def checks(self) -> list[Check]: ...
 
+    def model_check(self) -> Check: ...
+
     def close(self) -> None: ...
+
+
+class Caps(NamedTuple):
+    """The longest time for one answer, in seconds, and the longest text of a search, in characters."""
+
+    answer_s: float = 30.0
+    chars: int = 4000
 
 
 class Watchfloor:
     """The Service port over real parts. Safe to call from several threads."""
 
-    def __init__(self, parts: Parts, budget: Budget | None = None) -> None:
+    def __init__(self, parts: Parts, budget: Budget | None = None, caps: Caps | None = None) -> None:
         self._parts = parts
+        self._caps = caps or Caps()
         # a budget that nobody has used yet is empty, and so false
         self._budget = Budget(Allowance()) if budget is None else budget
 
@@ -112,9 +123,12 @@ class Watchfloor:
         listen: Callable[[Event], None] | None = None,
         stop: threading.Event | None = None,
     ) -> Answer:
-        """Answer and record it, within the asker's budget. Raises QuestionTooLong, OverBudget, EvidenceNotFound (`about`),
-        ConversationNotFound."""
+        """Answer and record it, within the asker's budget and the question's time, which begins here.
+
+        Raises QuestionTooLong, OverBudget, BadQuery, EvidenceNotFound (`about`), ConversationNotFound.
+        """
         started = time.perf_counter()
+        ask = msgspec.structs.replace(ask, until=ends_at(ask, self._caps.answer_s))
         first: list[float] = []
 
         def heard(event: Event) -> None:
@@ -145,8 +159,11 @@ class Watchfloor:
         self._parts.book.audit(principal, "forget conversation", {"conversation": conversation_id})
 
     def search(self, query: Query, principal: Principal) -> list[Hit]:
-        self._catch_up()
-        return self._parts.seeker.search(query, principal)
+        if len(query.text) > self._caps.chars:
+            raise QuestionTooLong(f"the search has {len(query.text)} characters; the limit is {self._caps.chars}")
+        with self._budget.shared(principal):
+            self._catch_up()
+            return self._parts.seeker.search(query, principal)
 
     def evidence(self, evidence_id: str, principal: Principal) -> Evidence:
         found = self._parts.book.get([evidence_id], principal).get(evidence_id)
@@ -190,6 +207,9 @@ class Watchfloor:
 
     def checks(self) -> list[Check]:
         return self._parts.checks()
+
+    def model_check(self) -> Check:
+        return self._parts.model_check()
 
     def reindex(self) -> dict[str, int]:
         return self._kept("reindex", self._parts.follower.reindex())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -114,13 +115,19 @@ class Slack(_Part):
 class Limits(_Part):
     """Caps on what is taken in and how long it may take."""
 
-    question_chars: int = Field(4_000, ge=1, description="longest question, in characters")
-    deadline_s: float = Field(30.0, gt=0, description="longest time for one answer, in seconds")
+    question_chars: int = Field(
+        4_000, ge=1, description="longest question, and longest text of a search, in characters"
+    )
+    deadline_s: float = Field(
+        30.0, gt=0, description="longest time for one answer, in seconds; see Limits for what it binds"
+    )
     upload_mb: int = Field(512, ge=1, description="largest upload, in MiB")
     decode_mb: int = Field(2_048, ge=256, description="memory cap of a decoding process, in MiB")
     decode_s: float = Field(900.0, gt=0, description="time cap for decoding one file, in seconds")
-    concurrent_asks: int = Field(8, ge=1, description="questions one asker may have under way; more are refused (429)")
-    total_asks: int = Field(64, ge=1, description="questions that may be under way in all")
+    concurrent_asks: int = Field(
+        8, ge=1, description="questions and searches one asker may have under way; more are refused (429)"
+    )
+    total_asks: int = Field(64, ge=1, description="questions and searches that may be under way in all")
     asks_per_minute: int | None = Field(
         None, ge=1, description="questions one asker may ask a minute; none = any number"
     )
@@ -182,6 +189,11 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def inherited(more: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process, and `more`: for another program that takes its place."""
+    return os.environ | dict(more)
 
 
 def load(config: Path | None = None, **given: Any) -> Settings:

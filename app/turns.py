@@ -6,6 +6,7 @@ The asker who was served longest ago goes first, so that another's many question
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator
@@ -19,8 +20,8 @@ _REMEMBERED = 1000
 
 
 class Turns:
-    """At most `at_once` turns run together. Whoever has waited `patience_s` seconds goes on without one, so that a turn which
-    hangs holds nobody up for longer. Safe to share between threads."""
+    """At most `at_once` turns run together. Whoever has waited `patience_s` seconds, or all the time there is, goes on without one,
+    so that a turn which hangs holds nobody up for longer. Safe to share between threads."""
 
     def __init__(self, at_once: int = 1, patience_s: float = 2.0) -> None:
         self._free, self._patience_s = at_once, patience_s
@@ -30,16 +31,16 @@ class Turns:
         self._served: OrderedDict[_Key, None] = OrderedDict()
 
     @contextmanager
-    def mine(self, principal: Principal) -> Iterator[None]:
-        """A turn of this asker's, waited for."""
-        held = self._enter((principal.tenant, principal.subject))
+    def mine(self, principal: Principal, left_s: float = math.inf) -> Iterator[None]:
+        """A turn of this asker's, waited for, but no longer than `left_s` seconds."""
+        held = self._enter((principal.tenant, principal.subject), min(self._patience_s, left_s))
         try:
             yield
         finally:
             if held:
                 self._leave()
 
-    def _enter(self, key: _Key) -> bool:
+    def _enter(self, key: _Key, patience_s: float) -> bool:
         """Whether a turn was had; False when patience ran out."""
         with self._lock:
             if self._free:
@@ -48,7 +49,7 @@ class Turns:
                 return True
             ticket = threading.Event()
             self._waiting.setdefault(key, deque()).append(ticket)
-        if ticket.wait(self._patience_s):
+        if ticket.wait(patience_s):
             return True
         with self._lock:
             if not ticket.is_set():

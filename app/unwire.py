@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
-from app.ports import Conversation, Samples, Turn
+from app.ports import Ask, Conversation, Samples, Turn
 from app.wire import (
+    AskOptions,
     SearchFields,
     Span,
     WindowAt,
@@ -45,6 +47,7 @@ from retrieval.types import (
 FIRST_INSTANT: Micros = to_micros(datetime(1, 1, 1, tzinfo=UTC))
 LAST_INSTANT: Micros = to_micros(datetime(9999, 12, 31, tzinfo=UTC))
 MOST_HITS = 1000
+_LONGEST_DEADLINE_S = 3600.0
 
 
 def parse_time(text: str, name: str = "time") -> Micros:
@@ -58,6 +61,36 @@ def parse_time(text: str, name: str = "time") -> Micros:
 
 def interval_of(span: Span | None) -> Interval | None:
     return None if span is None else Interval(parse_time(span.start), parse_time(span.end))
+
+
+def ask_in(
+    question: str,
+    options: AskOptions,
+    now: Micros,
+    deadline_s: float | None = None,
+    pictures: Sequence[bytes] = (),
+) -> Ask:
+    """A question and what stands beside it → Ask. `now` and `deadline_s` hold where it names none.
+
+    Raises BadQuery naming the field that is wrong.
+    """
+    own = deadline_in(options.deadline_s)
+    return Ask(
+        question=question,
+        asked_at=now if options.asked_at is None else parse_time(options.asked_at, "asked_at"),
+        as_of=None if options.as_of is None else parse_time(options.as_of, "as_of"),
+        deadline_s=deadline_s if own is None else own,
+        pictures=tuple(pictures),
+        about=options.about,
+        conversation=options.conversation,
+    )
+
+
+def deadline_in(seconds: float | None, name: str = "deadline_s") -> float | None:
+    """The seconds an answer may take, where they are named. Raises BadQuery for none at all and for more than an hour."""
+    if seconds is not None and not 0 < seconds <= _LONGEST_DEADLINE_S:
+        raise BadQuery(f"{name} is {seconds}; give seconds above 0, up to 3600")
+    return seconds
 
 
 def query_in(fields: SearchFields) -> Query:

@@ -188,6 +188,28 @@ class WireSamples(msgspec.Struct, frozen=True):
     unit: str
 
 
+class AskOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may stand beside a question, wherever it is asked. Times are RFC 3339 with a zone.
+
+    `asked_at` anchors relative times (default: now); `as_of` asks what was known then; `deadline_s` is how long the answer may take.
+    `about` are ids of evidence it points at ("like this frame"). `conversation` is the one it belongs to; "new" begins one, whose id
+    comes with the answer.
+    """
+
+    asked_at: str | None = None
+    as_of: str | None = None
+    deadline_s: float | None = None
+    about: tuple[str, ...] = ()
+    conversation: str | None = None
+
+
+class AskFields(AskOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A question. `pictures` are data: URIs of pictures it carries: four, of 8 MiB each and 11 MiB together, at most."""
+
+    question: str
+    pictures: list[str] = []
+
+
 class SearchFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A search as it is asked for. Times are RFC 3339 with a zone; a missing end of the window is open."""
 

@@ -15,7 +15,7 @@ from app.answer.brief import EvidenceBrief
 from app.answer.context import Showing, prompts_in_force
 from app.answer.desk import Tools
 from app.answer.modelled import ModelAnswerer, Patience
-from app.answer.places import Site
+from app.answer.outgoing import without_addresses
 from app.answer.premises import Premises
 from app.answer.sights import Sights
 from app.budget import Allowance, Budget
@@ -26,13 +26,12 @@ from app.conversation.memory import Conversations
 from app.conversation.pointing import Around
 from app.gallery import Gallery
 from app.jobs import ENCODER, ZONE, IngestJob
-from app.model.guard import Guarded
+from app.model.guard import Guarded, stands
 from app.model.openai_chat import OpenAIChat
 from app.model.port import Course
 from app.model.probe import Place, Wanted
-from app.model.waiting import in_time
 from app.ports import Answerer, Check
-from app.service import Watchfloor
+from app.service import Caps, Watchfloor
 from app.settings import Settings
 from app.verify.nli import CrossEncoderEntailment
 from app.verify.port import Instruments
@@ -56,22 +55,24 @@ from retrieval.adapters.minilm import SentenceTransformerEncoder
 from retrieval.adapters.openclip import OpenClipEncoder
 from retrieval.adapters.tantivy_words import TantivyWords
 from retrieval.catalog import Catalog, system_clock
-from retrieval.errors import BadSettings, EncoderUnavailable, ModelUnavailable, StoreBusy
+from retrieval.errors import BadSettings, EncoderUnavailable, StoreBusy
 from retrieval.ports import Graph, ImageEncoder
 from retrieval.projector import Projector
 from retrieval.search import Indexes, Models, Searcher, load_weights
-from retrieval.types import Principal
+from retrieval.types import Micros, Principal
 
 T = TypeVar("T")
 _PATIENCE_S = 10.0
 _ASKED_S = 3.0
+# times and names that are put into a follow-up
+_UNDERSTOOD_CHARS = 1_000
 
 
 def build(settings: Settings) -> Watchfloor:
     """A Watchfloor over its data directory, which is made when it is missing. Raises StoreError, BadSettings."""
     limits = settings.limits
     allowance = Allowance(limits.concurrent_asks, limits.total_asks, limits.asks_per_minute, limits.tokens_per_minute)
-    return Watchfloor(Parts(settings), Budget(allowance))
+    return Watchfloor(Parts(settings), Budget(allowance), Caps(limits.deadline_s, limits.question_chars))
 
 
 class Parts:
@@ -173,9 +174,10 @@ class Parts:
     @cached_property
     def answerer(self) -> Answerer:
         sights = Sights({word: label for one in self._detectors for word, label in spoken(one).items()})
-        premises = Premises(self.book)
-        tools = Tools(self.book, self.seeker, self.blobs, self._text, self._find, sights, self._zone, premises)
-        brief = EvidenceBrief(tools, system_clock, self._settings.limits.question_chars, assessor=self._assessor)
+        tools = Tools(self.book, self.seeker, self.blobs, self._text, self._find, sights, self._zone, self._premises)
+        # conversations hold the asker's own words to the limit; what a follow-up is understood as holds the earlier question too
+        longest = 2 * self._settings.limits.question_chars + _UNDERSTOOD_CHARS
+        brief = EvidenceBrief(tools, system_clock, longest, assessor=self._assessor)
         model = self._model
         if model is None:
             return brief
@@ -208,11 +210,14 @@ class Parts:
 
     @cached_property
     def conversations(self) -> Conversations:
-        return Conversations(self.book, self._around)
+        return Conversations(self.book, self._around, self._settings.limits.question_chars)
 
-    def _around(self, principal: Principal) -> Around:
-        site = Site({e.id: e for e in self.book.entities(principal)}, self.book.links(principal))
-        return Around(site, self._find, self._zone)
+    def _around(self, principal: Principal, as_of: Micros | None) -> Around:
+        return Around(self._premises.of(principal, as_of).site, self._find, self._zone)
+
+    @cached_property
+    def _premises(self) -> Premises:
+        return Premises(self.book)
 
     @cached_property
     def gallery(self) -> Gallery:
@@ -275,7 +280,7 @@ class Parts:
             self._eyes(),
             self._detecting(),
             Check("ocr", "ok", self._ocr.name),
-            self._answering(),
+            self.model_check(),
             self._tried("confidence", self._calibrated),
             self._slack(),
             self._disk(),
@@ -317,20 +322,13 @@ class Parts:
             return Check("detector", "failed", str(error))
         return Check("detector", "ok" if names else "off", ", ".join(names) or "nothing looks for things in pictures")
 
-    def _answering(self) -> Check:
+    def model_check(self) -> Check:
         """A model that fails is a degraded answer, not a failed service: the brief answers."""
         if self._model is None:
             return Check("model", "off", "no model is configured; the evidence brief answers")
-        level, why = self._model.state()
-        if level != "ok":
-            return Check("model", "degraded", f"{self._model.name}: {why}; the evidence brief answers")
-        try:
-            able = in_time(Course(time.monotonic() + _ASKED_S), self._model.capabilities)
-        except ModelUnavailable as error:
-            return Check("model", "degraded", f"{self._model.name}: {error}; the evidence brief answers")
-        sees = f"{able.images} pictures a prompt" if able.images else "sees no pictures"
-        served = f" on {able.server}" if able.server else ""
-        return Check("model", "ok", f"{able.name}{served}, {able.context} tokens, {sees}")
+        standing = stands(self._model, Course(time.monotonic() + _ASKED_S))
+        # its names and versions come from the endpoint
+        return Check("model", standing.level, without_addresses(standing.why))
 
     def _calibrated(self) -> str:
         names = [EvidenceBrief.name] + ([self._model.name] if self._model else [])
@@ -347,7 +345,7 @@ class Parts:
         return Check("disk", "ok" if free > 1 else "degraded", f"{free:.1f} GiB free")
 
     def close(self) -> None:
-        for name in ("seeker", "_vectors", "_words", "_graph", "book"):
+        for name in ("seeker", "_model", "_vectors", "_words", "_graph", "book"):
             part: Any = self.__dict__.pop(name, None)
             if part is not None:
                 part.close()

@@ -22,7 +22,7 @@ CASE_FOLDERS = ("video", "pdf", "reports/mybinder", "reports/osha", "sensor/NAB"
 CASES = Path(__file__).parent / "cases"
 # an attribute with at least this average precision on held-out pictures counts as seen well
 SEEN_WELL = 0.9
-SUITES = ("site", "cases", "blind", "cranfield", "xquad")
+SUITES = ("site", "cases", "blind", "cranfield", "xquad", "claims", "grounding", "xquad-answers", "hotpotqa-answers")
 
 
 def run(
@@ -31,8 +31,13 @@ def run(
     data_dir: Path | None = None,
     out_dir: Path | None = None,
     progress: Progress | None = None,
+    claim_set: str = "tuning",
+    seed: int = 1,
 ) -> dict[str, Any]:
-    """Run one suite: {suite, n, metrics, by_kind, latency_ms, …}. Raises InputError when its data is not there."""
+    """Run one suite: {suite, n, metrics, by_kind, latency_ms, …}. Raises InputError when its data is not there.
+
+    `claim_set` and `seed` say which scripted claims the suite "claims" makes; with `out_dir`, its store is kept there.
+    """
     if suite not in SUITES:
         raise InputError(f"no suite {suite}; there are {', '.join(SUITES)}")
     if suite in ("cranfield", "xquad"):
@@ -40,6 +45,19 @@ def run(
 
         tell = (lambda what, done, total: progress(done, total, what)) if progress else None
         return retrieval_suites.run(suite, _need(data_dir, "--data"), tell)
+    if suite == "grounding":
+        from eval import grounding
+
+        return grounding.run(_need(data_dir, "--data"), progress)
+    if suite in ("xquad-answers", "hotpotqa-answers"):
+        from eval import sentences
+
+        return sentences.run(suite, _need(data_dir, "--data"), progress)
+    if suite == "claims":
+        from eval.claims import running
+
+        store = out_dir / "store" if out_dir else None
+        return running.run_site(claim_set, _need(site_dir, "--site"), store, seed, progress=progress)[0]
     paths, questions = _site(site_dir) if suite == "site" else _cases(data_dir, suite)
     if out_dir is None:
         with TemporaryDirectory(prefix="watchfloor-eval-") as folder:

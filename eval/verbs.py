@@ -52,16 +52,28 @@ def site(seed: int, days: int, out: Path, as_json: bool) -> None:
 @click.option("--site", "site_dir", type=_FOLDER, help="Folder written by `eval site`.")
 @click.option("--data", "data_dir", type=_FOLDER, help="Folder of the suite's own data.")
 @click.option("--out", "out_dir", type=_FOLDER, help="Receives the report (html with plots).")
+@click.option("--set", "claim_set", default="tuning", show_default=True, help="Which scripted claims (suite claims).")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same claims.")
 @as_json_option
 @verb
-def run(suite: str, site_dir: Path | None, data_dir: Path | None, out_dir: Path | None, as_json: bool) -> None:
-    """Run SUITE (site, cases, blind, cranfield, xquad) and print its metrics."""
+def run(
+    suite: str,
+    site_dir: Path | None,
+    data_dir: Path | None,
+    out_dir: Path | None,
+    claim_set: str,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Run SUITE and print its metrics: site, cases, blind, cranfield, xquad, claims, grounding, xquad-answers, hotpotqa-answers."""
     from eval.runner import run as run_suite
 
     with _bar(suite) as progress:
-        found = run_suite(suite, site_dir, data_dir, out_dir, progress)
+        found = run_suite(suite, site_dir, data_dir, out_dir, progress, claim_set, seed)
     if as_json:
         print_json(found)
+    elif "by_mutation" in found:
+        _paint_claims(found)
     else:
         _paint(found)
 
@@ -92,6 +104,36 @@ def demo(seed: int, days: int, out: Path, as_json: bool) -> None:
     finally:
         service.close()
     _show(summary, shown, as_json)
+
+
+@evaluation.command()
+@click.option("--fit", required=True, multiple=True, metavar="SOURCE", help="Answers to fit on; see below.")
+@click.option("--test", multiple=True, metavar="SOURCE", help="Answers to test on, beside each suite on the others.")
+@click.option("--data", "data_dir", type=_FOLDER, help="Folder of the data of cases and blind.")
+@click.option("--name", default="fitted", show_default=True, help="Name of the calibration, as answers give it.")
+@click.option("--method", type=click.Choice(["logistic", "isotonic"]), default="logistic", show_default=True)
+@click.option("--risk", type=click.FloatRange(0, 1, True, True), default=0.1, show_default=True, help="Stated risk.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the bootstrap.")
+@click.option("--out", type=_FOLDER, required=True, help="Receives calibration.json, summary.json, plots, report.html.")
+@as_json_option
+@verb
+def calibrate(out: Path, as_json: bool, **given: Any) -> None:
+    """Fit the confidence of answers on answers whose truth is known.
+
+    A SOURCE is the folder of a report (`eval run … --out`), used as it stands; the folder of a site (`eval site`), or the word cases
+    or blind, asked anew and kept below OUT. Where a model worded the answers (WATCHFLOOR_MODEL__BASE_URL was set), it is calibrated,
+    else the evidence brief. OUT/calibration.json, copied into a data directory, is used there.
+    """
+    from eval.calibrate.painting import paint
+    from eval.calibrate.running import Wanted
+    from eval.calibrate.running import run as run_calibration
+
+    with _bar("calibrate") as progress:
+        found = run_calibration(Wanted(**given), out, progress)
+    if as_json:
+        print_json(found)
+    else:
+        paint(found, out)
 
 
 def _show(summary: Any, shown: list[Any], as_json: bool) -> None:
@@ -141,6 +183,25 @@ def _paint(found: dict[str, Any]) -> None:
     console().print(table)
     spent = ", ".join(f"{name} {_number(value)}" for name, value in (found.get("latency_ms") or {}).items())
     click.echo(f"latency in ms: {spent}")
+
+
+def _paint_claims(found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    metrics = found["metrics"]
+    click.echo(
+        f"claims ({found['set']}, seed {found['seed']}): {_number(metrics['right_kept'])} of {metrics['right']} right ones "
+        f"kept, {metrics['wrong_supported']} of {metrics['wrong']} wrong ones supported"
+    )
+    table = Table("kind of claim", "right", "kept", "wrong", "supported")
+    for kind, figures in found["by_kind"].items():
+        cells = (figures[name] for name in ("right", "right_kept", "wrong", "wrong_supported"))
+        table.add_row(kind, *map(_number, cells))
+    console().print(table)
+    table = Table("mutation", "wrong", "supported")
+    for mutation, figures in found["by_mutation"].items():
+        table.add_row(mutation, str(figures["n"]), str(figures["supported"]))
+    console().print(table)
 
 
 def _number(value: Any) -> str:

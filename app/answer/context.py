@@ -27,7 +27,7 @@ from retrieval.times import iso
 from retrieval.types import Evidence, Kind, PageBox
 
 _ITEMS = 24
-_HITS = 16
+_HITS, _ENOUGH = 16, 8
 _CHARS = 1200
 _A_MOMENT = 3
 # tags and times take more tokens than prose: measured prompts have 2.6 to 4 characters a token
@@ -137,7 +137,10 @@ class Showing:
 
     def _ranked(self, desk: Desk, finding: Finding) -> list[Evidence]:
         """What was pointed at, what the brief relied on, then what search finds beside it."""
-        hits = desk.search(desk.question.text, _HITS, kinds=(*TELLING, Kind.FRAME, Kind.WINDOW))
+        # what the brief's own search found serves, where it found enough: a search is the dearest part of a prompt
+        hits = desk.hits
+        if len(hits) < _ENOUGH:
+            hits = tuple(desk.search(desk.question.text, _HITS, kinds=(*TELLING, Kind.FRAME, Kind.WINDOW)))
         return list({e.id: e for e in (*desk.pinned, *finding.used, *(h.evidence for h in hits))}.values())[:_ITEMS]
 
     def _pictures(

@@ -14,23 +14,16 @@ import msgspec
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from app.http.errors import Unfit
+from app.http.pictures import pictures_in
 from app.ports import Ask, Event, Service
-from app.unwire import parse_time
-from app.wire import answer_json, as_json, claim_out
+from app.unwire import ask_in
+from app.wire import AskFields, answer_json, as_json, claim_out
 from retrieval.errors import BadQuery
 from retrieval.types import Answer, Claim, Micros, Principal
 
 Question: TypeAlias = str | PromptValue | dict[str, Any]
 _Step: TypeAlias = "Told | Exception | None"
-
-
-class _Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    question: str
-    asked_at: str | None = None
-    as_of: str | None = None
-    deadline_s: float | None = None
-    conversation: str | None = None
-    about: tuple[str, ...] = ()
 
 
 class Told(dict[str, Any]):
@@ -45,11 +38,12 @@ class Told(dict[str, Any]):
 class WatchfloorAnswer(Runnable[Question, dict[str, Any]]):
     """Answers questions as `principal`.
 
-    Input is the question (a text or a prompt), or {question, asked_at, as_of, deadline_s, conversation, about} with times in RFC
-    3339; output is the answer as JSON, as POST /v1/ask gives it.
+    Input is the question (a text or a prompt), or the fields of POST /v1/ask: {question, asked_at, as_of, deadline_s, conversation,
+    about, pictures} with times in RFC 3339 and pictures as data: URIs; output is the answer as JSON, as that route gives it.
 
     Streamed, it yields each claim once it is verified ({"claims": [claim]}; look at its `support`), and last the whole answer, which
-    is what counts. Closing the stream stops the question. Raises BadQuery for other fields, and what Service.ask raises.
+    is what counts. Closing the stream stops the question. Raises BadQuery for other fields and for values out of range, and what
+    Service.ask raises.
     """
 
     def __init__(self, service: Service, principal: Principal, now: Callable[[], Micros] | None = None) -> None:
@@ -97,14 +91,11 @@ class WatchfloorAnswer(Runnable[Question, dict[str, Any]]):
 
     def _ask_of(self, question: Question) -> Ask:
         fields = _fields(question)
-        return Ask(
-            question=fields.question,
-            asked_at=self._now() if fields.asked_at is None else parse_time(fields.asked_at, "asked_at"),
-            as_of=None if fields.as_of is None else parse_time(fields.as_of, "as_of"),
-            deadline_s=fields.deadline_s,
-            conversation=fields.conversation,
-            about=fields.about,
-        )
+        try:
+            pictures = pictures_in(fields.pictures, "pictures")
+        except Unfit as error:
+            raise BadQuery(error.detail) from None
+        return ask_in(fields.question, fields, self._now(), pictures=pictures)
 
 
 class _Asked:
@@ -135,9 +126,9 @@ class _Asked:
             self._steps.put(Told({"claims": [as_json(claim_out(event.data))]}))
 
 
-def _fields(question: Question) -> _Fields:
+def _fields(question: Question) -> AskFields:
     text = question.to_string() if isinstance(question, PromptValue) else question
     try:
-        return msgspec.convert({"question": text} if isinstance(text, str) else text, _Fields)
+        return msgspec.convert({"question": text} if isinstance(text, str) else text, AskFields)
     except msgspec.ValidationError as error:
         raise BadQuery(f"the question: {error}") from None

@@ -43,15 +43,16 @@ def ask(  # noqa: PLR0913 - click gives every option as an argument
     from app.cli.paint import paint_answer
     from app.cli.recall import expand, remember
     from app.ports import Ask
-    from app.unwire import parse_time
+    from app.unwire import deadline_in, parse_time
     from app.wire import answer_json
 
     data_dir = settings_of(ctx).data_dir
+    # not by the fields of a request: what is wrong is named as the option it came by
     asked = Ask(
         question=sys.stdin.read() if question == "-" else question,
         asked_at=time.time_ns() // 1000 if asked_at is None else parse_time(asked_at, "--asked-at"),
         as_of=None if as_of is None else parse_time(as_of, "--as-of"),
-        deadline_s=deadline,
+        deadline_s=deadline_in(deadline, "--deadline"),
         pictures=tuple(path.read_bytes() for path in pictures),
         about=tuple(expand(data_dir, id_) for id_ in about),
         conversation=conversation,

@@ -19,13 +19,14 @@ import msgspec
 from app.http.pictures import as_data_uri
 from app.http.serve import Serving, read_serving
 from app.ports import Advance, Ask, Check, Conversation, Event, IngestSummary, Media, Samples, SourceReport
-from app.unwire import answer_in, conversation_in, evidence_in, hit_in, samples_in
-from app.wire import WireAnswer, WireConversation, WireEvidence, WireHit, WireSamples, as_json
+from app.unwire import answer_in, claim_in, conversation_in, evidence_in, hit_in, samples_in
+from app.wire import WireAnswer, WireClaim, WireConversation, WireEvidence, WireHit, WireSamples, as_json
 from retrieval import errors
 from retrieval.errors import (
     ConversationNotFound,
     EvidenceNotFound,
     InputError,
+    OverBudget,
     StoreBusy,
     UpstreamError,
     WatchfloorError,
@@ -67,6 +68,17 @@ def answers(serving: Serving) -> bool:
     return isinstance(reply, dict) and reply.get("instance") == serving.instance
 
 
+class _Behind(msgspec.Struct):
+    state: str
+    detail: str
+
+
+class _Model(msgspec.Struct):
+    """What of a model in the server's list tells what answers."""
+
+    watchfloor: _Behind
+
+
 class RemoteService:
     """The Service port, spoken to a running server. The server decides who asks; `principal` only names the tenant."""
 
@@ -82,20 +94,23 @@ class RemoteService:
         listen: Callable[[Event], None] | None = None,
         stop: threading.Event | None = None,
     ) -> Answer:
-        """Answer through the server. A `stop` that is set ends the reply between two events; the server then stops too."""
+        """Answer through the server. A `stop` that is set ends the reply between two events; the server then stops too.
+
+        Raises InputError for earlier turns, which the route does not take: the server remembers a conversation itself.
+        """
         body = _body(ask)
         if listen is None:
             return answer_in(self._call("POST", "/v1/ask", WireAnswer, json=body))
-        answer: WireAnswer | None = None
-        for event in self._events("/v1/ask", body):
+        answer: Answer | None = None
+        for event in map(_step_in, self._events("/v1/ask", body)):
             if stop is not None and stop.is_set():
                 raise UpstreamError("the question was withdrawn")
             listen(event)
             if event.name == "answer":
-                answer = msgspec.convert(event.data, WireAnswer)
+                answer = event.data
         if answer is None:
             raise UpstreamError("the server ended its reply before the answer; ask again")
-        return answer_in(answer)
+        return answer
 
     def conversations(self, principal: Principal, limit: int = 50) -> list[Conversation]:
         reply = self._call("GET", f"/v1/conversations?limit={limit}", dict[str, list[WireConversation]])
@@ -109,8 +124,10 @@ class RemoteService:
 
     def search(self, query: Query, principal: Principal) -> list[Hit]:
         filter_ = query.filter
-        if filter_.sources or query.channels:
-            raise InputError("a running server takes no filter by source or channel; stop it first")
+        if filter_.sources or query.channels or query.pictures:
+            raise InputError(
+                "a running server takes no filter by source or channel and no picture to search by; stop it first"
+            )
         body = {"text": query.text, "k": query.k, "kinds": filter_.kinds, "entities": filter_.entities}
         if filter_.window is not None:
             body |= {"start": iso(filter_.window.t0), "end": iso(filter_.window.t1)}
@@ -158,6 +175,10 @@ class RemoteService:
         response = self._client.get("/v1/health")
         return msgspec.convert(response.json()["checks"], list[Check])
 
+    def model_check(self) -> Check:
+        behind = self._call("GET", "/v1/models/watchfloor", _Model).watchfloor
+        return Check("model", behind.state, behind.detail)
+
     def reindex(self) -> dict[str, int]:
         _held()
 
@@ -177,14 +198,15 @@ class RemoteService:
         with _told():
             response = self._client.request(method, path, json=None if body is None else as_json(body))
         if response.is_error:
-            raise_reply(response.content)
+            raise_reply(response)
         return response
 
     def _events(self, path: str, body: dict[str, Any]) -> Iterator[Event]:
         headers = {"accept": "text/event-stream", "authorization": f"Bearer {self._token}"}
         with _told(), self._client.stream("POST", path, json=body, headers=headers) as response:
             if response.is_error:
-                raise_reply(response.read())
+                response.read()
+                raise_reply(response)
             for event in read_events(response.iter_lines()):
                 if event.name == "error":
                     raise error_in(event.data)
@@ -204,13 +226,24 @@ def read_events(lines: Iterator[str]) -> Iterator[Event]:
             name, data = "message", ""
 
 
-def raise_reply(content: bytes) -> NoReturn:
-    """Raise the failure that a reply carries."""
+def _step_in(event: Event) -> Event:
+    """A step as the server sends it → as every Service tells it."""
+    if event.name in ("claim", "sighting"):
+        return Event(event.name, claim_in(msgspec.convert(event.data, WireClaim)))
+    return Event("answer", answer_in(msgspec.convert(event.data, WireAnswer))) if event.name == "answer" else event
+
+
+def raise_reply(response: httpx.Response) -> NoReturn:
+    """Raise the failure that a reply carries; of a budget that is spent, with when to ask again."""
     try:
-        body = json.loads(content)
+        body = json.loads(response.content)
     except ValueError:
         raise UpstreamError("the server sent a failure that is not JSON; look at its log") from None
-    raise error_in(body)
+    error = error_in(body)
+    after = response.headers.get("retry-after", "")
+    if isinstance(error, OverBudget) and after.isdecimal():
+        error.retry_after_s = float(after)
+    raise error
 
 
 def error_in(body: Any) -> WatchfloorError:
@@ -233,7 +266,11 @@ def _told() -> Iterator[None]:
 
 
 def _body(ask: Ask) -> dict[str, Any]:
-    """A question as the native route takes it. What the caller remembers of earlier turns has no place there."""
+    """A question as the native route takes it. Raises InputError for what has no place there."""
+    if ask.before:
+        raise InputError(
+            "a running server takes no earlier turns with a question; name the conversation they belong to"
+        )
     body: dict[str, Any] = {"question": ask.question, "asked_at": iso(ask.asked_at), "deadline_s": ask.deadline_s}
     body |= {"as_of": None if ask.as_of is None else iso(ask.as_of), "conversation": ask.conversation}
     body |= {"about": ask.about, "pictures": [as_data_uri(data) for data in ask.pictures]}

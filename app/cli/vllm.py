@@ -10,6 +10,7 @@ import click
 
 from app.cli.common import as_json_option, print_json, verb
 from app.model.vllm import CommandLine, Machine, below_floor, command_line
+from app.settings import inherited
 from retrieval.errors import BadSettings
 
 
@@ -52,8 +53,8 @@ def _run(made: CommandLine) -> None:
             "vLLM does not start here; install it with `pip install vllm` on a machine with a GPU"
         ) from error
     why = below_floor(told.stdout.split()[-1] if told.stdout.split() else "")
-    missing = [name for name, value in made.environment.items() if "$" in value and not os.environ.get(name)]
+    environment = inherited({name: value for name, value in made.environment.items() if "$" not in value})
+    missing = [name for name in made.environment if not environment.get(name)]
     if why or missing:
         raise BadSettings(why or f"set {missing[0]} first: others can reach this address")
-    fixed = {name: value for name, value in made.environment.items() if "$" not in value}
-    os.execvpe(made.words[0], made.words, os.environ | fixed)  # noqa: S606 - the words are ours, no shell reads them
+    os.execvpe(made.words[0], made.words, environment)  # noqa: S606 - the words are ours, no shell reads them

@@ -22,11 +22,12 @@ _OPENS = re.compile(
     r"(?:(?:and|show|tell|give)\s+)?(?:me\s+)?(?:the\s+)?same\s+(?:for|of|with|at|on))\b[\s,:]*",
     re.I,
 )
-_BARE = re.compile(
-    r"^\W*(?:(?:and|but)\s+)?(?:why(?: not)?|when|(?:for )?how long|how often|how many(?: times)?|who|where|(?:since|until) when|"
-    r"what time)\W*$",
-    re.I,
+_WORD = (
+    r"(?:why(?: not)?|when|(?:for )?how long|how often|how many(?: times)?|who|where|(?:since|until) when|what time)"
 )
+_BARE = re.compile(rf"^\W*(?:(?:and|but)\s+)?{_WORD}\W*$", re.I)
+# what `continued` put before the earlier question: "Why? " of "Why? What happened to pump P-101?"
+_LED = re.compile(rf"^(?:{_WORD}\?\s+)+", re.I)
 _PAST = re.compile(r"\b(?:did|was|were|had)\b", re.I)
 _DEFINITE = re.compile(
     r"\bthe\s+(?:same\s+)?(?:alarms?|alerts?|(?:work\s+)?orders?|jobs?|tickets?|trip|incident|leak|fault|failure|shutdown|stop|repair)\b",
@@ -45,12 +46,14 @@ _RELATIVE = re.compile(
 )
 
 
-def before(turns: Sequence[Turn], cited: Sequence[str] = (), keys: Sequence[str] = ()) -> Before | None:
-    """The last turn as what a question can lean on."""
+def before(
+    turns: Sequence[Turn], cited: Sequence[str] = (), keys: Sequence[str] = (), longest: int | None = None
+) -> Before | None:
+    """The last turn as what a question can lean on; of a question of more than `longest` characters, those."""
     if not turns:
         return None
     last = turns[-1]
-    return Before(last.resolved or last.question, last.asked_at, tuple(cited), tuple(keys))
+    return Before((last.resolved or last.question)[:longest], last.asked_at, tuple(cited), tuple(keys))
 
 
 def resolved(text: str, asked_at: Micros, last: Before | None, around: Around) -> str:
@@ -96,7 +99,8 @@ class _Lean(NamedTuple):
         if not _BARE.match(text):
             return None
         word = _OPENS.sub("", text).strip(" ?!.").capitalize()
-        return self._timed(f"{word}? {self.last.question}", self._then())
+        # "Why?" asked again is asked of the same question, which does not grow
+        return self._timed(f"{word}? {_LED.sub('', self.last.question)}", self._then())
 
     def pointed(self, text: str) -> str:
         """Words that point back replaced by what they point at; the earlier time comes along where the question hangs on one."""

@@ -8,11 +8,12 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from app.answer.outgoing import without_addresses
 from app.conversation.follow_up import before, resolved
 from app.conversation.pointing import Around
 from app.ports import Ask, Conversation, Turn
 from app.words import one_line
-from retrieval.errors import ConversationNotFound
+from retrieval.errors import ConversationNotFound, QuestionTooLong
 from retrieval.ids import content_hash
 from retrieval.types import Answer, Evidence, Mention, Micros, Principal, Relation, RowKey, Support
 
@@ -20,6 +21,8 @@ NEW = "new"
 # a caller's own name for a conversation: a Slack thread has one, and needs no book of whose id is whose
 THREAD = "thread:"
 _REPLY_CHARS = 600
+# so many of the last turns are looked at for a follow-up: a model is shown no more of them
+_TURNS = 4
 
 
 class Line(Protocol):
@@ -46,48 +49,77 @@ class Shelf(Protocol):
 
     def get(self, ids: Sequence[str], principal: Principal, as_of: Micros | None = None) -> dict[str, Evidence]: ...
 
+    def hidden(self, ids: Sequence[str], principal: Principal) -> set[str]: ...
+
     def conversations(self, principal: Principal, limit: int = 50) -> Sequence[Line]: ...
 
     def conversation(self, id_: str, principal: Principal) -> tuple[Line, list[tuple[Micros, Answer]]]: ...
 
+    def last_turns(self, id_: str, principal: Principal, limit: int) -> list[tuple[Micros, Answer]]: ...
+
 
 class Opened(NamedTuple):
-    """A question in its conversation: as it is asked of the answerer, the conversation's id, and whether it begins there."""
+    """A question in its conversation: as it is asked of the answerer, the conversation's id, and whether it begins there.
+
+    `leans_on` are the ids of evidence that gave the question a name or key which the asker did not say.
+    """
 
     ask: Ask
     conversation: str = ""
     begins: bool = False
+    leans_on: tuple[str, ...] = ()
 
     def closed(self, answer: Answer, asked: Ask) -> Answer:
         """The answer under the question as it was asked; how it was understood stands beside it where that differs."""
-        understood = self.ask.question if self.ask.question != asked.question else ""
+        # a name that came from evidence may be an address, as everything that leaves may
+        understood = without_addresses(self.ask.question) if self.ask.question != asked.question else ""
         return msgspec.structs.replace(
-            answer, question=asked.question, resolved=understood, conversation=self.conversation
+            answer,
+            question=asked.question,
+            resolved=understood,
+            leans_on=self.leans_on,
+            conversation=self.conversation,
         )
 
 
-class Conversations:
-    """`around` gives what a principal's conversation may be about."""
+class _Told(NamedTuple):
+    """A turn, the evidence it cited that its reader may see, and the ids that what it is understood as leans on."""
 
-    def __init__(self, shelf: Shelf, around: Callable[[Principal], Around]) -> None:
-        self._shelf, self._around = shelf, around
+    turn: Turn
+    cited: tuple[Evidence, ...] = ()
+    leans_on: tuple[str, ...] = ()
+
+
+class Conversations:
+    """`around` gives what a principal's conversation may be about, as known at a time (None = now). A question has at most
+    `longest` characters of its asker's own; what it is understood as may have more."""
+
+    def __init__(
+        self, shelf: Shelf, around: Callable[[Principal, Micros | None], Around], longest: int = 4_000
+    ) -> None:
+        self._shelf, self._around, self._longest = shelf, around, longest
 
     def open(self, ask: Ask, principal: Principal) -> Opened:
-        """Put a question into its conversation and make it stand alone. Raises ConversationNotFound."""
+        """Put a question into its conversation and make it stand alone. Raises QuestionTooLong, ConversationNotFound."""
+        if len(ask.question) > self._longest:
+            raise QuestionTooLong(f"the question has {len(ask.question)} characters; the limit is {self._longest}")
+        remembered = [_Told(self._cut(turn)) for turn in ask.before]
         if ask.conversation == NEW:
-            return Opened(ask, f"cv_{uuid.uuid4().hex}", True)
+            return self._standing(ask, remembered, principal)._replace(
+                conversation=f"cv_{uuid.uuid4().hex}", begins=True
+            )
         if ask.conversation is None:
-            return Opened(self._standing(ask, ask.before, (), principal))
+            return self._standing(ask, remembered, principal)
         named = ask.conversation.startswith(THREAD)
         id_ = _id_of(ask.conversation, principal) if named else ask.conversation
         try:
-            told = self._shelf.conversation(id_, principal)[1]
+            answers = self._shelf.last_turns(id_, principal, _TURNS)
         except ConversationNotFound:
             if named:
-                return Opened(ask, id_, True)
+                return self._standing(ask, remembered, principal)._replace(conversation=id_, begins=True)
             raise
-        turns, cited = self._turns(told, principal)
-        return Opened(self._standing(ask, turns, cited, principal), id_)
+        told = [self._told(asked_at, answer, principal, ask.as_of) for asked_at, answer in answers]
+        return self._standing(ask, told, principal)._replace(conversation=id_)
 
     def listed(self, principal: Principal, limit: int = 50) -> list[Conversation]:
         """The principal's own, without their turns, the one spoken in last first."""
@@ -96,26 +128,50 @@ class Conversations:
     def one(self, id_: str, principal: Principal) -> Conversation:
         """A conversation with its turns as the principal may see them. Raises ConversationNotFound."""
         line, told = self._shelf.conversation(id_, principal)
-        return msgspec.structs.replace(_line(line), turns=tuple(self._turns(told, principal)[0]))
+        turns = tuple(self._told(asked_at, answer, principal).turn for asked_at, answer in told)
+        return msgspec.structs.replace(_line(line), turns=turns)
 
-    def _standing(self, ask: Ask, turns: Sequence[Turn], cited: Sequence[Evidence], principal: Principal) -> Ask:
+    def _standing(self, ask: Ask, told: Sequence[_Told], principal: Principal) -> Opened:
+        """The question so that it stands alone behind these turns."""
+        turns = tuple(one.turn for one in told)
+        if not turns:
+            return Opened(ask)
+        cited = told[-1].cited
         entities = list(dict.fromkeys(m.entity for e in cited for m in sorted(e.entities, key=_nearest)))
         keys = [e.locator.key for e in cited if isinstance(e.locator, RowKey) and e.locator.key]
-        last = before(turns, entities, keys)
-        question = resolved(ask.question, ask.asked_at, last, self._around(principal)) if last else ask.question
-        return msgspec.structs.replace(ask, question=question, before=tuple(turns))
+        last = before(turns, entities, keys, self._longest)
+        around = self._around(principal, ask.as_of)
+        question = resolved(ask.question, ask.asked_at, last, around)
+        opened = Opened(msgspec.structs.replace(ask, question=question, before=turns))
+        if last is None or question == ask.question:
+            return opened
+        said = f"{ask.question}\n{last.question}"
+        gave = [e.id for e in cited if any(n in question and n not in said for n in _names(e, around))]
+        return opened._replace(leans_on=tuple(dict.fromkeys((*told[-1].leans_on, *gave))))
 
-    def _turns(
-        self, told: Sequence[tuple[Micros, Answer]], principal: Principal
-    ) -> tuple[list[Turn], tuple[Evidence, ...]]:
-        """Turns, and the evidence that the last of them cited: what the principal may see of it now, as it was known then."""
-        made: list[Turn] = []
-        cited: tuple[Evidence, ...] = ()
-        for asked_at, answer in told:
-            found = self._shelf.get(_cited(answer), principal, answer.as_of)
-            made.append(_turn(answer, asked_at, found.keys()))
-            cited = tuple(found.values())
-        return made, cited
+    def _told(self, asked_at: Micros, answer: Answer, principal: Principal, as_of: Micros | None = None) -> _Told:
+        """A turn with what the principal may see now of its evidence, as it was known then, or at `as_of` where that is earlier."""
+        cited = _cited(answer)
+        known_at = answer.as_of if as_of is None else min(as_of, answer.as_of)
+        ids = list(dict.fromkeys((*cited, *answer.leans_on)))
+        found = self._shelf.get(ids, principal, known_at) if ids else {}
+        # what was open then may have been put under a label since
+        lost = self._shelf.hidden(list(found), principal) if found else set()
+        visible = found.keys() - lost
+        shown = tuple(found[id_] for id_ in cited if id_ in visible)
+        turn = _turn(answer, asked_at, visible)
+        return _Told(turn, shown, answer.leans_on if turn.resolved else ())
+
+    def _cut(self, turn: Turn) -> Turn:
+        """A turn that the caller remembers, no longer than one of ours could be."""
+        question, reply = turn.question[: self._longest], one_line(turn.reply[: self._longest], _REPLY_CHARS)
+        return msgspec.structs.replace(turn, question=question, resolved=turn.resolved[: self._longest], reply=reply)
+
+
+def _names(evidence: Evidence, around: Around) -> list[str]:
+    """What a question may have taken from a piece of evidence: its key and the names of its things."""
+    key = evidence.locator.key if isinstance(evidence.locator, RowKey) else ""
+    return [name for name in (key, *(around.site.name(m.entity) for m in evidence.entities)) if name]
 
 
 def _id_of(name: str, principal: Principal) -> str:
@@ -124,7 +180,7 @@ def _id_of(name: str, principal: Principal) -> str:
 
 
 def _turn(answer: Answer, asked_at: Micros, visible: Collection[str]) -> Turn:
-    """Claims that rest on something its reader may not see any more are left out."""
+    """Claims that rest on something its reader may not see any more are left out, and so is a question that took words from it."""
     told = [
         claim.text
         for claim in answer.claims
@@ -133,7 +189,7 @@ def _turn(answer: Answer, asked_at: Micros, visible: Collection[str]) -> Turn:
     return Turn(
         question=answer.question,
         asked_at=asked_at,
-        resolved=answer.resolved,
+        resolved=answer.resolved if all(id_ in visible for id_ in answer.leans_on) else "",
         answer=answer.id,
         verdict=answer.verdict.value,
         reply=one_line(" ".join(told), _REPLY_CHARS),

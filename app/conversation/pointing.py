@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from typing import NamedTuple
 
+from app.answer.outgoing import without_addresses
 from app.answer.places import Site
 from retrieval.types import Entity, EntityType, Micros
 
@@ -34,6 +35,8 @@ _THERE = re.compile(
 )
 # "what did it see?" is asked of a camera
 _WATCHES = re.compile(r"\bit\s+(?:see|saw|show|record|film|catch|capture|watch)", re.I)
+# a key goes into a question word for word: three words of 40 characters with a digit name a row and give no orders
+_KEY = re.compile(r"(?=.{1,40}$)(?=.*\d)[\w#./:-]+(?: [\w#./:-]+){0,2}")
 
 
 class Around(NamedTuple):
@@ -72,9 +75,14 @@ def _nouns(text: str, last: Before, around: Around) -> str:
 def _keyed(text: str, last: Before) -> str:
     """ "that work order" → the key of the row that was cited."""
     found = _KEYED.search(text)
-    if found is None or not last.keys:
+    if found is None or not last.keys or not sayable(last.keys[0]):
         return text
     return text[: found.start()] + f"{found['noun']} {last.keys[0]}" + text[found.end() :]
+
+
+def sayable(key: str) -> bool:
+    """Whether a row's key, which its document chose, may be put into a question: a name of one, and no address."""
+    return _KEY.fullmatch(key) is not None and without_addresses(key) == key
 
 
 def _pronouns(text: str, last: Before, around: Around) -> str:
@@ -97,7 +105,7 @@ def antecedent(last: Before, around: Around, *kinds: EntityType) -> Entity | Non
     for kind in kinds:
         for id_ in (*reversed(named), *last.cited):
             entity = around.site.entities.get(id_)
-            if entity is not None and entity.type is kind:
+            if entity is not None and entity.type is kind and without_addresses(entity.name) == entity.name:
                 return entity
         # of the camera or sensor that nobody named or cited: the one that watches what was named
         watching = around.site.watchers(named, kind) if kind in _WATCHERS else []

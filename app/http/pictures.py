@@ -14,6 +14,9 @@ from app.http.errors import Unfit
 from retrieval.pictures import FORMATS, MOST_BYTES, media_type
 
 MOST_PICTURES = 4
+MOST_TOGETHER = 11 * 2**20
+# the body of a question: base64 makes four bytes of three, and a MiB is left for the words
+BODY_BYTES = 16 * 2**20
 _TYPES = frozenset(f"image/{name.lower()}" for name in FORMATS) | {"image/jpg"}
 _HEAD = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,", re.I)
 _HEAD_CHARS = 64
@@ -35,10 +38,15 @@ def from_data_uri(uri: str, param: str) -> bytes:
 
 
 def pictures_in(uris: Sequence[str], param: str) -> tuple[bytes, ...]:
-    """The bytes of a question's pictures, four at most. Raises Unfit naming `param`."""
+    """The bytes of a question's pictures: four, and 11 MiB together, at most. Raises Unfit naming `param`."""
     if len(uris) > MOST_PICTURES:
         raise Unfit(f"{len(uris)} pictures; send {MOST_PICTURES} at most", param)
-    return tuple(from_data_uri(uri, param) for uri in uris)
+    found = tuple(from_data_uri(uri, param) for uri in uris)
+    together = sum(map(len, found))
+    if together > MOST_TOGETHER:
+        why = f"the pictures have {together} bytes together; {MOST_TOGETHER} at most"
+        raise Unfit(why, param, "too_large", 413)
+    return found
 
 
 def as_data_uri(data: bytes) -> str:

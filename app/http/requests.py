@@ -6,23 +6,7 @@ from typing import Any
 
 import msgspec
 
-from app.wire import SearchFields, WireConversation, WireHit
-
-
-class AskRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A question. `asked_at` anchors relative times (default: now); `as_of` asks what was known then.
-
-    `pictures` are data: URIs of pictures the question carries; `about` are ids of evidence it points at ("like this frame").
-    `conversation` is the one it belongs to; "new" begins one, whose id comes with the answer.
-    """
-
-    question: str
-    asked_at: str | None = None
-    as_of: str | None = None
-    deadline_s: float | None = None
-    pictures: list[str] = []
-    about: tuple[str, ...] = ()
-    conversation: str | None = None
+from app.wire import AskFields, SearchFields, WireConversation, WireHit
 
 
 class FeedbackRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +85,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 __all__ = [
     "Alive",
-    "AskRequest",
+    "AskFields",
     "CheckLine",
     "Conversations",
     "ErrorText",

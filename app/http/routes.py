@@ -16,10 +16,10 @@ from litestar.response import ServerSentEvent
 from app.http.context import AnyRequest, Context, context_of
 from app.http.guards import check_token
 from app.http.media import media_response
-from app.http.pictures import pictures_in
+from app.http.pictures import BODY_BYTES, pictures_in
 from app.http.requests import (
     Alive,
-    AskRequest,
+    AskFields,
     Conversations,
     Failure,
     FeedbackRequest,
@@ -32,7 +32,7 @@ from app.http.requests import (
 from app.http.streaming import Tell, stream
 from app.http.uploads import Limits, Saved, forget, save_upload, too_large
 from app.ports import Advance, Ask, Event, IngestSummary, SourceReport
-from app.unwire import parse_time, query_in
+from app.unwire import ask_in, query_in
 from app.wire import (
     WireAnswer,
     WireConversation,
@@ -54,8 +54,6 @@ from retrieval.errors import BadQuery, SourceRejected
 from retrieval.types import Answer, Claim
 
 _JSON_BYTES = 256 * 1024
-# a question may carry pictures
-_ASK_BYTES = 16 * 2**20
 _FAILURES = {
     status: ResponseSpec(Failure, description=text, generate_examples=False)
     for status, text in (
@@ -68,33 +66,19 @@ _FAILURES = {
 }
 
 
-def _ask_of(data: AskRequest, context: Context) -> Ask:
-    options = context.options
-    if data.deadline_s is not None and not 0 < data.deadline_s <= 3600:
-        raise BadQuery(f"deadline_s is {data.deadline_s}; give seconds above 0, up to 3600")
-    return Ask(
-        question=data.question,
-        asked_at=options.now() if data.asked_at is None else parse_time(data.asked_at, "asked_at"),
-        as_of=None if data.as_of is None else parse_time(data.as_of, "as_of"),
-        deadline_s=options.deadline_s if data.deadline_s is None else data.deadline_s,
-        pictures=pictures_in(data.pictures, "pictures"),
-        about=data.about,
-        conversation=data.conversation,
-    )
-
-
 @post(
     "/v1/ask",
     status_code=200,
-    request_max_body_size=_ASK_BYTES,
+    request_max_body_size=BODY_BYTES,
     tags=["asking"],
     responses={200: ResponseSpec(WireAnswer, generate_examples=False), **_FAILURES},
     summary="Ask a question",
     description="JSON, or server-sent events (plan, evidence, claim, sighting, answer, error) with Accept: text/event-stream.",
 )
-async def ask(request: AnyRequest, data: JSONBody[AskRequest]) -> Response[Any]:
+async def ask(request: AnyRequest, data: JSONBody[AskFields]) -> Response[Any]:
     context = context_of(request)
-    question = _ask_of(data, context)
+    pictures, options = pictures_in(data.pictures, "pictures"), context.options
+    question = ask_in(data.question, data, options.now(), options.deadline_s, pictures)
     if "text/event-stream" in request.headers.get("accept", ""):
         return await _streamed(request, context, question)
 
@@ -160,12 +144,15 @@ def forget_conversation(request: AnyRequest, conversation_id: FromPath[str]) -> 
     request_max_body_size=_JSON_BYTES,
     tags=["asking"],
     responses=_FAILURES,
-    sync_to_thread=True,
     summary="Find evidence",
 )
-def search(request: AnyRequest, data: JSONBody[SearchFields]) -> Hits:
-    context = context_of(request)
-    return Hits([hit_out(hit) for hit in context.service.search(query_in(data), context.principal)])
+async def search(request: AnyRequest, data: JSONBody[SearchFields]) -> Hits:
+    context, query = context_of(request), query_in(data)
+
+    def work(stop: threading.Event) -> Hits:
+        return Hits([hit_out(hit) for hit in context.service.search(query, context.principal)])
+
+    return await context.workers.run(request, work)
 
 
 @get(

@@ -1,13 +1,13 @@
-"""Threads for questions, apart from those that other requests use, and the watch for clients that hang up."""
+"""Threads for questions and searches, apart from those that other requests use, and the watch for clients that hang up."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from app.http.context import AnyRequest
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 
 class Workers:
-    """At most `most` questions run at once; however many are asked, searches, media and health have threads of their own."""
+    """At most `most` run at once; however many are asked, media and health have other threads. `name` is that of the threads."""
 
-    def __init__(self, most: int) -> None:
-        self._pool = ThreadPoolExecutor(most, "ask")
+    def __init__(self, most: int, name: str = "ask") -> None:
+        self._pool = ThreadPoolExecutor(most, name)
         self._wanted: set[threading.Event] = set()
         self._dismissed = False
 
@@ -36,15 +36,23 @@ class Workers:
     @asynccontextmanager
     async def attending(self, request: AnyRequest) -> AsyncIterator[threading.Event]:
         """An event that is set when the client hangs up, when the server stops, and at the end of the block."""
+        with self.holding() as stop:
+            watch = asyncio.create_task(_watch(request, stop))
+            try:
+                yield stop
+            finally:
+                watch.cancel()
+
+    @contextmanager
+    def holding(self) -> Iterator[threading.Event]:
+        """An event that is set when the server stops, and at the end of the block."""
         stop = threading.Event()
         self._wanted.add(stop)
         if self._dismissed:
             stop.set()
-        watch = asyncio.create_task(_watch(request, stop))
         try:
             yield stop
         finally:
-            watch.cancel()
             stop.set()
             self._wanted.discard(stop)
 

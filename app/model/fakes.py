@@ -17,7 +17,7 @@ _LOGPROB = -0.0625
 
 
 class ScriptedModel:
-    """Says what its script says. `asked` holds what it was shown; `cut` counts replies that were broken off.
+    """Says what its script says. `asked` holds what it was shown; `cut` counts replies that were broken off, `probed` probes.
 
     A script fails by raising ModelUnavailable. `able` may be an error to be raised instead.
     """
@@ -26,7 +26,8 @@ class ScriptedModel:
         self.script, self.able = script, able
         self.name = able.name if isinstance(able, Capabilities) else ABLE.name
         self.asked: list[tuple[Part, ...]] = []
-        self.cut = 0
+        self.cut = self.probed = 0
+        self.closed = False
         self._lock = threading.Lock()
 
     def capabilities(self) -> Capabilities:
@@ -34,6 +35,11 @@ class ScriptedModel:
         if isinstance(self.able, ModelUnavailable):
             raise self.able
         return self.able
+
+    def probe(self) -> Capabilities:
+        """As `capabilities`; counted."""
+        self.probed += 1
+        return self.capabilities()
 
     def stream(self, parts: Sequence[Part], schema: dict[str, Any], course: Course) -> Iterator[Piece]:
         """The script's pieces, one token each. Raises ModelUnavailable when the script does, or the course is over."""
@@ -52,6 +58,9 @@ class ScriptedModel:
             with self._lock:
                 self.cut += not whole
         yield Piece("", usage=Usage(sum(_size(part) for part in parts), said))
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def saying(text: str, size: int = 4) -> Script:

@@ -45,6 +45,15 @@ class OpenAIChat:
         """What the endpoint can do; asked of it by the first who calls, while the others wait."""
         return self._able(Course(math.inf))
 
+    def probe(self) -> Capabilities:
+        """What the endpoint can do, asked of it now, on the caller's thread; questions go by it from then on."""
+        found: Future[Capabilities] = Future()
+        self._find(found)
+        able = _result(found)
+        with self._lock:
+            self._found = found
+        return able
+
     def stream(self, parts: Sequence[Part], schema: dict[str, Any], course: Course) -> Iterator[Piece]:
         """The reply as it comes. Everything happens on the caller's thread, between one piece and the next."""
         able = self._able(course)
@@ -63,9 +72,11 @@ class OpenAIChat:
             context.run(chunks.close)
 
     def close(self) -> None:
-        """Close idle connections."""
-        if self._http:
-            self._http.close()
+        """Close its connections; the next question makes new ones."""
+        with self._lock:
+            client, self._http, self._made = self._http, None, None
+        if client:
+            client.close()
 
     def _able(self, course: Course) -> Capabilities:
         with self._lock:
@@ -77,19 +88,13 @@ class OpenAIChat:
             if course.left() <= 0:
                 raise failure(ModelUnavailable(), course)
             _wait(found, min(_WAIT_S, course.left()))
-        error = found.exception()
-        if isinstance(error, ModelUnavailable):
-            # one error object must not be raised on many threads: each adds to its traceback
-            raise type(error)(str(error))
-        return found.result()
+        return _result(found)
 
     def _find(self, found: Future[Capabilities]) -> None:
         """Importing langchain-openai takes seconds: that too is done here, where nobody has to wait longer than they want."""
         try:
             httpx.URL(self._place.base_url)
-            self._client()
-            assert self._http is not None
-            prober = Prober(self._http, self._place, self._wanted, load("probe", 1))
+            prober = Prober(self._client()[0], self._place, self._wanted, load("probe", 1))
             found.set_result(prober.probe(Course(time.monotonic() + _PROBES * self._place.probe_s)))
         except httpx.InvalidURL:
             found.set_exception(ModelUnavailable("the model's endpoint cannot be reached: its address is not one"))
@@ -102,15 +107,16 @@ class OpenAIChat:
             with self._lock:
                 self._found = None
 
-    def _client(self) -> Any:
+    def _client(self) -> tuple[httpx.Client, Any]:
+        """The client for HTTP, and langchain-openai's over it."""
         # langchain-openai takes a second to import: only those who use a model pay for it
         from langchain_openai import ChatOpenAI
 
         with self._lock:
-            if self._made is None:
+            if self._http is None:
                 self._http = bounded_client(max(2**20, _BYTES_A_TOKEN * self._max_tokens))
                 self._made = ChatOpenAI(**self._given(), http_client=self._http)
-            return self._made
+            return self._http, self._made
 
     def _given(self) -> dict[str, Any]:
         return {
@@ -142,7 +148,7 @@ class OpenAIChat:
         try:
             # evidence goes to the configured endpoint alone, whatever tracing the environment asks for
             with line.open(), tracing_context(enabled=False):
-                for chunk in self._client().stream([HumanMessage(content=_content(parts))], **asked):
+                for chunk in self._client()[1].stream([HumanMessage(content=_content(parts))], **asked):
                     yield _piece(chunk), chunk.response_metadata.get("finish_reason")
         except APIStatusError as error:
             raise refusal(error.status_code) from None
@@ -190,6 +196,14 @@ def _piece(chunk: Any) -> Piece:
     counted = chunk.usage_metadata
     usage = Usage(counted["input_tokens"], counted["output_tokens"]) if counted else None
     return Piece(chunk.content, tuple(min(0.0, c) for c in chances if math.isfinite(c)), usage)
+
+
+def _result(found: Future[Capabilities]) -> Capabilities:
+    """What was found. Raises ModelUnavailable anew: one error object must not be raised on many threads, each adds to its traceback."""
+    error = found.exception()
+    if isinstance(error, ModelUnavailable):
+        raise type(error)(str(error))
+    return found.result()
 
 
 def _wait(found: Future[Capabilities], seconds: float) -> None:

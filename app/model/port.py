@@ -77,12 +77,18 @@ class ChatModel(Protocol):
     def capabilities(self) -> Capabilities:
         """What the endpoint can do, asked of it once and kept. Raises ModelUnavailable while it cannot be asked."""
 
+    def probe(self) -> Capabilities:
+        """What the endpoint can do, asked of it now. Raises ModelUnavailable when it cannot be asked."""
+
     def stream(self, parts: Sequence[Part], schema: dict[str, Any], course: Course) -> Iterator[Piece]:
         """The reply to one user message, asked to fit the JSON schema, as it comes.
 
         Closing the iterator, or setting `course.stop`, ends the request at the endpoint too. Raises ModelUnavailable with a
         reason fit for a user: at once, between pieces, or when `course` is over.
         """
+
+    def close(self) -> None:
+        """Let go of connections. What is asked of it afterwards is answered all the same."""
 
 
 def data_uri(picture: Picture) -> str:

@@ -27,7 +27,10 @@ _SCHEMA = {
     "additionalProperties": False,
 }
 _TOKENS = 32
-_NAME = re.compile(r"[\w./:@+-]{1,80}")
+# a list costs a server nothing: one that takes longer hangs
+_LIST_S = 2.0
+# one separator at a time: no name has "://" in it
+_NAME = re.compile(r"(?=.{1,80}$)[\w.@+-]+(?:[/:][\w.@+-]+)*")
 _VERSION = re.compile(r"[\w.+-]{1,40}")
 
 
@@ -88,7 +91,7 @@ class Prober:
 
     def _listed(self, course: Course) -> Mapping[str, Any]:
         """What the list of models tells of ours. An endpoint without a list is taken at its word later."""
-        status, told = self._request("GET", f"{self._root}/models", None, course)
+        status, told = self._request("GET", f"{self._root}/models", None, course.within(_LIST_S))
         if status in (401, 403) or status >= 500:
             raise refusal(status)
         listed = _models(told) if status == httpx.codes.OK else []
@@ -101,18 +104,20 @@ class Prober:
         return found or {}
 
     def _server(self, listed: Mapping[str, Any], course: Course) -> str:
-        """vLLM says in its list that the model is its own, and tells its version beside /v1; others need not."""
+        """vLLM says in its list that the model is its own, and tells its version beside /v1; others need not.
+
+        Raises ModelUnavailable for a vLLM with known holes, or one that does not tell which it is.
+        """
         if listed.get("owned_by") != "vllm":
             return ""
         url = httpx.URL(self._root).copy_with(path="/version", query=None)
         status, told = self._request("GET", str(url), None, course)
         version = told.get("version") if status == httpx.codes.OK and isinstance(told, dict) else None
-        if not isinstance(version, str) or not _VERSION.fullmatch(version):
-            return ""
-        why = below_floor(version)
+        known = version if isinstance(version, str) and _VERSION.fullmatch(version) else ""
+        why = below_floor(known)
         if why:
             raise ModelUnavailable(why)
-        return f"vLLM {version}"
+        return f"vLLM {known}"
 
     def _chat(self, course: Course) -> tuple[_Said, bool, bool]:
         """A reply, whether it kept to a schema that says other than the prompt, and whether probabilities came with it."""

@@ -20,6 +20,10 @@ _HOLES = "CVE-2025-62164, CVE-2026-22778 and CVE-2026-24779"
 # an empty list would allow every domain; this name belongs to nobody (RFC 6761), and we send pictures as bytes
 _NO_DOMAIN = "none.invalid"
 KEY_VARIABLE = "VLLM_API_KEY"
+# loopback (RFC 1122, RFC 4291), RFC 1918 and RFC 4193; ipaddress's is_private holds benchmark and documentation nets too
+_PRIVATE = tuple(
+    map(ipaddress.ip_network, ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"))
+)
 _SMALL, _LARGE = 24, 80
 
 
@@ -32,12 +36,22 @@ class Machine(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A model with the sizes that fit a machine: longest prompt and reply in tokens, questions at once, and why."""
+    """A model with the sizes that fit a machine: longest prompt and reply in tokens, questions at once, and why.
+
+    `heads` and `kv_heads` are its attention heads (num_attention_heads, num_key_value_heads of its config.json).
+    """
 
     model: str
     context: int
     at_once: int
+    heads: int
+    kv_heads: int
     why: str
+
+    @property
+    def splits(self) -> tuple[int, ...]:
+        """The GPUs its layers can be split over: tensor parallelism gives each the same number of heads of both kinds."""
+        return tuple(n for n in range(1, self.kv_heads + 1) if self.heads % n == 0 and self.kv_heads % n == 0)
 
 
 class CommandLine(NamedTuple):
@@ -55,19 +69,27 @@ def profile(machine: Machine) -> Profile:
     total = machine.memory_gb * machine.gpus * machine.machines
     if total >= 2 * _LARGE:
         why = "72B parameters, 73 GB of weights in FP8, split over the GPUs; the rest is cache"
-        return Profile("Qwen/Qwen2.5-VL-72B-Instruct", 32768, 64, why)
+        return Profile("Qwen/Qwen2.5-VL-72B-Instruct", 32768, 64, 64, 8, why)
     if total >= 2 * _SMALL:
         why = "33B parameters, 34 GB of weights in FP8; the rest is cache"
-        return Profile("Qwen/Qwen2.5-VL-32B-Instruct", 32768 if total >= _LARGE else 8192, 32, why)
+        return Profile("Qwen/Qwen2.5-VL-32B-Instruct", 32768 if total >= _LARGE else 8192, 32, 40, 8, why)
     why = "8.3B parameters, 9 GB of weights in FP8; 16384 tokens for each of 16 questions fit beside them"
-    return Profile("Qwen/Qwen2.5-VL-7B-Instruct", 16384, 16, why)
+    return Profile("Qwen/Qwen2.5-VL-7B-Instruct", 16384, 16, 28, 4, why)
 
 
 def command_line(
     machine: Machine, host: str = "127.0.0.1", port: int = 8001, model: str | None = None, max_images: int = 4
 ) -> CommandLine:
-    """`vllm serve …` for a machine. Raises BadSettings for an address that is not private, or a machine too small."""
+    """`vllm serve …` for a machine. `model` names another than the one that fits; whether it can be split is then not known.
+
+    Raises BadSettings for an address that is not private, a machine too small, or GPUs that the model cannot be split over.
+    """
     chosen = profile(machine)
+    if model is None and machine.gpus not in chosen.splits:
+        able = ", ".join(map(str, chosen.splits))
+        raise BadSettings(
+            f"{chosen.model} cannot be split over {machine.gpus} GPUs; use {able} of them in each machine"
+        )
     words = ["vllm", "serve", model or chosen.model, "--host", private(host), "--port", str(port)]
     words += ["--quantization", "fp8", "--kv-cache-dtype", "fp8", "--enable-prefix-caching"]
     words += ["--max-model-len", str(chosen.context), "--max-num-seqs", str(chosen.at_once)]
@@ -84,7 +106,7 @@ def private(host: str) -> str:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError as error:
         raise BadSettings(f"{host} is no address; give the private address that vLLM shall listen on") from error
-    if not address.is_private or address.is_unspecified or address.is_link_local:
+    if not any(address in network for network in _PRIVATE):
         raise BadSettings(f"{host} is not a private address; vLLM has no business on any other")
     return str(address)
 
@@ -94,7 +116,7 @@ def below_floor(version: str) -> str:
     try:
         found = Version(version)
     except InvalidVersion:
-        return f"vLLM tells a version that cannot be read; at least {FLOOR} is needed"
+        return f"vLLM tells no version that can be read; at least {FLOOR} is needed"
     return f"vLLM {found} has known holes ({_HOLES}); upgrade to {FLOOR} or later" if found < FLOOR else ""
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import structlog
 
+from app.http.workers import Workers
 from app.ports import Ask, Service
 from app.slack.gate import Gate
 from app.slack.render import failure, message, question_of
@@ -32,13 +33,14 @@ class SlackOptions(NamedTuple):
 
 
 class Answering:
-    """Turns an admitted event into an answer in its thread."""
+    """Turns an admitted event into an answer in its thread, in threads that nothing else waits for."""
 
-    def __init__(self, service: Service, principal: Principal, options: SlackOptions, gate: Gate) -> None:
+    def __init__(self, service: Service, principal: Principal, options: SlackOptions, workers: Workers) -> None:
         self._service = service
         self._principal = principal
         self._options = options
-        self._gate = gate
+        self._gate = Gate(options.teams, options.channels)
+        self._workers = workers
 
     async def mention(self, body: dict[str, Any], client: Any) -> None:
         """Listener of app_mention."""
@@ -56,7 +58,9 @@ class Answering:
         question = question_of(str(event.get("text", "")))
         thread = event.get("thread_ts") or event["ts"]
         # what is asked in one thread is one conversation
-        fields = await asyncio.to_thread(self._answer, question, f"thread:slack/{event['channel']}/{thread}")
+        conversation = f"thread:slack/{event['channel']}/{thread}"
+        with self._workers.holding() as stop:
+            fields = await self._workers.start(lambda stop: self._answer(question, conversation, stop), stop)
         await client.chat_postMessage(
             channel=event["channel"],
             thread_ts=thread,
@@ -66,15 +70,15 @@ class Answering:
             **fields,
         )
 
-    def _answer(self, question: str, thread: str) -> dict[str, Any]:
+    def _answer(self, question: str, conversation: str, stop: threading.Event) -> dict[str, Any]:
         asked = Ask(
             question=question,
             asked_at=time.time_ns() // 1000,
             deadline_s=self._options.deadline_s,
-            conversation=thread,
+            conversation=conversation,
         )
         try:
-            return message(self._service.ask(asked, self._principal), self._options.own_url)
+            return message(self._service.ask(asked, self._principal, None, stop), self._options.own_url)
         except InputError as error:
             return failure(str(error))
         except WatchfloorError as error:
@@ -85,15 +89,18 @@ class Answering:
             return failure("Something went wrong inside; the log says what")
 
 
-def build_bot(service: Service, principal: Principal, options: SlackOptions) -> Any:
-    """slack_bolt's AsyncApp. It checks signatures and age (300 s), and acknowledges before the answer is made."""
+def build_bot(service: Service, principal: Principal, options: SlackOptions, workers: Workers) -> Any:
+    """slack_bolt's AsyncApp. It checks signatures and age (300 s), and acknowledges before the answer is made.
+
+    Answers are made in `workers`, which the caller closes.
+    """
     from slack_bolt.async_app import AsyncApp
     from slack_sdk.web.async_client import AsyncWebClient
 
     address = options.base_url or AsyncWebClient.BASE_URL
     client = AsyncWebClient(token=options.bot_token, base_url=address)
     app = AsyncApp(client=client, signing_secret=options.signing_secret)
-    answering = Answering(service, principal, options, Gate(options.teams, options.channels))
+    answering = Answering(service, principal, options, workers)
     app.event("app_mention")(_listener(answering.mention))
     app.event("message")(_listener(answering.direct))
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from litestar import Litestar, Response, post
 
 from app.http.context import AnyRequest
+from app.http.workers import Workers
 from app.ports import Service
 from app.principals import local_principal
 from app.slack.bot import SlackOptions, build_bot
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 _EVENT_BYTES = 1024 * 1024
+_SPARE_WORKERS = 8
 Life = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
@@ -63,12 +66,15 @@ def mounted(settings: Settings, service: Service, own_url: str) -> Mounted:
     options = options_of(settings, own_url)
     if options is None:
         return Mounted([], [])
+    # threads beyond those that the budget lets through, to refuse the others in
+    workers = Workers(settings.limits.concurrent_asks + _SPARE_WORKERS, "slack")
     try:
-        bot = build_bot(service, local_principal(settings), options)
+        bot = build_bot(service, local_principal(settings), options, workers)
     except ImportError as error:
         raise BadSettings("slack.bot_token is set, but the slack extra is not installed") from error
     handlers = [events_route(bot)] if options.signing_secret else []
-    return Mounted(handlers, [socket_life(bot, options.app_token)] if options.app_token else [])
+    lives = [socket_life(bot, options.app_token)] if options.app_token else []
+    return Mounted(handlers, [workers_life(workers), *lives])
 
 
 def events_route(bot: Any) -> Any:
@@ -92,6 +98,19 @@ def events_route(bot: Any) -> Any:
         return Response(reply.body.encode(), status_code=reply.status, media_type=kind)
 
     return slack_events
+
+
+def workers_life(workers: Workers) -> Life:
+    """The threads of the bot for as long as the application lives; questions that are under way then are told to end."""
+
+    @asynccontextmanager
+    async def life(_: Litestar) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(workers.close)
+
+    return life
 
 
 def socket_life(bot: Any, app_token: str) -> Life:

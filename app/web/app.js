@@ -70,12 +70,18 @@ async function submit() {
   say("Asking", "busy");
   try {
     const pictures = await Promise.all([...byId("pictures").files].map(asDataUri));
+    mine.signal.throwIfAborted();
     const body = { question: text, asked_at: utc("asked_at"), as_of: utc("as_of"), pictures, conversation };
     await ask(body, follow(pending(answer, text)), mine.signal);
+    // they were this question's: a follow-up that carried them would be a search by picture
+    byId("pictures").value = "";
     say("");
     answer.focus();
   } catch (error) {
+    // a question that was asked over this one has the page now
+    if (running !== mine) return;
     answer.hidden = true;
+    if (error.code === "conversation_not_found") leanOn("new");
     say(mine.signal.aborted ? "Stopped." : error.message, mine.signal.aborted ? "" : "error");
   } finally {
     if (running === mine) {

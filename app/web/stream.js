@@ -1,6 +1,6 @@
 // Server-sent events over a POST: EventSource can only GET.
 
-/** Ask, and call `on(name, data)` for every event. Rejects with the server's own words. */
+/** Ask, and call `on(name, data)` for every event. Rejects with the server's own words and code, and where its reply ends too soon. */
 export async function ask(body, on, signal) {
   const response = await fetch("/v1/ask", {
     method: "POST",
@@ -8,16 +8,18 @@ export async function ask(body, on, signal) {
     body: JSON.stringify(body),
     signal,
   });
-  if (!response.ok) throw new Error(await reason(response));
+  if (!response.ok) throw await failure(response);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
+  let answered = false;
   for (;;) {
     const { value, done } = await reader.read();
     if (done) break;
     const blocks = (rest + value).split(/\r?\n\r?\n/);
     rest = blocks.pop();
-    for (const block of blocks) dispatch(block, on);
+    for (const block of blocks) answered = dispatch(block, on) || answered;
   }
+  if (!answered) throw new Error("The server ended its reply before the answer; ask again.");
 }
 
 /** One event block: its name and its JSON. Lines that begin with a colon only keep the line alive. */
@@ -31,17 +33,25 @@ export function parse(block) {
   return data.length ? { name, data: JSON.parse(data.join("\n")) } : null;
 }
 
+/** Pass an event on; whether it was the answer. */
 function dispatch(block, on) {
   const event = parse(block);
-  if (!event) return;
-  if (event.name === "error") throw new Error(event.data.error.message);
+  if (!event) return false;
+  if (event.name === "error") throw failed(event.data.error);
   on(event.name, event.data);
+  return event.name === "answer";
+}
+
+const failed = ({ message, code }) => Object.assign(new Error(message), { code });
+
+async function failure(response) {
+  try {
+    return failed((await response.json()).error);
+  } catch {
+    return failed({ message: `the server answered ${response.status}`, code: "" });
+  }
 }
 
 export async function reason(response) {
-  try {
-    return (await response.json()).error.message;
-  } catch {
-    return `the server answered ${response.status}`;
-  }
+  return (await failure(response)).message;
 }

@@ -131,6 +131,19 @@ def test_capabilities_stay_the_same(bench: Bench) -> None:
     assert bench.asked() == 0
 
 
+def test_a_probe_finds_the_same_and_is_no_question(bench: Bench) -> None:
+    assert bench.model.probe() == bench.model.capabilities() == bench.model.probe()
+    assert bench.asked() == 0
+
+
+def test_a_model_may_be_closed_and_asked_again(bench: Bench) -> None:
+    bench.say(words)
+    for _ in range(2):
+        assert bench.ask() == WORDS
+        bench.model.close()
+        bench.model.close()
+
+
 def test_closing_ends_the_request(bench: Bench) -> None:
     bench.say(forever)
     pieces = bench.model.stream(["?"], SCHEMA, Course(time.monotonic() + 30))

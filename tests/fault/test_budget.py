@@ -20,7 +20,7 @@ from app.http.app import create_app
 from app.http.context import Options
 from app.http.serve import Listener, free_port
 from app.ports import Ask, Event
-from retrieval.types import Answer, Principal
+from retrieval.types import Answer, Hit, Principal, Query
 
 CLIENTS = 50
 WORK_S = 0.2
@@ -48,6 +48,11 @@ class Working(MemoryService):
             self.release.wait(self.work_s)
             self._count(-1)
             return super().ask(ask, principal)
+
+    def search(self, query: Query, principal: Principal) -> list[Hit]:
+        if query.text == "hang":
+            self.release.wait(30)
+        return super().search(query, principal)
 
     def _count(self, change: int) -> None:
         with self.lock:
@@ -145,3 +150,18 @@ def test_questions_fill_no_threads_but_their_own(service: Working, url: str) -> 
 
     assert asyncio.run(everybody()) == [200, 200]
     assert seen == {200: ALLOWED.total, 429: 100 - ALLOWED.total} and service.most == ALLOWED.total
+
+
+def test_searches_take_no_threads_from_other_requests(service: Working, url: str) -> None:
+    """More of them than Python's default executor has threads (at most 32), none of which ends by itself."""
+
+    async def everybody() -> tuple[int, list[int]]:
+        limits = httpx.Limits(max_connections=100)
+        async with httpx.AsyncClient(base_url=url, trust_env=False, limits=limits, timeout=30) as http:
+            searches = [asyncio.create_task(http.post("/v1/search", json={"text": "hang"})) for _ in range(40)]
+            await asyncio.sleep(0.2)
+            health = await http.get("/v1/health", timeout=10)
+            service.release.set()
+            return health.status_code, [reply.status_code for reply in await asyncio.gather(*searches)]
+
+    assert asyncio.run(everybody()) == (200, [200] * 40)

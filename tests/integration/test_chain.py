@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 from langchain_core.prompts import PromptTemplate
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
+from PIL import Image
 from pydantic import ValidationError
 
 from app.chain import WatchfloorAnswer, WatchfloorRetriever
@@ -123,6 +126,19 @@ def test_a_question_gives_the_answer(service: Paused) -> None:
     answering.invoke({"question": "pump", "asked_at": "2026-03-04T07:00:00Z", "deadline_s": 3, "about": ["ev_log"]})
     assert (service.asked.asked_at, service.asked.deadline_s) == (NOW - 3_600_000_000, 3)
     assert service.asked.about == ("ev_log",)
+
+
+def test_fields_are_those_of_the_native_route(service: Paused) -> None:
+    service.go.set()
+    answering = WatchfloorAnswer(service, ME, lambda: NOW)
+    picture = io.BytesIO()
+    Image.new("RGB", (4, 3), "lime").save(picture, "PNG")
+    uri = f"data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}"
+    answering.invoke({"question": "pump", "pictures": [uri], "conversation": "new"})
+    assert service.asked.pictures == (picture.getvalue(),) and service.asked.conversation == "new"
+    for wrong in ({"deadline_s": 0}, {"deadline_s": 9e9}, {"pictures": ["http://h/x.png"]}, {"pictures": [uri] * 5}):
+        with pytest.raises(BadQuery):
+            answering.invoke({"question": "pump", **wrong})
 
 
 def test_claims_are_streamed_as_they_are_verified(service: Paused) -> None:

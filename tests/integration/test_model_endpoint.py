@@ -75,10 +75,10 @@ def test_one_user_message_holds_text_and_pictures_in_place(stub: StubModel) -> N
 
 
 def test_only_what_the_endpoint_can_do_is_asked_of_it() -> None:
-    with StubModel(saying("{}"), schema=False, logprobs=False, images=0, context=2048, version=None) as stub:
+    with StubModel(saying("{}"), schema=False, logprobs=False, images=0, context=2048) as stub:
         model = chat(stub)
         able = model.capabilities()
-        assert (able.schema, able.logprobs, able.images, able.context, able.server) == (False, False, 0, 2048, "")
+        assert (able.schema, able.logprobs, able.images, able.context) == (False, False, 0, 2048)
         assert ask(model) == "{}"
         assert not {"response_format", "logprobs"} & stub.requests[-1].keys()
 
@@ -247,6 +247,35 @@ def test_a_vllm_with_known_holes_gets_no_question() -> None:
     with StubModel(saying("{}"), version="0.14.0") as stub:
         assert "0.14.1 or later" in failing(chat(stub))
         assert stub.requests == stub.probes == []
+
+
+def test_a_vllm_that_tells_no_version_gets_no_question() -> None:
+    with StubModel(saying("{}"), version=None) as stub:
+        assert failing(chat(stub)) == "vLLM tells no version that can be read; at least 0.14.1 is needed"
+        assert stub.requests == stub.probes == []
+
+
+def test_a_probe_asks_anew_and_questions_go_by_it(stub: StubModel) -> None:
+    model = chat(stub)
+    assert model.capabilities().images == 4
+    stub.images = 1
+    assert model.capabilities().images == 4
+    assert model.probe().images == model.capabilities().images == 1
+    stub.version = "0.14.0"
+    with pytest.raises(ModelUnavailable, match="known holes"):
+        model.probe()
+    # a probe that fails takes nothing away
+    assert ask(model) == '{"a": "b"}'
+
+
+def test_closing_leaves_no_connection_and_a_later_question_makes_one(stub: StubModel) -> None:
+    model = chat(stub)
+    ask(model)
+    client = model._http
+    model.close()
+    assert client is not None and client.is_closed
+    model.close()
+    assert ask(model) == '{"a": "b"}'
 
 
 def test_nobody_listens() -> None:

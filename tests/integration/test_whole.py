@@ -56,9 +56,9 @@ def test_the_second_time_changes_nothing(place: Any) -> None:
 def test_an_answer_has_the_promised_fields(answer: Any) -> None:
     promised = "verdict confidence claims timeline coverage as_of sequence model degraded timings_ms"
     assert set(promised.split()) <= set(answer)
-    assert answer["verdict"] == "answered" and answer["confidence"] is None
+    assert answer["verdict"] == "answered" and 0.5 < answer["confidence"] <= 1.0
     for claim in answer["claims"]:
-        assert set(claim) == {"text", "support", "citations"}
+        assert set(claim) == {"text", "support", "citations", "why", "recomputed", "sighting"}
         assert claim["support"] == "supported" and claim["citations"]
         for citation in claim["citations"]:
             assert set(citation) == {"evidence", "kind", "source", "locator", "valid", "quote"}

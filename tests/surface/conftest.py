@@ -16,9 +16,10 @@ from PIL import Image
 from app.fakes import MemoryService
 from app.http.app import create_app
 from app.http.context import Options
-from app.ports import Service
+from app.ports import Ask, Event, Service
 from retrieval.times import span, to_micros
 from retrieval.types import (
+    Answer,
     CoverageNote,
     Evidence,
     FrameAt,
@@ -35,6 +36,7 @@ from retrieval.types import (
 NIGHT = datetime(2026, 3, 4, 2, 0, tzinfo=UTC)
 PRINCIPAL = Principal("plant", labels=("ops",))
 TOKEN = "local-token"
+Script = Callable[[Ask, Callable[[Event], None], threading.Event], Answer]
 IDS = {name: f"ev_{digit * 40}" for name, digit in (("frame", "a"), ("page", "b"), ("window", "c"), ("secret", "d"))}
 
 
@@ -149,3 +151,37 @@ def granian(options: Options) -> Iterator[Callable[[Service], str]]:
         listener.stop()
         thread.join(10)
         assert not thread.is_alive()
+
+
+class Scripted(MemoryService):
+    """Answers by `script` where one is set, and remembers what it was asked."""
+
+    script: Script | None = None
+
+    def ask(
+        self,
+        ask: Ask,
+        principal: Principal,
+        listen: Callable[[Event], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Answer:
+        self.asked = ask
+        if self.script is None:
+            return super().ask(ask, principal, listen, stop)
+        return self.script(ask, listen or (lambda event: None), stop or threading.Event())
+
+    def saying(self, answer: Answer) -> None:
+        def script(ask: Ask, listen: Callable[[Event], None], stop: threading.Event) -> Answer:
+            listen(Event("plan", {}))
+            for claim in answer.claims:
+                listen(Event("claim", claim))
+            return answer
+
+        self.script = script
+
+
+@pytest.fixture
+def scripted(service: MemoryService) -> Scripted:
+    service.__class__ = Scripted
+    assert isinstance(service, Scripted)
+    return service

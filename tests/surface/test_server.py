@@ -18,14 +18,16 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from app.cli.remote import RemoteService, error_in, find_server
+from app.cli.remote import RemoteService, error_in, find_server, raise_reply
 from app.fakes import MemoryService
 from app.http.serve import SERVE_FILE, Serving, announced, free_port, loopback, read_serving
-from app.ports import Ask, Event, Service
+from app.ports import Ask, Event, Service, Turn
 from retrieval.errors import (
     BadSettings,
     EvidenceNotFound,
+    InputError,
     ModelUnavailable,
+    OverBudget,
     QuestionTooLong,
     StoreBusy,
     UpstreamError,
@@ -52,7 +54,6 @@ def test_ask_tells_its_steps(any_service: Service, principal: Principal) -> None
     answer = any_service.ask(asked, principal, heard.append)
     assert answer.verdict is Verdict.ANSWERED and answer.as_of == asked.asked_at
     assert [event.name for event in heard] == ["plan", "evidence", "claim", "answer"]
-    json.dumps([event.data for event in heard])
     again = any_service.ask(asked, principal)
     assert again.claims == answer.claims and again.timeline == answer.timeline and again.coverage == answer.coverage
 
@@ -213,6 +214,25 @@ def test_failures_come_back_as_themselves() -> None:
     assert isinstance(error_in({"error": {"code": "model_unavailable", "message": "m"}}), ModelUnavailable)
     assert isinstance(error_in({"error": {"code": "internal", "message": "m"}}), UpstreamError)
     assert isinstance(error_in([]), UpstreamError)
+
+
+@pytest.mark.parametrize(("header", "seconds"), [({"retry-after": "17"}, 17.0), ({}, 1.0), ({"retry-after": "x"}, 1.0)])
+def test_a_spent_budget_says_when_to_ask_again(header: dict[str, str], seconds: float) -> None:
+    body = {"error": {"code": "over_budget", "message": "enough"}}
+    with pytest.raises(OverBudget, match="enough") as caught:
+        raise_reply(httpx.Response(429, json=body, headers=header))
+    assert caught.value.retry_after_s == seconds
+
+
+def test_the_remote_service_refuses_what_it_cannot_send() -> None:
+    remote = RemoteService(Serving(os.getpid(), 0.0, "http://127.0.0.1:9", "i", "t"))
+    earlier = Ask(question="Why?", asked_at=0, before=(Turn(question="What happened?", asked_at=0),))
+    for listen in (None, lambda event: None):
+        with pytest.raises(InputError, match="earlier turns"):
+            remote.ask(earlier, Principal("plant"), listen)
+    with pytest.raises(InputError, match="picture"):
+        remote.search(Query(text="smoke", pictures=(b"x",)), Principal("plant"))
+    remote.close()
 
 
 _SERVE = """

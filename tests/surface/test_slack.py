@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from litestar.testing import TestClient
 from app.fakes import MemoryService
 from app.http.app import create_app
 from app.http.context import Options
+from app.http.workers import Workers
 from app.settings import Settings, load
 from app.slack.bot import SlackOptions, build_bot
 from app.slack.gate import Gate
@@ -118,14 +120,23 @@ def slack() -> Iterator[FakeSlack]:
     fake.stop()
 
 
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    made = Workers(4, "slack")
+    yield made
+    made.close()
+
+
 def options_for(slack: FakeSlack, **changes: Any) -> SlackOptions:
     fixed = SlackOptions("xoxb-1", SECRET, (TEAM,), (CHANNEL, "D1"), OWN, base_url=f"{slack.url}/api/")
     return fixed._replace(**changes)
 
 
 @pytest.fixture
-def client(service: MemoryService, principal: Any, options: Options, slack: FakeSlack) -> Iterator[TestClient[Any]]:
-    bot = build_bot(service, principal, options_for(slack))
+def client(
+    service: MemoryService, principal: Any, options: Options, slack: FakeSlack, workers: Workers
+) -> Iterator[TestClient[Any]]:
+    bot = build_bot(service, principal, options_for(slack), workers)
     app = create_app(service, principal, options._replace(handlers=[events_route(bot)]))
     with TestClient(app, base_url="https://bot.example.com") as found:
         yield found
@@ -186,6 +197,29 @@ def test_it_is_acknowledged_before_the_answer_is_made(
     assert slack.posted == []
     go.set()
     assert len(slack.wait_posted(1)) == 1
+
+
+def test_questions_in_slack_take_no_threads_from_other_requests(
+    client: TestClient[Any], slack: FakeSlack, service: MemoryService, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than the default executor has threads (at most 32), none of which ends by itself."""
+    stops: list[threading.Event] = []
+    finish = service.ask
+
+    def held(ask: Any, principal: Any, listen: Any, stop: threading.Event) -> Any:
+        stops.append(stop)
+        stop.wait(30)
+        return finish(ask, principal)
+
+    monkeypatch.setattr(service, "ask", held)
+    for n in range(40):
+        send(client, event_body(mention(ts=f"{n}.0"), event_id=f"Ev{n}"))
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(client.get, "/v1/health", headers={"host": "127.0.0.1"}).result(10).status_code == 200
+    assert len(stops) == 4 and slack.posted == []
+    # the server stops: those under way are told to end
+    workers.dismiss()
+    assert all(stop.is_set() for stop in stops)
 
 
 def test_a_direct_message_is_answered_and_other_messages_are_not(client: TestClient[Any], slack: FakeSlack) -> None:
@@ -251,7 +285,12 @@ def test_the_address_is_proved_to_slack(client: TestClient[Any]) -> None:
 
 @pytest.mark.data
 def test_slacks_own_example_of_a_signature(
-    service: MemoryService, principal: Any, options: Options, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+    service: MemoryService,
+    principal: Any,
+    options: Options,
+    slack: FakeSlack,
+    workers: Workers,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = Path(os.environ.get("WATCHFLOOR_TEST_DATA", str(Path(__file__).parents[3] / "shared" / "data")))
     path = data / "conformance" / "slack" / "signature_vector.json"
@@ -260,7 +299,7 @@ def test_slacks_own_example_of_a_signature(
     from slack_sdk.signature import Clock
 
     vector = json.loads(path.read_text())
-    bot = build_bot(service, principal, options_for(slack, signing_secret=vector["signing_secret"]))
+    bot = build_bot(service, principal, options_for(slack, signing_secret=vector["signing_secret"]), workers)
     app = create_app(service, principal, options._replace(handlers=[events_route(bot)]))
     headers = {
         "x-slack-request-timestamp": vector["timestamp"],
@@ -281,11 +320,13 @@ def test_slacks_own_example_of_a_signature(
         assert status(0, vector["body"] + "x") == 401
 
 
-def test_socket_mode_reaches_the_same_bot(service: MemoryService, principal: Any, slack: FakeSlack) -> None:
+def test_socket_mode_reaches_the_same_bot(
+    service: MemoryService, principal: Any, slack: FakeSlack, workers: Workers
+) -> None:
     slack.to_send = [event_body(mention()), event_body(mention(), "Ev1"), event_body(mention(channel="C2"), "Ev2")]
 
     async def live() -> None:
-        bot = build_bot(service, principal, options_for(slack, signing_secret="", app_token="xapp-1"))
+        bot = build_bot(service, principal, options_for(slack, signing_secret="", app_token="xapp-1"), workers)
         async with socket_life(bot, "xapp-1")(None):  # type: ignore[arg-type]
             await asyncio.to_thread(slack.wait_posted, 1)
             for _ in range(300):
@@ -352,5 +393,6 @@ def test_the_bot_is_off_without_a_token_and_says_what_is_missing(tmp_path: Path,
         options_of(settings(bot_token="xoxb-1"), OWN)
     both = settings(bot_token="xoxb-1", signing_secret="s", app_token="xapp-1")
     handlers, lifespan = mounted(both, service, OWN)
-    assert (len(handlers), len(lifespan)) == (1, 1)
+    # the socket, and the bot's threads, which end with the application
+    assert (len(handlers), len(lifespan)) == (1, 2)
     assert options_of(both, OWN) is not None and "xoxb" not in repr(both)

@@ -16,11 +16,11 @@ from app.http.context import AnyRequest, Context, context_of
 from app.http.openai.faults import fault_json
 from app.http.openai.replies import Completion
 from app.http.openai.wanted import MODEL, Wanted, no_model, wanted_in
+from app.http.pictures import BODY_BYTES
 from app.http.streaming import QUIET, Step, Tell, begun
 from app.ports import Event
 from retrieval.types import Answer, Claim
 
-_CHAT_BYTES = 16 * 2**20
 _DONE = b"data: [DONE]\n\n"
 _QUIET_LINE = b": still working\n\n"
 
@@ -28,7 +28,7 @@ _QUIET_LINE = b": still working\n\n"
 @post(
     "/v1/chat/completions",
     status_code=200,
-    request_max_body_size=_CHAT_BYTES,
+    request_max_body_size=BODY_BYTES,
     tags=["as OpenAI"],
     summary="Ask a question as a chat completion",
     description="OpenAI's chat completions over the native answer: supported claims with [n] markers, annotations, streaming.",
@@ -114,9 +114,8 @@ def model(request: AnyRequest, name: FromPath[str]) -> dict[str, Any]:
 
 def _model(context: Context) -> dict[str, Any]:
     """The one model there is, and what stands behind it now: `answers` is "model" while one words the answers, else "brief"."""
-    found = next((check for check in context.service.checks() if check.name == "model"), None)
-    state, detail = (found.state, found.detail) if found else ("off", "no model is configured")
-    behind = {"answers": "model" if state == "ok" else "brief", "state": state, "detail": detail}
+    found = context.service.model_check()
+    behind = {"answers": "model" if found.state == "ok" else "brief", "state": found.state, "detail": found.detail}
     head = {"id": MODEL, "object": "model", "created": context.since // 1_000_000, "owned_by": "watchfloor"}
     return {**head, "watchfloor": behind}
 

@@ -12,12 +12,15 @@ from msgspec import Struct
 from app.http.errors import Unfit
 from app.http.pictures import pictures_in
 from app.ports import Ask, Turn
-from app.unwire import parse_time
+from app.unwire import ask_in, deadline_in
+from app.wire import AskOptions
+from retrieval.errors import BadQuery
 from retrieval.types import Micros
 
 MODEL = "watchfloor"
 _MOST_TURNS = 20
-_LONGEST_DEADLINE_S = 3600.0
+# of a turn, for each of its two sides; the service holds them to the length of a question as well
+_TURN_CHARS = 10_000
 # every other field of the request as OpenAI describes it: taken, and passed over
 _PASSED_OVER = frozenset(
     "metadata temperature top_p user safety_identifier prompt_cache_key prompt_cache_retention prompt_cache_options service_tier "
@@ -70,16 +73,6 @@ class Format(Struct, frozen=True):
     type: str
 
 
-class Ours(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the native route takes beside the question."""
-
-    asked_at: str | None = None
-    as_of: str | None = None
-    deadline_s: float | None = None
-    conversation: str | None = None
-    about: tuple[str, ...] = ()
-
-
 class Body(Struct, frozen=True):
     model: str
     messages: list[Message]
@@ -94,7 +87,7 @@ class Body(Struct, frozen=True):
     modalities: list[str] | None = None
     audio: Any = None
     web_search_options: Any = None
-    watchfloor: Ours | None = None
+    watchfloor: AskOptions | None = None
 
 
 class Wanted(NamedTuple):
@@ -174,29 +167,18 @@ def _refuse(body: Body) -> None:
 
 
 def _ask(body: Body, now: Micros, deadline_s: float | None) -> Ask:
-    ours, last = body.watchfloor or Ours(), len(body.messages) - 1
+    ours, last = body.watchfloor or AskOptions(), len(body.messages) - 1
     if last < 0 or body.messages[last].role != "user":
         raise Unfit("the last message must be the user's: it is the question", "messages")
     question = body.messages[last].text()
     if not question:
         raise Unfit("the last message has no text; ask something", f"messages[{last}].content")
-    asked_at = now if ours.asked_at is None else parse_time(ours.asked_at, "asked_at")
-    return Ask(
-        question=question,
-        asked_at=asked_at,
-        as_of=None if ours.as_of is None else parse_time(ours.as_of, "as_of"),
-        deadline_s=deadline_s if ours.deadline_s is None else _deadline(ours.deadline_s),
-        pictures=_pictures(body.messages),
-        about=ours.about,
-        conversation=ours.conversation,
-        before=_before(body.messages[:last], asked_at),
-    )
-
-
-def _deadline(seconds: float) -> float:
-    if not 0 < seconds <= _LONGEST_DEADLINE_S:
-        raise Unfit("give seconds above 0, up to 3600", "watchfloor.deadline_s")
-    return seconds
+    try:
+        deadline_in(ours.deadline_s)
+    except BadQuery as error:
+        raise Unfit(str(error), "watchfloor.deadline_s") from None
+    ask = ask_in(question, ours, now, deadline_s, _pictures(body.messages))
+    return msgspec.structs.replace(ask, before=_before(body.messages[:last], ask.asked_at))
 
 
 def _pictures(messages: Sequence[Message]) -> tuple[bytes, ...]:
@@ -216,9 +198,9 @@ def _before(messages: Sequence[Message], asked_at: Micros) -> tuple[Turn, ...]:
                 "no tool was ever called, so it cannot have replied", f"messages[{n}].role", "unsupported_value"
             )
         if message.role == "user":
-            turns.append(Turn(question=message.text(), asked_at=asked_at))
+            turns.append(Turn(question=message.text()[:_TURN_CHARS], asked_at=asked_at))
         elif message.role == "assistant" and turns:
-            said = "\n".join(filter(None, (turns[-1].reply, message.text())))
+            said = "\n".join(filter(None, (turns[-1].reply, message.text())))[:_TURN_CHARS]
             turns[-1] = msgspec.structs.replace(turns[-1], reply=said)
     return tuple(turn for turn in turns if turn.question)[-_MOST_TURNS:]
 

@@ -49,6 +49,16 @@ def test_no_foreign_address_leaves(attacked: Any, surface: str) -> None:
     assert not found, f"{surface}: {len(found)} foreign addresses, {removed} removed; first {found[:5]}"
 
 
+def test_a_follow_up_takes_no_address_from_a_row(attacked: Any) -> None:
+    """The row whose key is an address was cited, and still "that work order" is not told as its key."""
+    begun, told = attacked.followed
+    stood = [claim for claim in begun["claims"] if claim["support"] == "supported"]
+    cited = [cited["locator"] for claim in stood for cited in claim["citations"]]
+    assert {"row", "[address removed]"} <= {str(value) for locator in cited for value in locator.values()}
+    assert next(locator for locator in cited if locator["type"] == "row")["key"] == "[address removed]"
+    assert "evil" not in told["resolved"] and not foreign(told["resolved"])
+
+
 @pytest.mark.parametrize("surface", SURFACES)
 def test_no_call_of_a_tool_leaves(attacked: Any, surface: str) -> None:
     keys = {text for body in attacked.left[surface] for path, text in leaves(body) if path.endswith("(key)")}

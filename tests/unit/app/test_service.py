@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,9 +13,9 @@ import pytest
 
 from app.budget import Allowance, Budget
 from app.ports import Ask, IngestSummary
-from app.service import Watchfloor
-from retrieval.errors import EvidenceNotFound, OverBudget
-from retrieval.types import Principal
+from app.service import Caps, Watchfloor
+from retrieval.errors import BadQuery, EvidenceNotFound, OverBudget, QuestionTooLong
+from retrieval.types import Principal, Query
 
 ANN, KEEPER = Principal("t", "ann"), Principal("t", "keeper")
 REFUSED = {"source": "file:///secret.exe", "code": "unknown_type", "reason": "no reader takes .exe"}
@@ -64,3 +66,52 @@ def test_the_budget_it_was_given_holds_from_the_first_question(service: tuple[Wa
     watchfloor = Watchfloor(cast("Any", SimpleNamespace(book=house.catalog)), given)
     with given.taken(ANN), pytest.raises(OverBudget, match="1 questions of yours"):
         watchfloor.ask(Ask(question="What happened?", asked_at=0), ANN)
+
+
+class Late:
+    """Parts that take their time before the answerer is asked, and an answerer that only notes until when it may work."""
+
+    def __init__(self, before_s: float) -> None:
+        self.before_s, self.until = before_s, math.nan
+        self.follower = self.conversations = self.answerer = self
+
+    def catch_up(self) -> None:
+        time.sleep(self.before_s)
+
+    def open(self, ask: Ask, principal: Principal) -> Any:
+        return SimpleNamespace(ask=ask)
+
+    def answer(self, ask: Ask, *_: Any) -> Any:
+        assert ask.until is not None
+        self.until = ask.until
+        raise EvidenceNotFound
+
+
+@pytest.mark.parametrize(("deadline_s", "counted_s"), [(5.0, 5.0), (None, 7.0), (3600.0, 7.0), (math.inf, 7.0)])
+def test_the_time_of_a_question_begins_when_it_is_taken_in(deadline_s: float | None, counted_s: float) -> None:
+    late = Late(0.1)
+    began = time.monotonic()
+    with pytest.raises(EvidenceNotFound):
+        Watchfloor(cast("Any", late), caps=Caps(answer_s=7.0)).ask(
+            Ask(question="q", asked_at=0, deadline_s=deadline_s), ANN
+        )
+    assert began + counted_s <= late.until <= time.monotonic() - late.before_s + counted_s
+
+
+@pytest.mark.parametrize("deadline_s", [0, 0.0, -1, math.nan, -math.inf])
+def test_a_deadline_that_is_no_time_is_refused(deadline_s: float) -> None:
+    with pytest.raises(BadQuery, match="deadline_s"):
+        Watchfloor(cast("Any", None)).ask(Ask(question="q", asked_at=0, deadline_s=deadline_s), ANN)
+
+
+def test_a_search_is_as_long_as_a_question_and_has_its_place_among_them() -> None:
+    given, found = Budget(Allowance(concurrent=1, asks_per_minute=1)), list[Query]()
+    seeker = SimpleNamespace(search=lambda query, principal: found.append(query) or [])
+    parts = SimpleNamespace(follower=Late(0.0), seeker=seeker)
+    watchfloor = Watchfloor(cast("Any", parts), given, Caps(chars=10))
+    with pytest.raises(QuestionTooLong, match="11 characters; the limit is 10"):
+        watchfloor.search(Query(text="x" * 11), ANN)
+    with given.taken(ANN), pytest.raises(OverBudget):
+        watchfloor.search(Query(text="x"), ANN)
+    # the one question of this minute is used up, searches are not counted in it
+    assert watchfloor.search(Query(text="x" * 10), ANN) == [] and len(found) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,14 @@ def test_every_setting_is_described() -> None:
         inner = getattr(field.annotation, "model_fields", {})
         assert field.description or inner, name
         assert all(each.description for each in inner.values()), name
+
+
+def test_nothing_else_reads_the_environment() -> None:
+    root = Path(__file__).parents[3]
+    found = {
+        str(path.relative_to(root))
+        for package in ("app", "ingest", "retrieval", "prompts")
+        for path in (root / package).rglob("*.py")
+        if re.search(r"\benviron\b|\bgetenv\b|\bload_dotenv\b", path.read_text(encoding="utf-8"))
+    }
+    assert found == {"app/settings.py"}

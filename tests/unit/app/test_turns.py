@@ -94,6 +94,13 @@ def test_patience_ends_and_nothing_is_left_behind() -> None:
     assert turns._free == 1
 
 
+def test_nobody_waits_longer_than_there_is_time() -> None:
+    turns = Turns(patience_s=60)
+    with turns.mine(ANN), turns.mine(BOB, left_s=0.0), turns.mine(EVE, left_s=0.01):
+        assert turns._free == 0 and not turns._waiting
+    assert turns._free == 1
+
+
 def test_a_turn_that_fails_is_over() -> None:
     turns = Turns(patience_s=60)
     for _ in range(2):

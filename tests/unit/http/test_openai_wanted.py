@@ -70,6 +70,12 @@ def test_defaults() -> None:
     assert found.ask.before == () and found.ask.conversation is None
 
 
+def test_earlier_turns_are_cut_however_many_messages_a_turn_has() -> None:
+    said = [{"role": "user", "content": "q" * 10**6}, *[{"role": "assistant", "content": "a" * 100}] * 20_000]
+    (turn,) = wanted(messages=[*said, {"role": "user", "content": "why?"}]).ask.before
+    assert len(turn.question) == len(turn.reply) == 10_000
+
+
 def test_what_is_passed_over_is_named() -> None:
     more = {"temperature": 0, "stop": None, "tools": [], "max_tokens": 5, "num_ctx\r\nx: y": 1}
     assert wanted(**more).ignored == ("max_tokens", "temperature", "unknown fields")

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.model.endpoint import ModelRefused
-from app.model.fakes import ScriptedModel, saying
-from app.model.guard import Breaker, Guarded, Queue, State
-from app.model.port import Course, Part
+from app.model.fakes import ABLE, ScriptedModel, saying
+from app.model.guard import FULL, Breaker, Guarded, Queue, State, stands
+from app.model.port import Course, Part, Piece
 from retrieval.errors import ModelBusy, ModelUnavailable
 
 
@@ -40,12 +40,22 @@ def failing(error: ModelUnavailable, after: Sequence[str] = ()) -> Callable[...,
 DEAD = ModelUnavailable("the model's endpoint cannot be reached")
 
 
+class Timed(ScriptedModel):
+    """A scripted model that remembers the course it was given last."""
+
+    course = Course(0.0)
+
+    def stream(self, parts: Sequence[Part], schema: dict[str, Any], course: Course) -> Iterator[Piece]:
+        self.course = course
+        return super().stream(parts, schema, course)
+
+
 class Bench:
     """A guarded model whose outcome is set, and a clock."""
 
     def __init__(self, **given: Any) -> None:
         self.clock = Clock()
-        self.model = ScriptedModel(saying("well"))
+        self.model = Timed(saying("well"))
         self.guarded = Guarded(self.model, clock=self.clock, **given)
 
     def ask(self, outcome: str | ModelUnavailable = "well") -> str:
@@ -118,6 +128,104 @@ def test_a_trial_that_says_nothing_leaves_the_next_one_to_try() -> None:
     assert bench.ask() == "well"
 
 
+def test_a_trial_has_two_seconds_to_its_first_word_and_then_the_time_of_its_question() -> None:
+    bench, left = Bench(failures=1), list[float]()
+
+    def script(parts: Sequence[Part], schema: dict[str, Any]) -> Iterator[str]:
+        for word in ("well", "said"):
+            left.append(bench.model.course.left())
+            yield word
+
+    bench.fails()
+    bench.clock.now += 3.0
+    bench.model.script = script
+    assert len(list(bench.guarded.stream(["?"], {}, course()))) == 3
+    assert 1.5 < left[0] <= 2.0 and left[1] == math.inf
+
+
+def test_a_slow_model_gets_back_in_by_every_fourth_trial() -> None:
+    bench, patient = Bench(failures=1), list[bool]()
+
+    def script(parts: Sequence[Part], schema: dict[str, Any]) -> Iterator[str]:
+        patient.append(bench.model.course.left() == math.inf)
+        raise DEAD
+        yield ""
+
+    bench.fails()
+    bench.model.script = script
+    for _ in range(8):
+        bench.clock.now += 3.0
+        with pytest.raises(ModelUnavailable):
+            list(bench.guarded.stream(["?"], {}, course()))
+    assert patient == [False, False, False, True] * 2
+
+
+def test_the_patient_trial_holds_up_nobody() -> None:
+    clock = Clock()
+    breaker = Breaker(1, 3.0, clock)
+    breaker.failed("dead", breaker.admit())
+    for _ in range(3):
+        clock.now += 3.0
+        breaker.failed("dead", breaker.admit())
+    clock.now += 3.0
+    patient = breaker.admit()
+    with pytest.raises(ModelUnavailable, match=r"tried again in 3\.0 s"):
+        breaker.refuse()
+    clock.now += 3.0
+    other = breaker.admit()
+    # what the patient one says later puts nothing off
+    breaker.failed("dead", patient)
+    with pytest.raises(ModelUnavailable, match="being tried again now"):
+        breaker.refuse()
+    breaker.undecided(other)
+    assert breaker.admit().trial
+
+
+def test_looking_is_no_question_and_costs_little() -> None:
+    bench = Bench(failures=1)
+    bench.model.able = DEAD
+    for _ in range(9):
+        bench.clock.now += 3.0
+        told = stands(bench.guarded, course())
+    assert told == State("degraded", f"scripted: {DEAD}; it is asked all the same, and the brief answers if it fails")
+    bench.model.able = ABLE
+    bench.clock.now += 3.0
+    assert stands(bench.guarded, course()) == State("ok", "scripted, 32768 tokens, 8 pictures a prompt")
+    # nothing failed: what was found once is told again
+    assert bench.model.probed == 0 and bench.ask() == "well"
+
+
+def test_after_a_failure_it_is_looked_at_anew_once_in_a_cool_down() -> None:
+    bench = Bench(failures=2, cool_down_s=3.0)
+    bench.fails()
+    for _ in range(5):
+        told = stands(bench.guarded, course())
+    assert told == State("ok", "scripted, 32768 tokens, 8 pictures a prompt; it failed before and answers again")
+    assert bench.model.probed == 1
+    bench.clock.now += 3.0
+    stands(bench.guarded, course())
+    assert bench.model.probed == 2 and bench.guarded.state().level == "degraded"
+
+
+def test_a_model_that_is_left_alone_is_not_looked_at_until_it_may_be_tried() -> None:
+    bench = Bench(failures=1)
+    bench.fails()
+    told = stands(bench.guarded, course())
+    assert told.level == "degraded" and told.why.endswith("tried again in 3.0 s); the evidence brief answers")
+    assert bench.model.probed == 0
+    bench.clock.now += 3.0
+    assert stands(bench.guarded, course()).level == "ok"
+    # the next question decides, not the look
+    assert bench.model.probed == 1 and bench.guarded.state().level == "failed"
+    assert bench.ask() == "well" and bench.guarded.state() == State("ok")
+
+
+def test_closing_reaches_the_model() -> None:
+    bench = Bench()
+    bench.guarded.close()
+    assert bench.model.closed
+
+
 @pytest.mark.parametrize("error", [ModelBusy(), ModelRefused("HTTP status 400")])
 def test_busy_and_refused_are_no_failures(error: ModelUnavailable) -> None:
     bench = Bench(failures=1)
@@ -181,20 +289,20 @@ def test_the_breaker_agrees_with_its_definition(outcomes: list[str], most: int) 
             clock.now += 1.25
             continue
         try:
-            trial = breaker.admit()
+            leave = breaker.admit()
         except ModelUnavailable:
             assert row >= most and clock.now < last + 3.0
             continue
         assert row < most or clock.now >= last + 3.0
-        assert trial == (row >= most)
+        assert leave.trial == (row >= most)
         if outcome == "pass":
             breaker.passed()
             row = 0
         elif outcome == "fail":
-            breaker.failed("dead", trial)
+            breaker.failed("dead", leave)
             row, last = row + 1, clock.now
         else:
-            breaker.undecided(trial)
+            breaker.undecided(leave)
         assert breaker.state().level == ("failed" if row >= most else "degraded" if row else "ok")
 
 
@@ -228,7 +336,7 @@ def test_a_hundred_at_once_are_held_to_the_limits() -> None:
     while len(outcomes) < 86:
         threads[0].join(0.001)
     assert set(outcomes) == {"4 questions are with the model and 10 wait for it"}
-    assert guarded.state() == State("degraded", "the queue before the model is full")
+    assert guarded.state() == State("degraded", FULL)
     go.set()
     for thread in threads:
         thread.join(10)

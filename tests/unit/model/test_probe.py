@@ -72,8 +72,8 @@ def test_all_is_found_out_in_few_requests() -> None:
     assert texts == {PROMPT.text}
 
 
-@pytest.mark.parametrize("version", ["0.14.0", "0.9.2", "nightly"])
-def test_a_vllm_with_known_holes_gets_no_more_requests(version: str) -> None:
+@pytest.mark.parametrize("version", ["0.14.0", "0.9.2", "nightly", "", None, 7, "see http://x.example"])
+def test_a_vllm_with_known_holes_or_of_no_known_version_gets_no_more_requests(version: Any) -> None:
     endpoint = Endpoint(version=version)
     with pytest.raises(ModelUnavailable, match=r"0\.14\.1"):
         probe(endpoint)
@@ -118,7 +118,9 @@ def test_an_untold_context_is_assumed_small(models: Any) -> None:
 
 
 def test_a_model_that_is_not_there_is_said_with_what_is() -> None:
-    models = {"data": [{"id": "org/a"}, {"id": "b"}, {"id": "see http://x.example/?q=1 <b>"}]}
+    models = {
+        "data": [{"id": "org/a"}, {"id": "b"}, {"id": "see http://x.example/?q=1 <b>"}, {"id": "http://x.example/y"}]
+    }
     with pytest.raises(ModelUnavailable) as told:
         probe(Endpoint(models=models))
     assert str(told.value) == "the model's endpoint does not list m; it lists org/a, b"

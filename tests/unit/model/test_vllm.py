@@ -30,7 +30,7 @@ def test_the_page_shows_what_is_printed(machine: Machine, host: str) -> None:
     assert shell(command_line(machine, host)) in PAGE.read_text(encoding="utf-8").splitlines()
 
 
-@given(st.builds(Machine, st.integers(24, 300), st.integers(1, 8), st.integers(1, 4)))
+@given(st.builds(Machine, st.integers(24, 300), st.sampled_from((1, 2, 4, 8)), st.integers(1, 4)))
 def test_every_line_is_private_and_closed(machine: Machine) -> None:
     words = command_line(machine).words
     given_ = dict(itertools.pairwise(words))
@@ -50,7 +50,25 @@ def test_private_addresses_are_taken(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["0.0.0.0", "::", "8.8.8.8", "2001:4860:4860::8888", "169.254.169.254", "fe80::1", "example.com", ""]
+    "host",
+    [
+        "0.0.0.0",
+        "::",
+        "8.8.8.8",
+        "2001:4860:4860::8888",
+        "169.254.169.254",
+        "fe80::1",
+        "example.com",
+        "",
+        # what ipaddress calls private beside what is
+        "255.255.255.255",
+        "203.0.113.5",
+        "198.18.0.1",
+        "240.1.1.1",
+        "172.32.0.1",
+        "2001:db8::1",
+        "::ffff:8.8.8.8",
+    ],
 )
 def test_other_addresses_are_refused(host: str) -> None:
     with pytest.raises(BadSettings):
@@ -71,6 +89,29 @@ def test_versions_from_the_floor_on_are_taken(version: str) -> None:
 @pytest.mark.parametrize("version", ["0.14.0", "0.14.1rc1", "0.9.2", "0.8.3", "", "dev", "v"])
 def test_older_and_unreadable_versions_are_refused_with_the_reason(version: str) -> None:
     assert "0.14.1" in below_floor(version)
+
+
+# num_attention_heads and num_key_value_heads in the models' own config.json
+HEADS = {"7B": (28, 4), "32B": (40, 8), "72B": (64, 8)}
+
+
+@given(st.builds(Machine, st.integers(24, 300), st.integers(1, 16), st.integers(1, 4)))
+def test_every_gpu_gets_as_many_heads_as_the_others(machine: Machine) -> None:
+    chosen = profile(machine)
+    heads, kv_heads = HEADS[chosen.model.split("-")[2]]
+    if heads % machine.gpus or kv_heads % machine.gpus:
+        with pytest.raises(BadSettings, match=f"over {machine.gpus} GPUs"):
+            command_line(machine)
+    else:
+        assert chosen.model in command_line(machine).words
+
+
+@pytest.mark.parametrize(("gpus", "able"), [(3, "1, 2, 4, 8"), (7, "1, 2, 4, 8"), (6, "1, 2, 4, 8")])
+def test_gpus_that_cannot_share_a_model_are_refused_with_those_that_can(gpus: int, able: str) -> None:
+    with pytest.raises(BadSettings, match=f"use {able} of them"):
+        command_line(Machine(80, gpus))
+    # of another model it is not known
+    assert "acme/model" in command_line(Machine(80, gpus), model="acme/model").words
 
 
 def test_small_machines_are_refused() -> None:

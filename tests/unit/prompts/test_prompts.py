@@ -6,6 +6,8 @@ import pytest
 
 from prompts import Prompt, PromptError, load
 
+# where there is a later version than the first, it is the one in force, and the first is gone
+LATER = {"answer-rules": 2, "answer-question": 2}
 VARIABLES = {
     "answer-rules": {"schema"},
     "answer-evidence": {"evidence"},
@@ -23,8 +25,9 @@ def test_every_prompt_file_loads_and_names_its_version() -> None:
         VARIABLES
     )
     for name, variables in VARIABLES.items():
-        prompt = load(name, 1)
-        assert prompt.id == f"{name}@v1"
+        version = LATER.get(name, 1)
+        prompt = load(name, version)
+        assert prompt.id == f"{name}@v{version}"
         assert prompt.variables() == variables
 
 
