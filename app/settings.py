@@ -87,7 +87,8 @@ class Encoders(_Part):
     image_pretrained: str | None = Field(None, description="open_clip pretrained tag or path, e.g. laion2b_s34b_b79k")
     detector: str = Field("auto", description="auto = the COCO detector where the eyes extra is installed; off")
     entailment: str | None = Field(
-        None, description="cross-encoder for natural-language inference, name or path; none = words and meaning"
+        None,
+        description="cross-encoder for natural-language inference, name or path; none = rules on words and figures",
     )
     gpu: bool = Field(True, description="use a GPU for FAISS and encoders when there is one")
 

@@ -206,7 +206,7 @@ class Parts:
     def _verifier(self) -> ClaimVerifier:
         asked = self._settings.encoders.entailment
         entailment = CrossEncoderEntailment(asked, self._device) if asked else None
-        return ClaimVerifier(Instruments(self._find, self.gallery.samples, self._zone, self._text, entailment))
+        return ClaimVerifier(Instruments(self._find, self.gallery.samples, self._zone, entailment))
 
     @cached_property
     def conversations(self) -> Conversations:

@@ -96,7 +96,7 @@ def product() -> tuple[Verifier, str]:
     name = load().encoders.entailment
     model = CrossEncoderEntailment(name) if name else None
     # these texts are about no entity of a site and no series
-    return ClaimVerifier(Instruments(lambda text: [], lambda evidence: None, UTC, None, model)), name or "none"
+    return ClaimVerifier(Instruments(lambda text: [], lambda evidence: None, UTC, model)), name or "none"
 
 
 def judge(

@@ -91,7 +91,7 @@ def _slack(claimed: Amount) -> float:
         return min(claimed.step / 2, max(claimed.value / 10, 1 / 24))
     # people round to fives from twenty on, and to tens after less
     fives = claimed.step == 1 and claimed.value % 5 == 0
-    return 2.5 if fives and claimed.value >= _FIVES else 1.0 if fives and claimed.value >= _TEN else 0.75 * claimed.step
+    return 2.5 if fives and claimed.value >= _FIVES else 1.0 if fives and claimed.value >= _TEN else claimed.step / 2
 
 
 def _rounds_to(value: float, claimed: Amount, off: float) -> bool:

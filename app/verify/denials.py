@@ -87,11 +87,12 @@ def _after(bench: Bench, at: int, last: int) -> Iterator[tuple[int, Part]]:
 
 def _state(bench: Bench, segment: Segment, at: int, about: Sequence[Statement]) -> set[int]:
     """ "Not closed": settled where the field of every record it can be about holds the opposite."""
-    denied = next(((i, p) for i, p in _after(bench, at, segment.last) if p.key in _STATES), None)
+    nearest = next(_after(bench, at, segment.last), None)
     values = [{v for _, v in s.fields} for s in about if s.fields]
-    if denied is None or not values:
+    # "did not find that the valve was open" denies a finding, not a state
+    if nearest is None or nearest[1].key not in _STATES or not values:
         return set()
-    i, part = denied
+    i, part = nearest
     stands = all(opposed(part.key) & _STATES & held and part.key not in held for held in values)
     return {at, i} if stands else set()
 

@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from retrieval.ports import TextEncoder
 from retrieval.types import Evidence, Micros, Support
 
 
@@ -55,13 +54,12 @@ class Instruments(NamedTuple):
     """What claims are verified with.
 
     `find_entities`: (start, end, entity id) of every name in a text. `samples`: times (UTC microseconds) and values behind a
-    window, None where there are none. `encoder` and `entailment` are None where not configured.
+    window, None where there are none. `entailment` is None where not configured.
     """
 
     find_entities: Callable[[str], Sequence[tuple[int, int, str]]]
     samples: Callable[[Evidence], tuple[Sequence[Micros], Sequence[float]] | None]
     zone: tzinfo
-    encoder: TextEncoder | None = None
     entailment: Entailment | None = None
 
 

@@ -26,14 +26,19 @@ class Reliability(NamedTuple):
 
 
 def reliability(probabilities: Floats, right: Bools, bins: int = BINS) -> Reliability:
-    """Bins of equal mass, by probability, lowest first; fewer than `bins` where there are fewer answers."""
+    """Bins of equal mass, by probability, lowest first; fewer than `bins` where there are fewer answers.
+
+    Answers of one probability that a border parts are shared out evenly, so that the order of the answers does not matter.
+    """
     total = len(right)
     starts = np.unique(np.arange(bins) * total // bins)[:total]
     n = np.diff(starts, append=total).astype(np.float64)
     order = np.argsort(probabilities, kind="stable")
     if not total:
         return Reliability(n[:0], n[:0], n[:0])
-    sums = (np.add.reduceat(column[order].astype(np.float64), starts) for column in (probabilities, right))
+    _, place, alike = np.unique(probabilities, return_inverse=True, return_counts=True)
+    share = (np.bincount(place, weights=right) / alike)[place]
+    sums = (np.add.reduceat(column[order], starts) for column in (probabilities, share))
     mean, accuracy = (found / n for found in sums)
     return Reliability(n, mean, accuracy)
 

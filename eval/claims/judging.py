@@ -13,16 +13,17 @@ from retrieval.types import Evidence, Kind, PageBox, Support
 
 
 def product_judge(opened: Opened) -> Callable[[ScriptedClaim], tuple[bool, str]]:
-    """A judge that asks the product's verifier, with the text encoder of the settings.
+    """A judge that asks the product's verifier, with the entailment model of the settings where one is named.
 
-    A claim that cites what was not shown is not supported. Raises EncoderUnavailable, BadSettings.
+    A claim that cites what was not shown is not supported. Raises BadSettings.
     """
     from app.settings import load
+    from app.verify.nli import CrossEncoderEntailment
     from app.verify.verifier import ClaimVerifier
-    from retrieval.adapters.minilm import SentenceTransformerEncoder
 
-    text = SentenceTransformerEncoder(load().encoders.text, "cpu")
-    return judge_with(ClaimVerifier(instruments(opened, text)), opened)
+    name = load().encoders.entailment
+    entailment = CrossEncoderEntailment(name, "cpu") if name else None
+    return judge_with(ClaimVerifier(instruments(opened)._replace(entailment=entailment)), opened)
 
 
 def judge_with(verifier: Verifier, opened: Opened) -> Callable[[ScriptedClaim], tuple[bool, str]]:

@@ -18,7 +18,6 @@ from ingest.entities import EntityLinker
 from retrieval.adapters.folder_blobs import FolderBlobs
 from retrieval.catalog import Catalog
 from retrieval.errors import InputError
-from retrieval.ports import TextEncoder
 from retrieval.types import Evidence, Filter, Kind, Micros, Principal
 
 _MOST = 1_000_000
@@ -65,6 +64,6 @@ def open_store(folder: Path, tenant: str = "default") -> Opened:
     return Opened(world, EntityLinker(entities).find, samples, zone)
 
 
-def instruments(opened: Opened, encoder: TextEncoder | None) -> Instruments:
+def instruments(opened: Opened) -> Instruments:
     """What the product's verifier is given over this store."""
-    return Instruments(opened.find, opened.samples, opened.zone, encoder)
+    return Instruments(opened.find, opened.samples, opened.zone)

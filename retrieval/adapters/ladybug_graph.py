@@ -37,7 +37,8 @@ class LadybugGraph(CypherGraph):
         self._writes = 0
         self._path.parent.mkdir(parents=True, exist_ok=True)
         # ladybug's own lock does not see a second opening in the same process
-        self._lock = FileLock(self._path.with_name(self._path.name + ".lock"))
+        # one thread opens the index, another may close it
+        self._lock = FileLock(self._path.with_name(self._path.name + ".lock"), thread_local=False)
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:

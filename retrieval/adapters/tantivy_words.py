@@ -153,7 +153,8 @@ class TantivyWords:
     def __init__(self, path: str | Path, fresh: bool = False) -> None:
         self._path = Path(path)
         self._path.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self._path / ".lock")
+        # one thread opens the index, another may close it
+        self._lock = FileLock(self._path / ".lock", thread_local=False)
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -331,6 +332,13 @@ def test_ladybug_open_elsewhere_is_busy(tmp_path):
     graph = LadybugGraph(tmp_path / "g.db")
     with pytest.raises(StoreBusy):
         LadybugGraph(tmp_path / "g.db")
+    graph.close()
+    LadybugGraph(tmp_path / "g.db").close()
+
+
+def test_one_thread_may_open_ladybug_and_another_close_it(tmp_path):
+    with ThreadPoolExecutor(1) as other:
+        graph = other.submit(LadybugGraph, tmp_path / "g.db").result()
     graph.close()
     LadybugGraph(tmp_path / "g.db").close()
 

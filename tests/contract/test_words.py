@@ -1,6 +1,7 @@
 """Every WordIndex: in memory and tantivy."""
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -264,6 +265,13 @@ def test_open_elsewhere_is_busy(tmp_path):
     index = TantivyWords(tmp_path)
     with pytest.raises(StoreBusy):
         TantivyWords(tmp_path)
+    index.close()
+    TantivyWords(tmp_path).close()
+
+
+def test_one_thread_may_open_it_and_another_close_it(tmp_path):
+    with ThreadPoolExecutor(1) as other:
+        index = other.submit(TantivyWords, tmp_path).result()
     index.close()
     TantivyWords(tmp_path).close()
 

@@ -264,7 +264,7 @@ def _answerer(
     url = stub if isinstance(stub, str) else stub.url
     chat = OpenAIChat(Endpoint(url, "Qwen/Qwen2.5-VL-7B-Instruct", KEY))
     showing = Showing(Gallery(house.blobs, house.folder / "charts"), prompts_in_force(), max_images, 512)
-    verifier = ClaimVerifier(Instruments(house.find_entities, lambda evidence: None, house.zone, house.encoder))
+    verifier = ClaimVerifier(Instruments(house.find_entities, lambda evidence: None, house.zone))
     return ModelAnswerer(house.brief, chat, showing, verifier, Patience(timeout_s, looks))
 
 

@@ -312,31 +312,53 @@ def test_a_report_of_the_plant_has_features_to_fit_on(plant: Any) -> None:
 # --- a model ---
 
 
-def rightly_or_not(body: dict[str, Any]) -> Iterable[str]:
-    """A model that words every third reply wrong, and cites the first piece it was shown."""
-    label, text = next(iter(shown(body).items()))
-    first = text.strip().splitlines()[-1][:200]
-    claim = "The reactor exploded on Mars." if len(text) % 3 == 0 else first
-    yield json.dumps({"claims": [{"text": claim, "evidence": [label]}], "insufficient": False})
+def quoting(body: dict[str, Any]) -> Iterable[str]:
+    """A model that quotes the last line of every piece it was shown."""
+    claims = [{"text": text.strip().splitlines()[-1][:300], "evidence": [label]} for label, text in shown(body).items()]
+    yield json.dumps({"claims": claims, "insufficient": False})
 
 
-def test_a_model_is_calibrated_by_answers_given_through_it(
-    plant: Any, store: Path, questions: list[Question], own: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def asked_through(stub: StubModel, store: Path, questions: list[Question]) -> list[Answer]:
+    """The answers that the model worded."""
+    service = build(load_settings(data_dir=store, model={"base_url": stub.url, "looks": 0}))
+    try:
+        asks = [Ask(question=q.question, asked_at=to_micros(q.asked_at)) for q in questions]
+        return [answer for answer in (service.ask(one, ME) for one in asks) if answer.model == NAME]
+    finally:
+        service.close()
+
+
+def test_answers_of_a_model_are_calibrated_by_its_own_head_alone(
+    store: Path, questions: list[Question], own: Any, tmp_path: Path
 ) -> None:
-    with StubModel(rightly_or_not) as stub:
+    made = report(tmp_path / "model", noisy(300, 4, answerer=NAME), "site")
+    beside = report(tmp_path / "brief", noisy(100, 5), "site")
+    with StubModel(quoting) as stub:
+        before = asked_through(stub, store, questions)
+        assert before, "the model worded nothing"
+        assert all((a.confidence, a.calibration) == (None, "") for a in before)
+        assert all(a.features["judged"] == a.features["logprobs_given"] == 1.0 for a in before)
+        assert all(a.features["token_probability"] == pytest.approx(np.exp(-0.0625)) for a in before)
+        found = run(Wanted((str(made), str(beside)), name="stub"), tmp_path / "out")
+        assert (found["answerer"], found["fitted"]["answers"]) == (NAME, 300)
+        own((tmp_path / "out" / OWN).read_text())
+        after = asked_through(stub, store, questions)
+    assert len(after) == len(before)
+    assert all(a.confidence is not None and a.calibration.startswith("stub@") for a in after)
+
+
+def test_with_an_endpoint_set_a_plant_is_asked_through_the_model(
+    plant: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = tmp_path / "out" / "answers" / plant.folder.name
+    shutil.copytree(plant.store, answers / "store")
+    with StubModel(quoting) as stub:
         monkeypatch.setenv("WATCHFLOOR_MODEL__BASE_URL", stub.url)
         monkeypatch.setenv("WATCHFLOOR_MODEL__LOOKS", "0")
-        answers = tmp_path / "out" / "answers" / plant.folder.name
-        shutil.copytree(plant.store, answers / "store")
-        before, check = ask(store, questions[0])
-        assert (before.model, before.confidence) == (NAME, None) and f"{NAME}: not calibrated" in check["detail"]
-        found = run(Wanted((str(plant.folder),), name="stub"), tmp_path / "out")
-        # the store that was there is used again
-        assert json.loads((answers / "summary.json").read_text())["ingest"]["ingested"] == 0
-        assert found["answerer"] == NAME and load(tmp_path / "out" / OWN).keys() == {NAME}
-        worded = [e for e in gather([str(answers)], None, tmp_path) if e.answerer == NAME]
-        assert found["fitted"]["answers"] == len(worded) >= 20
-        assert all(e.features["judged"] == e.features["logprobs_given"] == 1.0 for e in worded)
-        own((tmp_path / "out" / OWN).read_text())
-        after, _ = ask(store, questions[0])
-    assert after.model == NAME and after.confidence is not None and after.calibration.startswith("stub@")
+        # a plant of one day has too few questions to fit a model's head on
+        with pytest.raises(InputError, match="at least 40"):
+            run(Wanted((str(plant.folder),)), tmp_path / "out")
+    # the store that was there is used again
+    assert json.loads((answers / "summary.json").read_text())["ingest"]["ingested"] == 0
+    worded = [e for e in gather([str(answers)], None, tmp_path) if e.answerer == NAME]
+    assert worded and all(e.features["judged"] == 1.0 for e in worded)

@@ -57,7 +57,7 @@ class Desk:
     def __init__(self, house: Any, chat: Any, max_tokens: int = 256) -> None:
         self.house, self.model = house, Guarded(chat)
         showing = Showing(Gallery(house.blobs, house.folder / "charts"), prompts_in_force(), 4, max_tokens)
-        verifier = ClaimVerifier(Instruments(house.find_entities, lambda evidence: None, house.zone, house.encoder))
+        verifier = ClaimVerifier(Instruments(house.find_entities, lambda evidence: None, house.zone))
         self._answerer = ModelAnswerer(house.brief, self.model, showing, verifier, Patience(60.0))
 
     def ask(self, question: str = QUESTION, stop: threading.Event | None = None, **given: Any) -> Answer:

@@ -36,7 +36,7 @@ TEXT = "The crew nursed the pump back in 95 minutes. The yard was empty."
 
 def judged(plant, opinion: Entailed | None, claim: str = SAID):
     model = Model(opinion)
-    verifier = ClaimVerifier(Instruments(lambda text: [], lambda evidence: None, plant.zone, None, model))
+    verifier = ClaimVerifier(Instruments(lambda text: [], lambda evidence: None, plant.zone, model))
     return verifier, model, verifier.judge(claim, [plant.passage(TEXT)])
 
 
