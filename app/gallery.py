@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import msgspec
 
 from app.charts import Drawn, draw
 from app.model.pictures import shrunk
+from app.ports import Samples
 from retrieval.ports import Blobs
 from retrieval.types import Evidence, Kind, Micros
 
@@ -39,12 +41,17 @@ class Gallery:
             fresh.replace(path)
         return path
 
-    def samples(self, evidence: Evidence) -> tuple[list[Micros], list[float]] | None:
+    def samples(self, evidence: Evidence) -> tuple[Sequence[Micros], Sequence[float]] | None:
         """Times and values behind a window (NaN = gap); None for anything that has none. Raises EvidenceNotFound where they are gone."""
+        read = self.readings(evidence)
+        return read and (read.t, read.v)
+
+    def readings(self, evidence: Evidence) -> Samples | None:
+        """The same with their unit."""
         if evidence.kind is not Kind.WINDOW or evidence.media is None:
             return None
         drawn = msgspec.json.decode(self._blobs.get(evidence.tenant, evidence.media), type=Drawn)
-        return drawn.t, [math.nan if value is None else value for value in drawn.v]
+        return Samples(drawn.t, [math.nan if value is None else value for value in drawn.v], drawn.unit)
 
     def small(self, evidence: Evidence, longest: int) -> bytes:
         """A frame as JPEG whose longer side is at most `longest` pixels. Raises EvidenceNotFound, OSError."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +11,6 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from app.budget import Allowance, Budget
-from app.charts import Drawn
 from app.conversation.memory import Conversations
 from app.deadline import ends_at
 from app.gallery import Gallery
@@ -183,11 +181,10 @@ class Watchfloor:
         )
 
     def samples(self, evidence_id: str, principal: Principal) -> Samples:
-        evidence = self.evidence(evidence_id, principal)
-        if evidence.kind is not Kind.WINDOW or evidence.media is None:
+        read = self._parts.gallery.readings(self.evidence(evidence_id, principal))
+        if read is None:
             raise EvidenceNotFound(f"{evidence_id} is no window of a series")
-        drawn = msgspec.json.decode(self._parts.blobs.get(evidence.tenant, evidence.media), type=Drawn)
-        return Samples(drawn.t, [math.nan if value is None else value for value in drawn.v], drawn.unit)
+        return read
 
     def ingest(
         self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None = None

@@ -11,10 +11,11 @@ from eval.claims.world import World
 from retrieval.types import Kind
 
 Draw = Callable[[World, random.Random], ScriptedClaim | None]
+Draws = tuple[tuple[Draw, int, tuple[Kind, ...]], ...]
 
 _A, _R, _W, _P, _F = Kind.ALERT, Kind.ROW, Kind.WINDOW, Kind.PASSAGE, Kind.FRAME
 # what is drawn, how often (what can be said in many ways is drawn more), and the evidence that it takes
-DRAWS: tuple[tuple[Draw, int, tuple[Kind, ...]], ...] = (
+DRAWS: Draws = (
     (right_tables.alert, 5, (_A,)),
     (right_tables.alert_order, 2, (_A,)),
     (right_tables.alert_count, 1, (_A,)),
@@ -41,8 +42,13 @@ _TRIES = 200
 
 def right(world: World, rng: random.Random) -> Iterator[ScriptedClaim]:
     """Right claims, no wording twice, until no new one is found. The same generator state gives the same claims."""
+    return drawn(DRAWS, world, rng)
+
+
+def drawn(table: Draws, world: World, rng: random.Random) -> Iterator[ScriptedClaim]:
+    """Claims by the draws of a table that the world has evidence for, no wording twice, until no new one is found."""
     plenty = {kind for kind in Kind if len(world.of_kind[kind]) >= _FEWEST}
-    draws = [draw for draw, weight, kinds in DRAWS for _ in range(weight) if plenty.issuperset(kinds)]
+    draws = [draw for draw, weight, kinds in table for _ in range(weight) if plenty.issuperset(kinds)]
     told: set[str] = set()
     tries = 0
     while draws and tries < _TRIES:

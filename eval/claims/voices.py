@@ -19,7 +19,7 @@ from eval.claims import (
     voices_reports,
     voices_windows,
 )
-from eval.claims.truths import Draw
+from eval.claims.truths import Draws, drawn
 from eval.claims.types import ScriptedClaim
 from eval.claims.world import World
 from retrieval.types import Kind
@@ -28,7 +28,7 @@ wrong = tuning.wrong
 
 _A, _R, _W, _P, _F = Kind.ALERT, Kind.ROW, Kind.WINDOW, Kind.PASSAGE, Kind.FRAME
 # what is drawn, how often (what can be said in many ways is drawn more), and the evidence that it takes
-DRAWS: tuple[tuple[Draw, int, tuple[Kind, ...]], ...] = (
+DRAWS: Draws = (
     (voices_alerts.alert, 7, (_A,)),
     (voices_orders.order, 7, (_R,)),
     (voices_orders.two_orders, 2, (_R,)),
@@ -53,22 +53,8 @@ DRAWS: tuple[tuple[Draw, int, tuple[Kind, ...]], ...] = (
     (voices_pairs.finding_order, 1, (_P, _R)),
     (voices_pairs.alert_frame, 2, (_A, _F)),
 )
-# two or more of a kind are compared, counted and exchanged
-_FEWEST = 4
-_TRIES = 200
 
 
 def right(world: World, rng: random.Random) -> Iterator[ScriptedClaim]:
     """Right claims, no wording twice, until no new one is found. The same generator state gives the same claims."""
-    plenty = {kind for kind in Kind if len(world.of_kind[kind]) >= _FEWEST}
-    draws = [draw for draw, weight, kinds in DRAWS for _ in range(weight) if plenty.issuperset(kinds)]
-    told: set[str] = set()
-    tries = 0
-    while draws and tries < _TRIES:
-        claim = rng.choice(draws)(world, rng)
-        if claim is None or claim.text in told:
-            tries += 1
-            continue
-        tries = 0
-        told.add(claim.text)
-        yield claim
+    return drawn(DRAWS, world, rng)
