@@ -270,13 +270,14 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A search. `channels` limits which channels run (empty = all that are on). `pictures` are encoded images: frames that
-    look like one of them are found too."""
+    look like one of them are found too. `quick`: one round, as the channels rank, neither asked again nor re-ranked."""
 
     text: str
     filter: Filter = Filter()
     k: int = 10
     channels: tuple[str, ...] = ()
     pictures: tuple[bytes, ...] = ()
+    quick: bool = False
 
 
 class Hit(msgspec.Struct, frozen=True):

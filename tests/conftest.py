@@ -83,13 +83,13 @@ class House:
         indexes = Indexes(self.catalog, *parts)
         self.image: HashImageEncoder | None = None
         self._indexes = indexes
-        self.searcher = Searcher(indexes, Models(self.encoder, None, None), load_weights())
+        self.searcher = Searcher(indexes, Models(self.encoder, None, None), load_weights(), self.linked)
 
     def open_eyes(self) -> None:
         """From now on frames get vectors of their colours, and pictures can be searched by."""
         self.searcher.close()
         self.image = HashImageEncoder()
-        self.searcher = Searcher(self._indexes, Models(self.encoder, self.image, None), load_weights())
+        self.searcher = Searcher(self._indexes, Models(self.encoder, self.image, None), load_weights(), self.linked)
 
     def close(self) -> None:
         self.searcher.close()
@@ -149,6 +149,9 @@ class House:
 
     def find_entities(self, text: str) -> Sequence[tuple[int, int, str]]:
         return EntityLinker(self.catalog.entities(self.me)).find(text)
+
+    def linked(self, text: str) -> list[str]:
+        return [entity for _, _, entity in self.find_entities(text)]
 
     @property
     def tools(self) -> Tools:

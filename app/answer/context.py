@@ -24,10 +24,13 @@ from prompts import Prompt, load
 from retrieval.errors import EvidenceNotFound
 from retrieval.search.collapse import same_moment
 from retrieval.times import iso
-from retrieval.types import Evidence, Kind, PageBox
+from retrieval.types import Evidence, Hit, Kind, PageBox, Verdict
 
 _ITEMS = 24
 _HITS, _ENOUGH = 16, 8
+_SENSED = (Kind.FRAME, Kind.ALERT)
+# strategies that go to the evidence itself, by its key, thing and time
+_FOUND_AT_ONCE = ("sight", "table", "figure")
 _CHARS = 1200
 _A_MOMENT = 3
 # tags and times take more tokens than prose: measured prompts have 2.6 to 4 characters a token
@@ -137,11 +140,19 @@ class Showing:
 
     def _ranked(self, desk: Desk, finding: Finding) -> list[Evidence]:
         """What was pointed at, what the brief relied on, then what search finds beside it."""
-        # what the brief's own search found serves, where it found enough: a search is the dearest part of a prompt
-        hits = desk.hits
-        if len(hits) < _ENOUGH:
-            hits = tuple(desk.search(desk.question.text, _HITS, kinds=(*TELLING, Kind.FRAME, Kind.WINDOW)))
+        hits = desk.hits if len(desk.hits) >= _ENOUGH else self._beside(desk, finding)
         return list({e.id: e for e in (*desk.pinned, *finding.used, *(h.evidence for h in hits))}.values())[:_ITEMS]
+
+    @staticmethod
+    def _beside(desk: Desk, finding: Finding) -> tuple[Hit, ...]:
+        """What else may bear on the question. A search is the dearest part of a prompt: where rows, samples or frames answer, the
+        same words and what was recorded there and then are looked up, not all that is like it."""
+        if finding.verdict is not Verdict.ANSWERED or desk.strategy not in _FOUND_AT_ONCE:
+            return tuple(desk.search(desk.question.text, _HITS, kinds=(*TELLING, Kind.FRAME, Kind.WINDOW)))
+        text, then = desk.question.text, next((e.valid for e in finding.used if e.valid), None)
+        worded = desk.search(text, _ENOUGH, ("words",), quick=True, kinds=TELLING)
+        beside = desk.search(text, _ENOUGH, ("time_place",), quick=True, kinds=_SENSED, window=then) if then else []
+        return (*worded, *beside)
 
     def _pictures(
         self, desk: Desk, exhibits: Sequence[Exhibit], ranked: Sequence[str], slots: int, room: int

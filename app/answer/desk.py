@@ -92,11 +92,12 @@ class Desk:
         k: int = 10,
         channels: tuple[str, ...] = (),
         pictures: tuple[bytes, ...] = (),
+        quick: bool = False,
         **limits: object,
     ) -> list[Hit]:
         """Search with the question's as_of; what was degraded is remembered."""
         filter_ = Filter(as_of=self.as_of, **limits)  # type: ignore[arg-type]
-        query = Query(text=text, k=k, filter=filter_, channels=channels, pictures=pictures)
+        query = Query(text=text, k=k, filter=filter_, channels=channels, pictures=pictures, quick=quick)
         found = self.tools.finder.find(query, self.principal)
         self.degraded.extend(d for d in found.degraded if d not in self.degraded)
         self.hits = tuple(found.hits) or self.hits

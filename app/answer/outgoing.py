@@ -41,8 +41,10 @@ _ADDRESS = re.compile(
 )
 # one thing on the screen: an entity, an escaped byte or sign, or a character
 _SIGN = re.compile(r"&#?\w{1,31};|%[0-9a-f]{2}|\\(?=[!-/:-@\[-`{-~])|.", re.I | re.S)
-_PLAIN = re.compile(r"[^&%\\\x80-\U0010ffff]*")
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_UNSEEN = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
+_INVISIBLE = re.compile(f"[{_UNSEEN}]")
+# what reads otherwise than it stands, beside what Unicode says is another way to write a sign
+_WRITTEN_OTHERWISE = re.compile(rf"[&%\\。{_UNSEEN}]")
 _LIES = re.compile(r"file:///(?![/\\])[^\s#]*")
 _STOPS = str.maketrans("。", ".")
 
@@ -69,7 +71,7 @@ def _as_it_stands(text: str) -> Iterator[_Span]:
 
 def _as_read(text: str) -> Iterator[_Span]:
     """The addresses that only show once the text is read; nothing where it reads as it stands."""
-    if _PLAIN.fullmatch(text):
+    if not _WRITTEN_OTHERWISE.search(text) and unicodedata.is_normalized("NFKC", text):
         return
     signs = [(_shown(match[0]), _Span(*match.span())) for match in _SIGN.finditer(text)]
     places = [span for shown, span in signs for _ in shown]

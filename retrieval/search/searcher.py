@@ -115,8 +115,9 @@ class Searcher:
         sequence = self._sequence()
         ask, visible = self._ask(query, principal), Visible(self._indexes.catalog, principal, query.filter.as_of)
         rankings = self._first_round(ask, visible, wanted, run)
-        run.step("feedback", lambda: self._second_round(ask, visible, rankings), None)
-        scores = self._rerank(ask, visible, rankings, run)
+        if not query.quick:
+            run.step("feedback", lambda: self._second_round(ask, visible, rankings), None)
+        scores = self._fused(rankings) if query.quick else self._rerank(ask, visible, rankings, run)
         hits = _hits(visible, rankings, scores, query.k)
         run.timings["total"] = (time.perf_counter() - start) * 1e3
         return SearchResult(hits, tuple(run.degraded), sequence, run.timings)

@@ -18,14 +18,11 @@ from eval.stub import (
     prompt,
     shown,
 )
-from retrieval.types import (
-    CharSpan,
-    Kind,
-    Verdict,
-)
+from retrieval.types import CharSpan, Entity, EntityType, FrameAt, Interval, Kind, Link, LinkType, Verdict
 
 KEY = "sk-the-secret-key"
 ASKED = 1_772_784_000_000_000
+T0, MINUTE = 1_772_588_460_000_000, 60_000_000  # 2026-03-04T01:41:00Z
 
 
 def test_the_request_holds_labels_a_schema_and_pictures_as_bytes(filled: Any, stub: StubModel, ask: Any) -> None:
@@ -114,3 +111,21 @@ def test_earlier_turns_are_told_as_data(filled: Any, stub: StubModel, ask: Any) 
     ask(filled, stub, before=turns)
     told = prompt(stub.requests[-1]).partition("Earlier in this conversation:\n<earlier>\n")[2]
     assert told.startswith("- What happened to P-101?\n  It tripped at 02:41.")
+
+
+def test_beside_a_row_stand_the_same_words_and_what_was_recorded_there_and_then(
+    filled: Any, stub: StubModel, ask: Any
+) -> None:
+    pump = Entity(id="P-101", type=EntityType.ASSET, tenant="t", name="pump P-101")
+    camera = Entity(id="CAM-09", type=EntityType.CAMERA, tenant="t", name="camera 9")
+    then, later = (Interval(T0 + n * MINUTE, T0 + n * MINUTE + 5_000_000) for n in (0, 600))
+    filled.put(
+        filled.piece("cam9.mp4", Kind.FRAME, FrameAt(0, 5000), "sees: ladder", valid=then, on=("CAM-09",)),
+        filled.piece("late.mp4", Kind.FRAME, FrameAt(0, 5000), "sees: bucket", valid=later, on=("CAM-09",)),
+        entities=(pump, camera),
+        links=(Link("P-101", LinkType.MONITORED_BY, "CAM-09", "t"),),
+    )
+    ask(filled, stub, "What does alert A-17 of pump P-101 say?")
+    told = " ".join(shown(stub.requests[-1]).values())
+    assert "A-17" in told and "seals" in told
+    assert "ladder" in told and "bucket" not in told

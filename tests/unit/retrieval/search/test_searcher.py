@@ -231,3 +231,17 @@ def test_the_reranker_can_be_switched_off_by_weights(indexes: Indexes) -> None:
     off = msgspec.structs.replace(weights, rerank=msgspec.structs.replace(weights.rerank, weight=0.0))
     searcher = Searcher(indexes, Models(TEXT, None, Refusing(TEXT)), off)
     assert searcher.search(Query(text="pump seal"), ME)[0].evidence.source == "seal.md"
+
+
+def test_a_quick_search_neither_asks_again_nor_re_ranks(indexes: Indexes) -> None:
+    class Refusing(LateInteraction):
+        def score(self, query: str, texts: Sequence[str]) -> Any:
+            raise AssertionError("must not be asked")
+
+    searcher = Searcher(indexes, Models(TEXT, None, Refusing(TEXT)), load_weights())
+    found = searcher.find(Query(text="pump seal", quick=True), ME)
+    assert found.hits[0].evidence.source == "seal.md"
+    assert not {"feedback", "rerank"} & set(found.timings_ms)
+    assert {hit.evidence.id for hit in found.hits} == {
+        hit.evidence.id for hit in make(indexes).find(Query(text="pump seal"), ME).hits
+    }
