@@ -13,6 +13,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
@@ -126,14 +127,20 @@ def _readings(text: str) -> Iterator[str]:
 def _rendered(text: str) -> Iterator[str]:
     """What a reader of Markdown with HTML in it would fetch or offer to open beyond its own host."""
     from bs4 import BeautifulSoup
-    from markdown_it import MarkdownIt
 
-    page = BeautifulSoup(MarkdownIt("commonmark", {"html": True}).render(text), "html.parser")
+    page = BeautifulSoup(_markdown().render(text), "html.parser")
     for tag in page.find_all(True):
         for name in _FETCHED:
             target = unquote(str(tag.get(name) or "")).strip()
             if re.match(r"[a-z][a-z0-9+.-]*:|[/\\]{2}", target, re.I):
                 yield f"{tag.name}[{name}]={target}"
+
+
+@cache
+def _markdown() -> Any:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": True})
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

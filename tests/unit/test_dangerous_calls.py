@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,14 +25,15 @@ SAFE_LOADERS = {"SafeLoader", "CSafeLoader"}
 def findings(source: str) -> list[str]:
     """Every dangerous call or import of a module's source, as "line: what"."""
     tree = ast.parse(source)
-    names = _names(tree)
-    return [f"{node.lineno}: {what}" for node in ast.walk(tree) for what in _dangers(node, names)]  # type: ignore[attr-defined]
+    looked_at = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)]
+    names = _names(looked_at)
+    return [f"{node.lineno}: {what}" for node in looked_at for what in _dangers(node, names)]
 
 
-def _names(tree: ast.AST) -> dict[str, str]:
+def _names(nodes: Sequence[ast.AST]) -> dict[str, str]:
     """What each imported name stands for, in full."""
     found: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.asname or alias.name.partition(".")[0]: alias.name for alias in node.names if alias.asname}
         elif isinstance(node, ast.ImportFrom) and node.module:

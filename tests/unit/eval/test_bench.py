@@ -10,49 +10,17 @@ import numpy as np
 import pytest
 
 from eval.bench.answer import BARS, _met, _path_summary, _Round, percentile, spread
-from eval.bench.encoders import QuickImages, QuickText
 from eval.bench.path import Timed
 from eval.bench.proxy import PIECES, Speaker
 from eval.bench.questions import Asked, questions
-from eval.bench.sources import Sources, plant_for, shares
+from eval.bench.sources import plant_for, shares
 from eval.bench.store import Built, ready
-from retrieval.adapters.folder_blobs import FolderBlobs
 from retrieval.errors import InputError
-from retrieval.types import Kind
 
 
 def test_the_shares_make_the_whole() -> None:
     for n in (1000, 20_000, 200_000, 33_333):
         assert sum(shares(n)) == n
-
-
-@pytest.fixture(scope="module")
-def units(tmp_path_factory: pytest.TempPathFactory) -> list:
-    return list(Sources(2000, b"key", FolderBlobs(tmp_path_factory.mktemp("blobs"))))
-
-
-def test_sources_hold_what_was_asked_for(units: list) -> None:
-    kinds = Counter(piece.kind for unit in units for piece in unit.evidence)
-    share = shares(2000)
-    assert (kinds[Kind.FRAME], kinds[Kind.PASSAGE], kinds[Kind.WINDOW]) == (share.frames, share.passages, share.windows)
-    assert (kinds[Kind.ALERT], kinds[Kind.ROW]) == (share.alerts, share.rows)
-    ids = [piece.id for unit in units for piece in unit.evidence]
-    assert len(set(ids)) == len(ids)
-    assert len({unit.source for unit in units}) == len(units)
-
-
-def test_every_piece_has_a_text_vector_and_every_frame_a_picture_vector(units: list) -> None:
-    spaces = Counter(vector.space for unit in units for vector in unit.embeddings)
-    assert spaces == {QuickText.space: 2000, QuickImages.space: shares(2000).frames}
-    lengths = [float(np.linalg.norm(vector.vector)) for unit in units for vector in unit.embeddings]
-    np.testing.assert_allclose(lengths, 1.0, rtol=1e-5)
-
-
-def test_what_is_mentioned_is_on_the_site(units: list) -> None:
-    entities = {entity.id for entity in units[0].entities}
-    ends = {end for link in units[0].links for end in (link.source, link.target)}
-    mentioned = {mention.entity for unit in units for piece in unit.evidence for mention in piece.entities}
-    assert ends <= entities and mentioned <= entities
 
 
 def test_questions_are_ten_of_each_kind_and_never_the_same_in_another_round() -> None:
