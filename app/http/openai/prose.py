@@ -82,7 +82,8 @@ class Prose:
         verdict = _VERDICTS[answer.verdict] if self._told or answer.verdict is not Verdict.ANSWERED else _EMPTY
         gaps = [note.text for note in answer.coverage if note.status == "gap"]
         notes = [] if answer.verdict is Verdict.ANSWERED else [sentence(note) for note in gaps[:_NOTES]]
-        return [*self._withdrawn(answer), *filter(None, [verdict]), *notes]
+        weaker = [sentence(f"Degraded: {why}") for why in answer.degraded[:_NOTES]]
+        return [*self._withdrawn(answer), *filter(None, [verdict]), *notes, *weaker]
 
     def _withdrawn(self, answer: Answer) -> list[str]:
         """Claims that were told as they came and have lost their support since."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,3 +74,17 @@ def test_what_is_not_supported_is_left_out() -> None:
     wrong = [Claim("It burnt.", Support.UNSUPPORTED, ()), Claim("It is well.", Support.CONTRADICTED, ())]
     prose.close(answer_of(Verdict.INSUFFICIENT, wrong))
     assert prose.text == "There is not enough evidence to answer this." and prose.annotations("http://a/") == []
+
+
+def test_what_was_off_is_said_last() -> None:
+    prose = Prose()
+    known = Claim("It is well.", Support.SUPPORTED, ())
+    off = (
+        "model: its endpoint cannot be reached; the evidence brief answers",
+        "graph: closed",
+        "words: closed",
+        "a",
+        "b",
+    )
+    prose.close(msgspec.structs.replace(answer_of(Verdict.ANSWERED, [known]), degraded=off))
+    assert prose.text.splitlines() == ["It is well.", *(f"Degraded: {why}." for why in off[:3])]
