@@ -15,7 +15,12 @@ from eval.claims.world import World
 from retrieval.errors import InputError
 
 # a set is a module with wrong(right, world, rng) and, where it has right claims of its own, right(world, rng)
-SETS: Mapping[str, str] = {"tuning": "eval.claims.tuning", "voices": "eval.claims.voices", "held": "eval.claims.held"}
+SETS: Mapping[str, str] = {
+    "tuning": "eval.claims.tuning",
+    "voices": "eval.claims.voices",
+    "held": "eval.claims.held",
+    "exam": "eval.claims.exam",
+}
 
 
 class Judged(NamedTuple):
