@@ -39,9 +39,9 @@ def _alike(desk: Desk) -> Sequence[Evidence]:
     if not pictures:
         return []
     window = desk.question.when.window if desk.question.when else None
-    limits = {"kinds": (Kind.FRAME,), "entities": desk.question.entities, "window": window}
     known = {e.id for e in desk.pinned}
-    hits = desk.search("", _MOST + len(known), ("image",), pictures, **limits)
+    most, things = _MOST + len(known), desk.question.entities
+    hits = desk.search("", most, ("image",), pictures, kinds=(Kind.FRAME,), entities=things, window=window)
     return [hit.evidence for hit in hits if hit.evidence.id not in known][:_MOST]
 
 

@@ -46,7 +46,7 @@ def _crossed(one: ScriptedClaim, other: ScriptedClaim) -> ScriptedClaim | None:
         return None
     edits: list[Edit] = [(a.start, a.end, b.slot.text) for a, b in told]
     made = e.edited(one, *edits)
-    return made and e.retold(made, made.text, dict.fromkeys((*one.evidence, *other.evidence)))
+    return made and e.retold(made, made.text, list(dict.fromkeys((*one.evidence, *other.evidence))))
 
 
 class Mixer:
@@ -72,7 +72,8 @@ class Mixer:
             return None
         halves = [claim.text, wrong.text]
         rng.shuffle(halves)
-        return e.retold(claim, self._joined(*halves, rng), dict.fromkeys((*claim.evidence, *other.evidence)))
+        cited = list(dict.fromkeys((*claim.evidence, *other.evidence)))
+        return e.retold(claim, self._joined(halves[0], halves[1], rng), cited)
 
     def half_cited(self, claim: ScriptedClaim, world: World, rng: random.Random) -> ScriptedClaim | None:
         """Two right claims in a breath, the evidence of only one cited."""
@@ -83,7 +84,7 @@ class Mixer:
             return None
         halves = [claim.text, other.text]
         rng.shuffle(halves)
-        return e.retold(claim, self._joined(*halves, rng))
+        return e.retold(claim, self._joined(halves[0], halves[1], rng))
 
     def _fit(self, one: ScriptedClaim, other: ScriptedClaim) -> bool:
         short = max(len(one.text), len(other.text)) <= _LONGEST

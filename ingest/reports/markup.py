@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ingest.media_types import DOCX, HTML, MARKDOWN
 from ingest.ports import Item
+from ingest.reports.archive import check_archive
 from ingest.reports.passages import Block, Section, join, sections_of
 from ingest.sandbox import Limits, run_as
 from ingest.tables.table import decode
@@ -132,9 +133,11 @@ def docx_blocks(args: dict[str, Any]) -> Iterator[Block]:
             raise SourceRejected(
                 "the document is protected by a password (or of the old .doc format)", kind="encrypted"
             )
+    check_archive(path)
     try:
         document = docx.Document(str(path))
-    except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError) as problem:
+    # lxml's complaints about markup are SyntaxErrors
+    except (PackageNotFoundError, zipfile.BadZipFile, SyntaxError, KeyError, ValueError) as problem:
         # the library's own words carry a path of this machine
         raise SourceRejected("not a readable docx: damaged, or not a Word document", kind="unreadable") from problem
     for part in document.iter_inner_content():

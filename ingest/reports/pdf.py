@@ -17,7 +17,9 @@ from retrieval.errors import SourceRejected
 from retrieval.types import Box
 
 MAX_PAGES = 5000
-_LIMITS = Limits(wall_s=300, cpu_s=600, memory_bytes=3 << 30, output_bytes=1 << 30)
+# words take little, whatever the pages show; pictures of pages are made of scans of any size
+_WORDS = Limits(wall_s=300, cpu_s=600, memory_bytes=512 << 20, output_bytes=1 << 30)
+_PICTURES = Limits(wall_s=300, cpu_s=600, memory_bytes=3 << 30, output_bytes=1 << 30)
 _OCR_PIXELS = 1600
 _HEADING = 1.15
 _SOFT_HYPHENS = ("\x02", "\xad", "￾")
@@ -61,7 +63,7 @@ def read_pdf(path: str, ocr: TextReader | None) -> PdfDocument:
 
     Raises SourceRejected: encrypted, unreadable, too_large, timeout, and no_text when no page has text that can be read.
     """
-    pages = list(run_as(Page, f"{__name__}:text_pages", {"path": path}, _LIMITS))
+    pages = list(run_as(Page, f"{__name__}:text_pages", {"path": path}, _WORDS))
     bare = [page.number for page in pages if not page.lines]
     notes: tuple[str, ...] = ()
     if bare and ocr is not None:
@@ -130,7 +132,7 @@ def _passage(group: Sequence[Line], page: int, heading: str) -> PagePassage:
 
 
 def _read_pictures(path: str, numbers: Sequence[int], ocr: TextReader) -> dict[int, list[Line]]:
-    pictures = run(f"{__name__}:pictures", {"path": path, "pages": list(numbers)}, _LIMITS)
+    pictures = run(f"{__name__}:pictures", {"path": path, "pages": list(numbers)}, _PICTURES)
     found = {}
     for number, picture in zip(numbers, pictures, strict=True):
         with Image.open(io.BytesIO(picture)) as image:

@@ -50,7 +50,8 @@ def _open(path: str) -> Any:
     except av.error.InvalidDataError as error:
         raise SourceRejected(f"the index of the clip cannot be read ({error.strerror})", kind="truncated") from error
     except (av.error.FFmpegError, OSError) as error:
-        raise SourceRejected(f"the clip cannot be opened ({error})") from error
+        # the library's own words carry the path
+        raise SourceRejected(f"the clip cannot be opened ({error.strerror})") from error
     if not container.streams.video:
         container.close()
         raise SourceRejected("the file has no video in it")
@@ -94,6 +95,7 @@ def _describe(order: Order) -> Opened:
             fixed=fixed,
             codec=stream.codec_context.name,
             made=container.metadata.get("creation_time", ""),
+            sound=bool(container.streams.audio),
         )
 
 

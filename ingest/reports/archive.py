@@ -1,0 +1,54 @@
+"""Office documents are zip archives: what one says of its parts is checked before any of them is unpacked."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from itertools import pairwise
+from pathlib import Path
+
+from retrieval.errors import SourceRejected
+
+MAX_PARTS = 10_000
+# a manual of 500 pages has some 10 MB of them; a parsed tree takes ten times its text
+MAX_XML_BYTES = 32 << 20
+MAX_BYTES = 256 << 20
+_MARKUP = (".xml", ".rels", ".vml")
+
+
+def check_archive(path: Path) -> None:
+    """Raises SourceRejected: encrypted, unreadable (no zip, a part that is a link or lies over another), too_large.
+
+    The sizes are those the directory states; `zipfile` never unpacks more of a part than that.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as problem:
+        raise SourceRejected("not a readable archive: damaged, or not an Office document") from problem
+    if any(part.flag_bits & 1 for part in parts):
+        raise SourceRejected("the document is protected by a password", kind="encrypted")
+    if len(parts) > MAX_PARTS:
+        raise SourceRejected(f"the document has {len(parts)} parts; at most {MAX_PARTS} are read", kind="too_large")
+    _check_sizes(parts)
+    _check_places(parts)
+
+
+def _check_sizes(parts: list[zipfile.ZipInfo]) -> None:
+    whole = sum(part.file_size for part in parts)
+    markup = max((part.file_size for part in parts if part.filename.lower().endswith(_MARKUP)), default=0)
+    if whole > MAX_BYTES:
+        raise SourceRejected(f"unpacked it has {whole >> 20} MB; at most {MAX_BYTES >> 20} are read", kind="too_large")
+    if markup > MAX_XML_BYTES:
+        told = f"one of its parts has {markup >> 20} MB of markup; at most {MAX_XML_BYTES >> 20} are read"
+        raise SourceRejected(told, kind="too_large")
+
+
+def _check_places(parts: list[zipfile.ZipInfo]) -> None:
+    """A part that is a link points out of the document; parts that share their bytes make much of little."""
+    if any(stat.S_ISLNK(part.external_attr >> 16) for part in parts):
+        raise SourceRejected("a part of the document is a link to a file outside of it")
+    ordered = sorted(parts, key=lambda part: part.header_offset)
+    for one, other in pairwise(ordered):
+        if one.header_offset + one.compress_size > other.header_offset:
+            raise SourceRejected("parts of the document lie over each other")
