@@ -11,7 +11,7 @@ from app.verify.spans import Free
 from app.verify.units import converted, dimension, unit_after, unit_named
 
 _NUMBER = re.compile(
-    r"(?<![\w.×])([-−]?)(\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:[.,]\d+)?)((?:[eE][-+]?\d{1,3})?)(?:st|nd|rd|th)?"
+    r"(?<![\w.×])([-−]?)(\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:[.,]\d+)?)((?:[eE][-+]?\d{1,2}(?!\d))?)(?:st|nd|rd|th)?"
 )
 _TIMES = re.compile(r"[×x](\d{1,6})\b")
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
@@ -20,12 +20,20 @@ _WORDS |= {w: 10 * n for n, w in enumerate("twenty thirty forty fifty sixty seve
 _SAID = _WORDS | {"hundred": 100, "thousand": 1000, "dozen": 12, "twice": 2, "thrice": 3, "pair": 2}
 _SAID_RUN = re.compile(rf"\b(?:{'|'.join(_SAID)})(?:[ -](?:and )?(?:{'|'.join(_SAID)})){{0,8}}\b", re.I)
 _HALF = re.compile(
-    r"\b(?:(an?|one|\d{1,4})[ -]and[ -]a[ -]half hours?|(an?) hour and a half|(half an) hour|(an|one) hour)\b", re.I
+    r"\b(?:(an?|one|\d{1,4})[ -]and[ -]a[ -]half hours?|(an?) hour and a half|(half an) hour|(an|one|a full|a whole) hour)\b",
+    re.I,
 )
 _QUARTERS = re.compile(r"\b(?:(?P<three>three[ -]quarters)|(?:a |one )?quarter)(?: of)? an hour\b", re.I)
 _AND_A_HALF = re.compile(
     rf"\b(?:(?P<n>\d{{1,3}}|{'|'.join(_WORDS)})[ -]and[ -]a[ -]half (?P<unit>seconds?|minutes?|hours?|days?)|"
     r"an? (?P<one>minute|day) and a half)\b",
+    re.I,
+)
+# "a day later", "about a minute": as much as a number says; "twice a day" says how often
+_ONE = re.compile(
+    r"(?:\b(?:about|around|some|roughly|nearly|almost|over|under|within|after|for|took|just|exactly|only|than|lasted) an? "
+    r"(?P<led>second|minute|day|week)\b(?! (?:and|or) a half)|"
+    r"\ban? (?P<then>second|minute|day|week) (?:later|after|afterwards|before|earlier|apart|ago)\b)",
     re.I,
 )
 _FIVES, _TEN = 20, 10
@@ -39,7 +47,7 @@ _APPROX = re.compile(
     re.I,
 )
 _BRACKETED = re.compile(r"\((?:all )?in ([^()]{1,24})\)", re.I)
-_SHARED = re.compile(r"\s*(?:to|and|or|–|-)\s*")
+_SHARED = re.compile(r"\s*(?:to|and|or|–|-|against|as against|versus|vs\.?|beside|compared (?:with|to))\s*")
 # how near a recomputed value must be when the claim does not say "about": as a share of it
 _NEAR = 0.05
 
@@ -59,7 +67,9 @@ def amounts(text: str) -> Iterator[Amount]:
     """Every number of a text in order: spoken hours, digits, words. What is read once is not read again."""
     free = Free(text)
     found = [
-        a for a in (*_parts_of_hours(text), *_hours(text), *_digits(text), *_said(text)) if free.take(a.start, a.end)
+        a
+        for a in (*_parts_of_hours(text), *_hours(text), *_single(text), *_digits(text), *_said(text))
+        if free.take(a.start, a.end)
     ]
     found.sort(key=lambda a: a.start)
     yield from _headed(text, list(_sharing(text, list(_joined(text, found)))))
@@ -130,19 +140,19 @@ def _about(text: str, start: int) -> bool:
 
 
 def _joined(text: str, found: list[Amount]) -> Iterator[Amount]:
-    """ "1 h 20 min" is one duration."""
-    at = 0
-    while at < len(found):
-        one = found[at]
-        if at + 1 < len(found) and _continues(text, one, found[at + 1]):
-            two = found[at + 1]
-            inner = converted(two.value, two.unit or "", one.unit or "") or 0.0
-            step = converted(two.step, two.unit or "", one.unit or "") or one.step
-            yield Amount(one.value + inner, one.unit, step, one.about, one.start, two.end)
-            at += 1
+    """ "1 h 20 min 5 s" is one duration."""
+    held: Amount | None = None
+    finest: str | None = None
+    for one in found:
+        if held is not None and _continues(text, held, finest, one):
+            inner = converted(one.value, one.unit or "", held.unit or "") or 0.0
+            step = converted(one.step, one.unit or "", held.unit or "") or held.step
+            held = Amount(held.value + inner, held.unit, step, held.about, held.start, one.end)
         else:
-            yield one
-        at += 1
+            yield from [held] if held is not None else []
+            held = one
+        finest = one.unit
+    yield from [held] if held is not None else []
 
 
 def _sharing(text: str, found: Sequence[Amount]) -> Iterator[Amount]:
@@ -174,9 +184,9 @@ def bracketed_units(text: str) -> list[tuple[int, int]]:
     return [(m.start(1), m.end()) for m in _BRACKETED.finditer(text) if unit_after(text, m.start(1))[0]]
 
 
-def _continues(text: str, one: Amount, two: Amount) -> bool:
+def _continues(text: str, one: Amount, finest: str | None, two: Amount) -> bool:
     order = {"d": 0, "h": 1, "min": 2, "s": 3}
-    if one.unit not in order or two.unit not in order or order[two.unit] != order[one.unit] + 1:
+    if one.unit not in order or finest not in order or two.unit not in order or order[two.unit] <= order[finest]:
         return False
     return bool(re.fullmatch(r",?\s*(?:and\s+)?", text[one.end : two.start]))
 
@@ -191,6 +201,14 @@ def _parts_of_hours(text: str) -> Iterator[Amount]:
         whole = float(said) if said.isdigit() else float(_WORDS.get(said, 1))
         unit = unit_named((match["unit"] or match["one"]).lower())
         yield Amount(whole + 0.5, unit, 0.5, _about(text, match.start()), *match.span())
+
+
+def _single(text: str) -> Iterator[Amount]:
+    """ "a day later", "for about a minute"."""
+    for match in _ONE.finditer(text):
+        group = "led" if match["led"] else "then"
+        start = text.lower().rindex("a", 0, match.start(group))
+        yield Amount(1.0, unit_named(match[group].lower()), 1.0, _about(text, start), start, match.end(group))
 
 
 def _hours(text: str) -> Iterator[Amount]:

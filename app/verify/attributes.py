@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
-from app.verify.binding import Bench, eligible
-from app.verify.lexicon import opposed
+from app.verify.bench import Bench, eligible
+from app.verify.lexicon import canonical, opposed
 from app.verify.reading import Kind, Part
 from app.verify.segments import Segment
 
+# words by which a claim gives a record a state, whatever that is
+_LISTED = re.compile(
+    r"\b(?:(?:listed|marked|shown|recorded|registered|given|entered|filed|flagged|booked|carried|set|put|described) (?:as|on|to|at)|"
+    r"status (?:of [\w -]{1,40} )?(?:is|was|reads|remains|being|of|:)|(?:is|are|was|were|remains?|stays?|put|still) on)"
+    r"(?= (?:(?:on|in|under|at|being|not|still|yet|an?|the) )*(?P<state>[a-z-]+)[\s.,;]*$)",
+    re.I,
+)
+_STANDS = re.compile(
+    r"\b(?:is|are|remains?|stays?|continues to be|has not yet been)(?: still| currently| now)? "
+    r"(?:active|standing|ongoing|in alarm|in force|uncleared|unresolved|live|up|on)(?=[\s.,;]*$)",
+    re.I,
+)
 _EMPTY = (Kind.LIGHT, Kind.BREAK)
 _KINDS = frozenset(["alarm", "order"])
+_OFFHAND = frozenset("it them record file site shift".split())
 
 
 def misattributed(bench: Bench, segment: Segment) -> Iterator[str]:
@@ -32,6 +46,39 @@ def misattributed(bench: Bench, segment: Segment) -> Iterator[str]:
             yield f"{name} is “{value}” in what is cited, not “{part.text}”"
 
 
+def unlisted(bench: Bench, segment: Segment) -> Iterator[str]:
+    """A state that a piece gives a record in words that say nothing elsewhere ("is listed as on hold"), and the record does not."""
+    match = _LISTED.search(segment.text.rstrip(" .,;"))
+    records = [s for s in bench.statements if s.fields and eligible(segment, s)]
+    if match is None or not records or match["state"].lower() in _OFFHAND:
+        return
+    if not any(bench.knows(canonical(match["state"]), s.vocabulary) for s in records):
+        yield f"“{match['state']}” is no state of the record that is cited"
+
+
+def misnamed(bench: Bench) -> Iterator[str]:
+    """Why "the order for T-9 (WO-12)" does not stand: the record of that tag is of another thing."""
+    parts = bench.claim.parts
+    for at in range(len(parts) - 2):
+        one, two = parts[at], parts[at + 2]
+        if parts[at + 1].key != "(" or {one.kind, two.kind} != {Kind.NAME, Kind.TAG}:
+            continue
+        name, tag = (one.key, two.key) if one.kind is Kind.NAME else (two.key, one.key)
+        records = [s for s in bench.statements if s.sort == "record" and tag in s.keys]
+        if records and not any(name in s.names | s.around for s in records):
+            yield f"{tag.upper()} is of something else than {name} in what is cited"
+
+
+def outlived(bench: Bench, segment: Segment) -> Iterator[str]:
+    """Why "AL-1 is still active" does not stand: every record it can be of has ended."""
+    records = [s for s in bench.statements if s.sort == "record" and eligible(segment, s)]
+    if not records or any(p.moment or p.kind is Kind.NOT for p in bench.claim.parts[segment.first : segment.last]):
+        return
+    match = _STANDS.search(segment.text)
+    if match and all(any(f.role == "end" for f in s.facts) for s in records):
+        yield f"“{match[0]}” does not stand: it has ended"
+
+
 def _attributive(parts: Sequence[Part], at: int, fields: frozenset[str]) -> bool:
     """Whether a word stands next to the record's kind, its tag, or the name of the field."""
     behind = [p for p in parts[at + 1 : at + 5] if p.kind not in _EMPTY]
@@ -39,4 +86,7 @@ def _attributive(parts: Sequence[Part], at: int, fields: frozenset[str]) -> bool
     # “closed” is a word by itself; in “low feed water” the word belongs to what is quoted
     quoted = bool(behind and before) and behind[0].kind is Kind.QUOTE and before[-1].kind is Kind.QUOTE
     behind, before = (behind[1:2], before[-2:-1]) if quoted else (behind[:1], before[-1:])
+    if behind and behind[0].kind is Kind.WORD and behind[0].key not in _KINDS | fields:
+        # "AL-1 reported low flow": the word belongs to what follows it
+        return any(p.key in fields for p in before)
     return any(p.kind is Kind.TAG or p.key in _KINDS or p.key in fields for p in (*before, *behind))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from datetime import tzinfo
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.verify.amounts import Amount, same_amount, same_kind
+from app.verify.bench import RECORDED, Bench, candidates
+from app.verify.calendar import length_from
 from app.verify.cues import amount_role, amount_role_fits, counts_things, moment_role, moment_role_fits
-from app.verify.lexicon import opposed
-from app.verify.reading import Kind, Part, Reading
+from app.verify.reading import Kind, Part
 from app.verify.segments import Segment
 from app.verify.series import stretches
 from app.verify.statements import Fact, Statement, counted
@@ -23,26 +23,16 @@ from retrieval.types import Interval
 _COVERED = 0.3
 # a better matching statement with another figure of the same kind wins when it is better by this much
 _BETTER = 0.15
-_RECORDED = {"alarm": "alert", "order": "row", "frame": "frame", "passage": "passage"}
+_BEYOND = frozenset(["exceed", "below", "cross", "limit"])
 
 _HELD = re.compile(r"\bfor\s+(?:(?:about|around|some|roughly|nearly|almost)\s+)?$", re.I)
 
 _THE = re.compile(r"\b(?:the|these|those)\s+$", re.I)
 _SPAN = re.compile(r"\b(?:from|since|until|till)\b", re.I)
-# "to", "the", "was" behind a "not" say nothing
-_SHORT = 3
+_ENDS = 2
+# a time is of its sentence as far as so many parts back
+_BACK = 60
 _EXTREMES = frozenset(["first", "last", "max", "min"])
-
-Known = Callable[[str, frozenset[str]], bool]
-
-
-class Bench(NamedTuple):
-    """All that one claim is held against. `knows` says whether a word stands in a vocabulary, by its form or its sense."""
-
-    claim: Reading
-    statements: tuple[Statement, ...]
-    zone: tzinfo
-    knows: Known
 
 
 class Bound(NamedTuple):
@@ -50,46 +40,6 @@ class Bound(NamedTuple):
 
     why: str = ""
     computed: str = ""
-
-
-def cover(bench: Bench, segment: Segment, statement: Statement) -> float:
-    """The share of what a piece says that stands in a statement, in [0, 1]; 1 for a piece that says nothing."""
-    items = segment.items
-    if not items:
-        return 1.0
-    names = frozenset(f"@{n}" for n in statement.names | statement.around)
-    vocabulary = statement.vocabulary
-    return sum(i in names if i[0] == "@" else bench.knows(i, vocabulary) for i in items) / len(items)
-
-
-def missing(bench: Bench, segment: Segment, statement: Statement) -> list[str]:
-    """The words of a piece that do not stand in a statement."""
-    return [w for w in segment.words if not bench.knows(w, statement.vocabulary)]
-
-
-def eligible(segment: Segment, statement: Statement) -> bool:
-    """Whether a statement can be what a piece of a claim is about."""
-    # a sentence about the safety officer in a report about P-101 is about both
-    beside = (
-        statement.sort == "sentence"
-        and statement.names <= segment.names
-        and segment.names <= statement.names | statement.around
-    )
-    if not (segment.names <= statement.names or beside) or not segment.tags <= statement.vocabulary | statement.names:
-        return False
-    if segment.names or segment.tags or not segment.about:
-        return True
-    return (
-        bool(segment.about & (statement.names | statement.vocabulary))
-        or not statement.names
-        or statement.sort == "frame"
-    )
-
-
-def candidates(bench: Bench, segment: Segment) -> list[tuple[float, Statement]]:
-    """The statements that a piece can rest on, best covering first."""
-    found = [(cover(bench, segment, s), s) for s in bench.statements if eligible(segment, s)]
-    return sorted(found, key=lambda pair: -pair[0])
 
 
 def figures_of(bench: Bench, segment: Segment) -> list[int]:
@@ -102,11 +52,29 @@ def bind(bench: Bench, segment: Segment) -> list[Bound]:
     found = candidates(bench, segment)
     places = figures_of(bench, segment)
     bounds = [_bind_one(bench, segment, at, found) for at in places]
-    places = [at for at in places if not _counts_named(bench, at)]
+    places = [*_carried(bench, segment), *(at for at in places if not _counts_named(bench, at))]
     if len(places) > 1 and all(not b.why for b in bounds) and not _together(bench, segment, places, found):
         told = " and ".join(bench.claim.parts[i].text.strip() for i in places)
         return [Bound(f"{told} do not stand together in what is cited")]
     return bounds
+
+
+def _carried(bench: Bench, segment: Segment) -> list[int]:
+    """The places of the times told before a piece in its sentence, where several windows of a series could be meant."""
+    parts = bench.claim.parts
+    own = parts[segment.first : segment.last]
+    if any(p.moment for p in own) or not any(p.amount for p in own):
+        return []
+    if not any(s.sort == "part of series" for s in bench.statements):
+        return []
+    found: list[int] = []
+    for at in reversed(range(max(0, segment.first - _BACK), segment.first)):
+        if parts[at].kind is Kind.BREAK and parts[at].key in ".;!?":
+            break
+        if (moment := parts[at].moment) and moment.clock:
+            found.insert(0, at)
+    # of two stretches beside each other, either may be meant
+    return found if len(found) <= _ENDS else []
 
 
 def _bind_one(bench: Bench, segment: Segment, at: int, found: Sequence[tuple[float, Statement]]) -> Bound:
@@ -135,6 +103,13 @@ def _stands(bench: Bench, at: int, fact: Fact, statement: Statement) -> bool:
     # "above its limit from 02:30" says since when: that the window began then does not make it so
     if part.moment and "series" in statement.sort and fact.role not in ("start", "end") and _throughout(bench, at):
         return False
+    if (
+        part.moment
+        and "series" in statement.sort
+        and moment_role(bench.claim, at) == "edge"
+        and not _so_long(bench, at, fact, statement)
+    ):
+        return False
     # a page of a log is of the site's own day
     if (
         part.moment
@@ -148,11 +123,19 @@ def _stands(bench: Bench, at: int, fact: Fact, statement: Statement) -> bool:
     return part.moment is not None and bool(fact.instant or fact.span) and _moment_stands(bench, at, part.moment, fact)
 
 
+def _so_long(bench: Bench, at: int, fact: Fact, statement: Statement) -> bool:
+    """Whether a statement is of the stretch that a time begins and whose length is told ("in the hour after 02:00")."""
+    length = length_from(bench.claim.text, bench.claim.parts[at].start) * 1_000_000
+    ends = [f.instant.at for f in statement.facts if f.role == "edge end" and f.instant and f.instant.at is not None]
+    begin = fact.instant.at if fact.instant else None
+    return fact.role == "edge start" and begin is not None and any(end - begin == length for end in ends)
+
+
 def _other_day(bench: Bench, claimed: Moment, fact: Fact) -> bool:
     if fact.instant is None or fact.instant.at is None or claimed.day is None or claimed.zone == "UTC":
         return False
     at = to_datetime(fact.instant.at, bench.zone)
-    return not same_day(claimed.day, (at.year, at.month, at.day))
+    return not same_day(claimed.day, (at.year, at.month, at.day)) or claimed.weekday not in (None, at.weekday())
 
 
 def _amount_stands(bench: Bench, at: int, claimed: Amount, fact: Fact, statement: Statement) -> bool:
@@ -165,6 +148,14 @@ def _amount_stands(bench: Bench, at: int, claimed: Amount, fact: Fact, statement
     if claimed.unit is None and known.unit and counts_things(bench.claim, at):
         return False
     role = amount_role(bench.claim, at)
+    # a rule's limit is what may not be passed; what samples did not pass is their maximum
+    role = "max" if role == "cap" and "series" in statement.sort else role
+    if fact.role in ("count", "beyond") and claimed.unit:
+        return False
+    # how many samples there are is not how many lie above the limit
+    beyond = any(p.key in _BEYOND for p in bench.claim.parts)
+    if fact.role == "beyond" or (fact.role == "count" and "series" in statement.sort and beyond):
+        return fact.role == "beyond" and beyond and role in ("", "bound")
     if fact.role in ("duration", "count"):
         return role in ("", "mean", "bound") and _same_count(bench, at, fact)
     counts = claimed.unit is None and role != "year"
@@ -187,8 +178,10 @@ def _same_count(bench: Bench, at: int, fact: Fact) -> bool:
 
 def _moment_stands(bench: Bench, at: int, claimed: Moment, fact: Fact) -> bool:
     if fact.span is not None:
-        wide = Interval(fact.span.t0 - 60_000_000, fact.span.t1 + 1_000_000)
-        if any(a < fact.span.t1 and fact.span.t0 < b for a, b in stretches(claimed, wide, bench.zone)):
+        slack = claimed.slack_s * 1_000_000
+        first, last = fact.span.t0 - slack, fact.span.t1 + slack
+        wide = Interval(first - 60_000_000, last + 1_000_000)
+        if any(a < last and first < b for a, b in stretches(claimed, wide, bench.zone)):
             return True
     if fact.instant is None or not same_moment(claimed, fact.instant, bench.zone):
         return False
@@ -202,6 +195,8 @@ def _moment_stands(bench: Bench, at: int, claimed: Moment, fact: Fact) -> bool:
 def _throughout(bench: Bench, at: int) -> bool:
     """Whether a time is an end of a stretch over which something is said to exceed ("from … to …", not "between … and …")."""
     parts = bench.claim.parts
+    if length_from(bench.claim.text, parts[at].start):
+        return False
     near = parts[max(0, at - 16) : at + 8]
     # "was never exceeded from … to …" says nothing of when it began
     said = any(p.key == "exceed" and p.kind is Kind.WORD for p in near) and not any(p.kind is Kind.NOT for p in near)
@@ -303,7 +298,7 @@ def _counts_named(bench: Bench, at: int) -> bool:
 def _counts_exhibits(bench: Bench, segment: Segment, at: int) -> bool:
     """Whether a number counts the cited records that are as the piece says."""
     claimed = bench.claim.parts[at].amount
-    kinds = [w for w in counted(bench.claim, at) if w in _RECORDED]
+    kinds = [w for w in counted(bench.claim, at) if w in RECORDED]
     if claimed is None or claimed.unit or not kinds:
         return False
     words = segment.words - set(kinds)
@@ -329,53 +324,3 @@ def _nowhere(bench: Bench, part: Part, found: Sequence[tuple[float, Statement]])
 
 def _said(amount: Amount) -> str:
     return f"{amount.value:.6g} {amount.unit or ''}".strip()
-
-
-def against(bench: Bench, segment: Segment) -> Iterator[str]:
-    """Words of a piece that what it rests on turns round: denied there and said here, or its opposite said there."""
-    found = candidates(bench, segment)
-    if not found:
-        return
-    top = [s for c, s in found if c >= found[0][0] - 0.1]
-    conflicts = [set(_turned(bench, segment, s)) for s in top]
-    if all(conflicts):
-        yield from sorted(conflicts[0])
-
-
-def _turned(bench: Bench, segment: Segment, statement: Statement) -> Iterator[str]:
-    said, denied = statement.polarity
-    for word in segment.polarity.denied - segment.polarity.said:
-        if bench.knows(word, said) and not bench.knows(word, denied):
-            yield word
-    for word in segment.polarity.said - segment.polarity.denied:
-        if bench.knows(word, denied) and not bench.knows(word, said):
-            yield word
-    for word in segment.words:
-        if opposed(word) & statement.vocabulary and not bench.knows(word, statement.vocabulary):
-            yield word
-
-
-def denial_stands(bench: Bench, segment: Segment) -> bool:
-    """Whether a denial is made in the evidence too, and not of a frame: a picture shows one moment."""
-    wanted = segment.polarity.denied & segment.words
-    # "did not find that the relay …" denies the finding, not the relay
-    wanted = frozenset(["find"]) if "find" in wanted else wanted
-    if not wanted:
-        denials = _denials(bench.claim.parts[segment.first : segment.last])
-        told = [s for c, s in candidates(bench, segment) if c >= 0.5 and s.sort != "frame"]
-        return any(denials <= _denials(s.reading.parts) for s in told)
-    return any(
-        s.sort != "frame" and any(bench.knows(w, s.polarity.denied) for w in wanted)
-        for c, s in candidates(bench, segment)
-        if c >= 0.5
-    )
-
-
-def _denials(parts: Sequence[Part]) -> frozenset[str]:
-    """Each "not" of a text with what follows it closely: "nothing to report", "not active"."""
-    found = set()
-    for n, part in enumerate(parts):
-        if part.kind is Kind.NOT:
-            told = (q.text.lower() for q in parts[n + 1 : n + 4] if len(q.text) > _SHORT)
-            found.add(f"{part.key} {next(told, '')}".strip())
-    return frozenset(found)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from app.verify.binding import Bench
+from app.verify.bench import Bench
 from app.verify.reading import Kind, Reading
 from app.verify.statements import Statement
 
@@ -16,7 +16,9 @@ _EFFECT_FIRST = re.compile(
     r"as a (?:direct )?(?:result|consequence) of|"
     r"result(?:ed|s|ing)? from|on account of|thanks to|attribut(?:ed|able) to|triggered by|brought (?:on|about) by|"
     r"stem(?:med|s|ming)? from|arose from|blamed on|traced (?:back )?to|put down to|down to|provoked by|prompted by|forced by|"
-    r"explained by)\b",
+    r"explained by|"
+    r"(?:was|were|is|are|been|being|as) (?:an?|the|one) (?:direct |late |mere )?"
+    r"(?:result|consequence|outcome|upshot|product|effect|symptom) of)\b",
     re.I,
 )
 # "cause … marker … effect"
@@ -132,7 +134,9 @@ def _stated(bench: Bench) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
         if finding:
             yield _keys(statement.reading, *finding.span("cause")), around | _of_same(bench, statement)
         elif statement.sort == "record" and "alarm" in statement.keys:
-            yield statement.keys | around, statement.keys | around
+            # what an alert tells of is why it was raised; that it was raised is why nothing happened
+            tags = frozenset(p.key for p in statement.reading.of(Kind.TAG))
+            yield statement.keys - tags - {"alarm"} | around, tags | around | {"alarm"}
         found = causal(text)
         if found and not (_OPEN.search(text) and _NAMED.search(text)):
             effect = _keys(statement.reading, *found.effect)

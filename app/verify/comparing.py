@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from app.verify.binding import Bench
+from app.verify.ages import aged
+from app.verify.bench import Bench
+from app.verify.contrasts import Comparative, contrast
 from app.verify.cues import amount_role_fits
 from app.verify.reading import Kind, Part
 from app.verify.statements import Statement
@@ -13,7 +15,7 @@ from app.verify.times import Moment, same_moment
 
 _MORE = re.compile(
     r"\b(?P<more>higher|greater|larger|bigger|hotter|warmer|faster|stronger|longer|more|later)\b|"
-    r"\b(?P<less>lower|smaller|less|cooler|colder|slower|weaker|shorter|fewer)\b",
+    r"\b(?P<less>less long|lower|smaller|less|cooler|colder|slower|weaker|shorter|fewer)\b",
     re.I,
 )
 _THAN = re.compile(
@@ -33,8 +35,17 @@ class Compared(NamedTuple):
 
 def compare(bench: Bench) -> Compared | None:
     """Check "P-1 ran hotter than P-2"; None where a claim compares no two named things, or they cannot be compared."""
+    age = aged(bench)
+    if age is not None:
+        return Compared(age.why, age.settled)
     than = _THAN.search(bench.claim.text)
     found = [m for m in _MORE.finditer(bench.claim.text) if than and m.start() < than.start()]
+    word = found[-1] if found else next(_HIGHER.finditer(bench.claim.text), None)
+    if word is not None:
+        told = Comparative(*word.span(), bool(word["more"]), than.start() if than and found else None)
+        both = contrast(bench, told, _role(bench))
+        if both is not None:
+            return Compared(both.why, both.settled)
     if than is None:
         return _ranked(bench)
     if not found:
@@ -74,12 +85,17 @@ def _ranked(bench: Bench) -> Compared | None:
     return Compared("" if stands else f"“{word[0]}” does not stand: {values[0]:.6g} beside {values[1]:.6g}", settled)
 
 
+def _role(bench: Bench) -> str:
+    """The statistic that a claim compares."""
+    words = {p.key for p in bench.claim.parts}
+    if words & {"long", "longer", "short", "shorter", "endure"}:
+        return "duration"
+    return next((r for w, r in _STATISTICS.items() if w in words), "max")
+
+
 def _value(bench: Bench, name: Part) -> float | None:
     """The statistic that is compared, of one named thing, over the stretch that the claim names where it names one."""
-    words = {p.key for p in bench.claim.parts}
-    role = next((r for w, r in _STATISTICS.items() if w in words), "max")
-    if words & {"long", "longer", "short", "shorter", "endure"}:
-        role = "duration"
+    role = _role(bench)
     asked = [p.moment for p in bench.claim.parts if p.moment and p.moment.clock]
     fitting = [
         s for s in bench.statements if name.key in s.names | s.keys and s.sort in ("series", "record", "part of series")

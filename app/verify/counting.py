@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from app.verify.amounts import Amount, amounts
-from app.verify.binding import Bench
+from app.verify.bench import Bench
 from app.verify.reading import Kind
 from app.verify.statements import Statement
 
@@ -84,7 +84,13 @@ def _counted(bench: Bench, kinds: tuple[str, ...], sort: str, told_some: str, to
     some, whole = _number(told_some, len(records)), _number(told_all, len(records))
     told = f"{len(fitting)} of {len(records)} cited"
     listed = len({p.key for p in bench.claim.of(Kind.TAG)}) or len(records)
-    right = some == len(fitting) and whole in (None, len(records)) and listed == len(records)
+    # "both are not closed" denies, and counts nothing
+    right = (
+        not bench.claim.of(Kind.NOT)
+        and some == len(fitting)
+        and whole in (None, len(records))
+        and listed == len(records)
+    )
     # what a frame does not show may still have been there
     right = (
         right and bool(words) and all(names & s.names or not names for s in records) and (sort != "frame" or some != 0)

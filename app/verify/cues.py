@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from app.verify.amounts import Amount
+from app.verify.calendar import length_from
 from app.verify.reading import Kind, Part, Reading
 from app.verify.times import date_spans
 from app.verify.units import dimension
@@ -21,26 +22,41 @@ _OF_MOMENTS = {
     "maximum": "max", "minimum": "min", "releas": "release", "due": "due", "first": "first", "last": "last",
     "trip": "trip", "stop": "stop", "cross": "start", "before": "before", "after": "after", "by": "before",
 }  # fmt: skip
+_LIMITING = frozenset(["exceed", "below", "limit", "cross", "maximum", "minimum", "mean", "median"])
+_FIRST = re.compile(
+    r"\b(?P<first>first|initial|opening|starting)|\b(?P<last>last|final|closing|latest|most recent)\b", re.I
+)
+_TAKEN = re.compile(r"\b(?:readings?|samples?|values?|measurements?|figures?)\b", re.I)
 _PREPOSITIONS = frozenset("from since between to until till before after by".split())
 # what may stand behind a number and still say what it is ("a 10 mm/s peak")
 _STATISTICS = frozenset(["maximum", "minimum", "mean", "median", "deviation", "spread"])
 _STATISTICAL = frozenset(["max", "min", "mean", "median"])
 _BEHIND = frozenset(["maximum", "minimum", "mean", "median", "deviation", "limit"])
-_JOINTS = frozenset(["and", "but", "while", "or", "with"])
+_JOINTS = frozenset(["and", "but", "while", "or", "with", "against", "versus", "beside"])
 # the roles of a known figure that satisfy the role a claim gives it; a claim without a role fits all but what is no measured value
 _FITS = {
     "max": {"max", "rise"},
     "min": {"min", "fall"},
     "rise": {"max", "rise", "sample"},
     "fall": {"min", "fall", "sample"},
-    "bound": {"limit", "bound"},
-    "limit": {"limit", "bound"},
+    "bound": {"limit", "bound", "cap"},
+    "limit": {"limit", "bound", "cap"},
     "year": {"year", ""},
     "every": {"every"},
+    "cap": {"cap", "limit", "bound", "max"},
     "from": {"first", "min", "from"},
     "to": {"last", "max", "to"},
 }
 _NO_VALUE = {"limit", "width", "median", "mean", "spread", "bound", "first", "last", "year", "every"}
+# what may not be gone beyond: "held to 10 km/h", "5 bar at most"
+_CAPPED = re.compile(
+    r"\b(?:no (?:more|faster|higher|greater|longer) than|(?:held|limited|restricted|kept|confined) to|capped at|not exceed|"
+    r"(?:never|not) (?:go )?(?:above|over|beyond|faster than|more than))\s+(?:about |around )?$",
+    re.I,
+)
+_OR_LESS = re.compile(
+    r"\s*(?:at (?:the )?(?:very )?most|or (?:less|below|slower)|and no (?:more|faster)|maximum\b|tops\b)", re.I
+)
 _NEAR_END = re.compile(r"(?:\bfrom|\bbetween)\s*$")
 _FAR_END = re.compile(r"^\s*(?:to|and|–|-)\s|\bto\s*$")
 _FOUR_DIGITS = re.compile(r"1\d{3}|20\d{2}")
@@ -64,7 +80,11 @@ def amount_role(reading: Reading, at: int) -> str:
 
 def _own_role(reading: Reading, at: int) -> str:
     own = reading.parts[at].amount
-    edge = "every" if _each(reading, at) else "year" if _year(reading, at) else _edge(reading, at)
+    if _capped(reading, at):
+        return "cap"
+    edge = (
+        "every" if _each(reading, at) else "year" if _year(reading, at) else _edge(reading, at) or _in_turn(reading, at)
+    )
     if edge:
         return edge
     cut = False
@@ -132,6 +152,29 @@ def _edge(reading: Reading, at: int) -> str:
     return "mean" if averaged else edge
 
 
+def _capped(reading: Reading, at: int) -> bool:
+    """Whether a measured figure is said to be what may not be passed: "held to 10 km/h", "5 bar at most"."""
+    part = reading.parts[at]
+    if part.amount is None or not part.amount.unit:
+        return False
+    before = _CAPPED.search(reading.text[max(0, part.start - 32) : part.start])
+    return before is not None or _OR_LESS.match(reading.text, part.end) is not None
+
+
+def _in_turn(reading: Reading, at: int) -> str:
+    """ "first" or "last" where a figure is said to be that reading of a series: "the first reading … was 5 bar"."""
+    own = reading.parts[at].amount
+    if own is None or not own.unit:
+        return ""
+    held = reading.text[max(0, reading.parts[at].start - 110) : reading.parts[at].start]
+    found = list(_FIRST.finditer(held))
+    lead = held[found[-1].start() :] if found else ""
+    limited = any(p.key in _LIMITING for p in reading.parts[max(0, at - 9) : at])
+    if limited or not _TAKEN.search(lead) or re.search(r"[;!?]|\.\s+[A-Z]", lead):
+        return ""
+    return "first" if found[-1]["first"] else "last"
+
+
 def _opens(reading: Reading, part: Part) -> bool:
     """Whether "from" or "between" stands right before a part."""
     return _NEAR_END.search(reading.text[max(0, part.start - 12) : part.start]) is not None
@@ -171,6 +214,8 @@ def _alike(part: Part, own: Amount | None) -> bool:
 
 def moment_role(reading: Reading, at: int) -> str:
     """The role of the time that is part number `at` of a text: "" where no word gives it one."""
+    if length_from(reading.text, reading.parts[at].start):
+        return "edge"
     before = list(reading.parts[max(0, at - 12) : at])
     ends = [p for p in before if p.moment]
     if ends and _RANGE.fullmatch(_between(reading, ends[-1], reading.parts[at])):
@@ -235,6 +280,8 @@ def amount_role_fits(claimed: str, known: str) -> bool:
 
 def moment_role_fits(claimed: str, known: str) -> bool:
     """Whether a time known in one role may be claimed in another: an unnamed time is no end, a start is no end."""
+    if claimed == "edge":
+        return known in ("edge start", "")
     if claimed == "start":
         return known in ("start", "edge start", "", "first", "trip", "stop")
     if claimed in ("trip", "stop"):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from app.verify.binding import Bench, eligible
+from app.verify.bench import Bench, eligible
 from app.verify.causes import causal
 from app.verify.lexicon import opposed
 from app.verify.reading import Kind, Part
@@ -42,6 +42,7 @@ _MORE = re.compile(
 )
 _NOT_ENOUGH = re.compile(r"^\s*(?:was|is|were|would)(?:n['’]t| not) (?:have been )?enough\b", re.I)
 # what follows a length of time that lies between two events: no record lasted so long
+_HEDGED = re.compile(r"\b(?:just|a little|a bit|a shade|slightly|marginally|somewhat|barely|hardly|not much)\s*$", re.I)
 _APART = re.compile(r"\s*(?:after|before|later|earlier|lay|lie|between|from|passed|elapsed|apart|separat)", re.I)
 _LEADS = re.compile(r"(?:\s+(?:an?|one|the|some|about|for))*\s*$", re.I)
 _STANDING = re.compile(
@@ -90,11 +91,17 @@ def _state(bench: Bench, segment: Segment, at: int, about: Sequence[Statement]) 
     nearest = next(_after(bench, at, segment.last), None)
     values = [{v for _, v in s.fields} for s in about if s.fields]
     # "did not find that the valve was open" denies a finding, not a state
-    if nearest is None or nearest[1].key not in _STATES or not values:
+    if nearest is None or nearest[1].key not in _STATES or not values or _deed(bench, at):
         return set()
     i, part = nearest
     stands = all(opposed(part.key) & _STATES & held and part.key not in held for held in values)
     return {at, i} if stands else set()
+
+
+def _deed(bench: Bench, at: int) -> bool:
+    """Whether "did not open" denies a deed, where "is not open" denies a state."""
+    near = [p.text.lower() for p in bench.claim.parts[max(0, at - 1) : at + 1]]
+    return any(re.match(r"(?:did|do|does)(?:n['’]t)?$", word) for word in near)
 
 
 def _contrary(bench: Bench, segment: Segment, at: int, about: Sequence[Statement]) -> set[int]:
@@ -171,10 +178,16 @@ def _bounded(bench: Bench, at: int, about: Sequence[Statement]) -> set[int]:
     if part.amount is None or dimension(part.amount.unit) != "time":
         return set()
     seconds = converted(part.amount.value, part.amount.unit or "", "s") or 0.0
-    head = _LEADS.sub("", bench.claim.text[max(0, part.start - 40) : part.start])
+    # "not up for a full hour" bounds it as "for not a full hour" does
+    full = "a full" if part.text.lower().startswith(("a full", "a whole")) else ""
+    head = _LEADS.sub("", bench.claim.text[max(0, part.start - 40) : part.start] + full)
     fewer, more = _last(_FEWER, head), _last(_MORE, head)
     enough = _NOT_ENOUGH.match(bench.claim.text[part.end :])
     if (fewer is None and more is None and enough is None) or _APART.match(bench.claim.text[part.end :]):
+        return set()
+    begun = fewer if fewer is not None else more
+    # "a little over 57 seconds" is about as much, and no bound alone
+    if begun is not None and _HEDGED.search(head[:begun]):
         return set()
     lasted = [f.amount.value for s in about for f in s.facts if f.role == "duration" and f.amount]
     stands = [v < seconds if fewer is not None and not enough else v > seconds for v in lasted]

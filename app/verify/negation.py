@@ -9,6 +9,9 @@ from app.verify.reading import Kind, Part, Reading
 
 # how many words after a "not" it speaks of
 _REACH = 3
+# what happens to a record or a machine
+_EVENTS = frozenset("raise clear begin end open_event close trip stop release endure activ".split())
+_PLACING = frozenset("on at of for in by from under with".split())
 UNIVERSAL = re.compile(
     r"\b(?:always|everyone|everybody|everything|everywhere|anyone|anybody|anything|nowhere|neither|throughout|constantly|"
     r"continuously|permanently|entirely|completely|at all times|only|all|every|each|whole|entire|any|rarely|seldom)\b",
@@ -49,6 +52,7 @@ def polarity(reading: Reading) -> Polarity:
     said: set[str] = set()
     reach = 0
     before = ""
+    placed = lacking = False
     for part in (*reading.parts, _END):
         # "hurt nobody": what stands before it is denied, where nothing stands behind
         if part.kind is Kind.BREAK and reach > _REACH and before:
@@ -56,14 +60,21 @@ def polarity(reading: Reading) -> Polarity:
             said.discard(before)
         if part.kind is Kind.WORD:
             before = part.key
+        # "failed to start on P-1" denies the start, and is of P-1
+        placed = reach < _REACH and (placed or part.text.lower() in _PLACING)
         if part.kind is Kind.NOT:
-            reach = _REACH
+            reach, placed = _REACH, False
+            lacking = part.key in ("without", "no", "neither")
             if re.match(r"no[ -]?(?:body|one)", part.key):
                 reach = _REACH + 1
         elif part.kind is Kind.BREAK:
             reach = 0
+        elif lacking and part.key in _EVENTS and reach < _REACH:
+            # "without a transfer came up" denies the transfer
+            reach = 0
+            said.add(part.key)
         elif part.kind in (Kind.WORD, Kind.NAME, Kind.TAG):
-            (denied if reach > 0 else said).add(part.key)
+            (denied if reach > 0 and not (placed and part.kind is not Kind.WORD) else said).add(part.key)
             reach -= 1
     return Polarity(frozenset(said), frozenset(denied))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from app.verify.binding import Bench, candidates, missing
+from app.verify.bench import Bench, candidates, missing
 from app.verify.segments import Segment, segments
 from app.verify.statements import Statement
 from retrieval.types import Interval

@@ -30,8 +30,9 @@ _TWICE_BACK = re.compile(
     re.I,
 )
 _NOT = re.compile(
-    r"\b(?:no longer|not|no|never|nobody|none|without|cannot|nothing|neither|nor|failed to|fails to|unable to|instead of|rather than|"
-    r"lack(?:ed|s|ing)?(?: of)?|refused to|no longer|nowhere|hardly|no[ -]one)\b|\w+n['’]t\b",
+    r"\b(?:no longer(?! than)|not|no(?! (?:more|faster|higher|greater|longer) than)|never|"
+    r"nobody|none|without|cannot|nothing|neither|nor|failed to|fails to|unable to|instead of|rather than|"
+    r"lack(?:ed|s|ing)?(?: of)?|refused to|nowhere|hardly|no[ -]one)\b|\w+n['’]t\b",
     re.I,
 )
 
@@ -112,42 +113,100 @@ def _settled(parts: list[Part]) -> list[Part]:
     """Words that say nothing of their own where they stand: "under WO-12", "open for 20 minutes", "first …, then …"."""
     texts = [p.text.lower() for p in parts]
     last_then = max((at for at, text in enumerate(texts) if text == "then"), default=-1)
-    logged = any("log" in text for text in texts)
+    logged, listed = any("log" in text for text in texts), ";" in texts
     for at, part in enumerate(parts):
+        quiet = any(rule(parts, texts, at) for rule in (_quiet_state, _quiet_figure, _quiet_person, _quiet_telling))
+        quiet = quiet or (texts[at] == "first" and (at < last_then or (at == 0 and listed)))
+        quiet = quiet or (texts[at] == "entered" and logged) or (logged and texts[at] in ("entry", "entries"))
         behind = parts[at + 1 : at + 4]
-        tagged = behind[:1] and (behind[0].kind in (Kind.TAG, Kind.NAME) or behind[0].key == "order")
-        quiet = (
-            (texts[at] in ("under", "over", "past") and (tagged or _lasting(behind)))
-            or (
-                texts[at] == "open"
-                and texts[at + 1 : at + 2] == ["for"]
-                and any(p.amount for p in parts[at + 1 : at + 7])
-            )
-            or (texts[at] == "first" and at < last_then)
-            # "P-2 only at 48 °C" makes light of a figure
-            or (texts[at] == "only" and any(p.amount and p.amount.unit for p in behind[:2]))
-            or (texts[at] == "entered" and logged)
-            or (
-                texts[at] in ("somebody", "someone")
-                and any(p.key in ("open_event", "raise", "close") for p in behind[:2])
-            )
-            or (texts[at] == "see" and behind[:1] and behind[0].kind is Kind.TAG)
-            or (texts[at] in ("all", "every", "each") and texts[at + 1 : at + 2] and texts[at + 1] in _SAMPLES)
-            or (texts[at] in ("need", "needs") and any(p.amount for p in behind[:1]))
-            or (texts[at] in ("close", "near") and any(p.amount for p in behind[:2]))
-            or (texts[at] == "least" and texts[at + 1 : at + 2] in (["one"], ["a"], ["an"]))
-            or (texts[at] in ("passed", "past") and _spell(parts[max(0, at - 2) : at + 3]))
-            or (texts[at] == "first" and at == 0 and ";" in texts)
-            # "somebody had left it open": nobody in particular, as in "it had been left open"
-            or (texts[at] in ("somebody", "someone") and texts[at + 1 : at + 2] in (["had"], ["has"]))
-            or (part.key == "find" and any(p.kind is Kind.NOT for p in behind[:1]))
-            or (texts[at] == "again" and any(p.moment for p in behind[:2]))
-        )
-        if quiet and part.kind is Kind.WORD:
-            parts[at] = part._replace(kind=Kind.LIGHT)
+        if quiet and part.kind in (Kind.WORD, Kind.AMOUNT):
+            parts[at] = part._replace(kind=Kind.LIGHT, amount=None)
         elif texts[at] in ("passed", "passes", "pass") and any(p.key == "limit" for p in behind):
             parts[at] = part._replace(kind=Kind.WORD, key="cross")
+        elif (
+            part.key == "rise"
+            and "up" in texts[at]
+            and _named(parts[max(0, at - 3) : at])
+            and not any(p.amount for p in behind)
+        ):
+            # an alarm goes up when it is raised
+            parts[at] = part._replace(key="raise")
     return parts
+
+
+def _quiet_state(parts: list[Part], texts: list[str], at: int) -> bool:
+    """How long a thing was open, and where it stands: "open from 3:00 to 4:00", "stands in Zone D"."""
+    text, following = texts[at], texts[at + 1 : at + 2]
+    if text == "open":
+        held = following == ["for"] and any(p.amount for p in parts[at + 1 : at + 7])
+        spanned = following in (["from"], ["between"]) and _timed_twice(parts[at + 2 : at + 12])
+        return held or spanned or (texts[0] in ("from", "between") and _timed_twice(parts[max(0, at - 24) : at]))
+    return text in ("stands", "stood", "standing", "sits") and _placed(parts[at + 1 : at + 4])
+
+
+def _quiet_figure(parts: list[Part], texts: list[str], at: int) -> bool:
+    """What makes light of a figure, or leads to it: "only at 48 °C", "close to 5", "over the whole hour", "three hours passed"."""
+    text, behind = texts[at], parts[at + 1 : at + 4]
+    return (
+        (text == "only" and any(p.amount and p.amount.unit for p in behind[:2]))
+        or (text in ("under", "over", "past") and _lasting(behind))
+        or (text in ("all", "every", "each") and bool(texts[at + 1 : at + 2]) and texts[at + 1] in _SAMPLES)
+        or (text in ("need", "needs") and any(p.amount for p in behind[:1]))
+        or (text in ("close", "near") and any(p.amount for p in behind[:2]))
+        or (text == "least" and texts[at + 1 : at + 2] in (["one"], ["a"], ["an"]))
+        or (text in ("passed", "past") and _spell(parts[max(0, at - 2) : at + 3]))
+        or (text == "again" and any(p.moment for p in behind[:2]))
+        or (parts[at].amount is not None and _stretch_from(parts, at))
+    )
+
+
+def _quiet_person(parts: list[Part], texts: list[str], at: int) -> bool:
+    """Nobody in particular: "somebody had left it open" says what "it had been left open" does."""
+    if texts[at] not in ("somebody", "someone"):
+        return False
+    recorded = any(p.key in ("open_event", "raise", "close") for p in parts[at + 1 : at + 3])
+    return recorded or texts[at + 1 : at + 2] in (["had"], ["has"])
+
+
+def _quiet_telling(parts: list[Part], texts: list[str], at: int) -> bool:
+    """What leads to a record or an entry: "under WO-12", "the 14:30 entry"."""
+    text, behind = texts[at], parts[at + 1 : at + 4]
+    tagged = bool(behind) and (behind[0].kind in (Kind.TAG, Kind.NAME) or behind[0].key in ("order", "alarm"))
+    led = _named(parts[max(0, at - 2) : at]) and texts[at + 1 : at + 2] in (["a"], ["an"], ["the"])
+    return (
+        (text in ("under", "over", "past") and tagged)
+        or (text == "over" and led)
+        or (text in ("entry", "entries") and any(p.moment for p in parts[max(0, at - 3) : at + 6]))
+        or (text == "see" and bool(behind) and behind[0].kind is Kind.TAG)
+        or (parts[at].key == "find" and any(p.kind is Kind.NOT for p in behind[:1]))
+    )
+
+
+def _stretch_from(parts: list[Part], at: int) -> bool:
+    """Whether a length of time says how long a stretch is that a time begins: "in the 30 minutes after 02:00"."""
+    amount, behind = parts[at].amount, [p for p in parts[at + 1 : at + 4] if p.key or p.moment]
+    led = at > 0 and parts[at - 1].text.lower() in ("the", "first")
+    told = len(behind) > 1 and behind[0].text.lower() in ("after", "from", "following") and behind[1].moment is not None
+    return led and told and amount is not None and amount.unit in ("s", "min", "h")
+
+
+def _timed_twice(behind: list[Part]) -> bool:
+    return sum(p.moment is not None and p.moment.clock is not None for p in behind) > 1
+
+
+def _placed(behind: list[Part]) -> bool:
+    """Whether a place follows: "stands in Zone D"."""
+    return (
+        bool(behind[1:])
+        and behind[0].text.lower() in ("in", "at", "inside")
+        and behind[1].kind in (Kind.NAME, Kind.TAG)
+    )
+
+
+def _named(before: list[Part]) -> bool:
+    """Whether the tag of a record, or its kind, stands right before."""
+    told = [p for p in before if p.kind not in (Kind.LIGHT, Kind.BREAK)]
+    return bool(told) and (told[-1].kind is Kind.TAG or told[-1].key in ("alarm", "order"))
 
 
 def _spell(near: list[Part]) -> bool:

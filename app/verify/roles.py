@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
-from app.verify.binding import Bench
+from app.verify.bench import Bench
 from app.verify.reading import Kind, Part, Reading
 
 _PREPOSITIONS = frozenset(
@@ -14,17 +15,25 @@ _PREPOSITIONS = frozenset(
     "for of in at on about near after before during without within between against around over above below".split()
 )
 _BE = frozenset("is are was were be been being got gets".split())
-_CLAUSE = frozenset("and but which who while when whereas because so then or that".split())
+_COORDINATED = frozenset("and or plus".split())
+# what a noun of doing ends in, "of" behind it
+_DOING = re.compile(
+    r"(?:ment|ation|tion|sion|ing|ance|age)s?$|^(?:repair|change|check|swap|exchange|overhaul|removal|renewal)s?$", re.I
+)
+# records that are named before their tag order nothing
+_RECORDS = frozenset(["alarm", "order"])
+_CLAUSE = frozenset("plus and but which who while when whereas because so then or that".split())
 _ARTICLES = frozenset("a an the its his her their this that".split())
 _ARGUMENT = (Kind.WORD, Kind.NAME, Kind.TAG)
 _IRREGULAR = frozenset(
     "hit struck fed sent took gave drove ran left built rewound found sold bought led told met saw held cut drew threw caught "
-    "brought taught won beat paid lent wrote sang ate fought kept put set shut broke hurt taken given driven written broken".split()
+    "brought taught won beat paid lent wrote sang ate fought kept put set shut broke hurt taken given driven written broken "
+    "reset split cast burst fit hung wound tore froze chose swung bent dug stuck".split()
 )
 # moving a word from one of these slots to the other turns a statement round
 _CONTRARY = tuple(
     frozenset(pair.split())
-    for pair in ("agent patient", "patient with", "from to", "from into", "agent by", "after before")
+    for pair in ("agent patient", "patient with", "from to", "from into", "agent by", "agent to", "after before")
 )
 # who found a thing, and where, is not what was found
 _FINDING = frozenset(["find", "notice"])
@@ -32,10 +41,14 @@ _REACH = 5
 
 
 class Relation(NamedTuple):
-    """A verb and what stands in its slots: "agent", "patient", "subject" (one of the two), or a preposition's name."""
+    """A verb and what stands in its slots: "agent", "patient", "subject" (one of the two), or a preposition's name.
+
+    `head` is the noun of what it is done to ("bearing" of "the drive-end bearing"); "" where it is done to nothing.
+    """
 
     word: str
     slots: dict[str, frozenset[str]]
+    head: str = ""
 
     @property
     def theme(self) -> frozenset[str]:
@@ -53,39 +66,66 @@ def relations(reading: Reading) -> list[Relation]:
     agent: frozenset[str] = frozenset()
     passive = False
     bare: int | None = None
-    for clause, joined in _clauses(reading):
+    lasting = False
+    for clause, joint in _clauses(reading):
+        joined = bool(joint)
         if not joined:
             agent, passive = frozenset(), False
+        if joint in _COORDINATED and found and lasting and (more := _another_object(found[-1], clause)):
+            found.append(more)
+        lasting = any(
+            p.kind is Kind.WORD and at and (_verb_like(clause, at) or _nominal(clause, at))
+            for at, p in enumerate(clause)
+        )
+        lasting = lasting or (bool(clause) and clause[0].text.lower().endswith(("ed", "ing")))
         for at, part in enumerate(clause):
-            if part.kind is Kind.WORD and _verb_like(clause, at):
+            if part.kind is Kind.WORD and _nominal(clause, at):
+                found.append(_of_doing(clause, at))
+            elif part.kind is Kind.WORD and _verb_like(clause, at):
                 passive = _passive(clause, at) or (passive and joined and not _nouns(clause[at + 1 :]))
                 made = _relation(clause, at, agent, passive)
                 agent = made.agent or agent
                 # "refitted and tensioned the chain": both are done to the chain
                 if joined and at == 0 and bare is not None and "patient" in made.slots and not passive:
-                    found[bare] = _with_object(found[bare], made.slots["patient"])
+                    found[bare] = _with_object(found[bare], made.slots["patient"], made.head)
                 found.append(made)
                 bare = len(found) - 1 if at == len(clause) - 1 and not passive else None
     return found
 
 
-def _with_object(relation: Relation, patient: frozenset[str]) -> Relation:
+def _another_object(relation: Relation, clause: Sequence[Part]) -> Relation | None:
+    """ "…, and two seals": what stands behind "and" without a verb of its own is one more thing that the verb is done to."""
+    verbs = (
+        at for at, p in enumerate(clause) if p.kind is Kind.WORD and (_verb_like(clause, at) or _nominal(clause, at))
+    )
+    passive = "complement" in relation.slots
+    if "patient" not in relation.slots or passive or next(verbs, None) is not None:
+        return None
+    if not clause or clause[0].text.lower() in _PREPOSITIONS or clause[0].kind is Kind.MOMENT:
+        return None
+    direct, head, _ = _behind(clause)
+    return relation._replace(slots={**relation.slots, "patient": direct}, head=head) if direct else None
+
+
+def _with_object(relation: Relation, patient: frozenset[str], head: str) -> Relation:
     slots = {name: words for name, words in relation.slots.items() if name != "subject"}
-    return Relation(relation.word, {**slots, "agent": relation.slots.get("subject", frozenset()), "patient": patient})
+    return Relation(
+        relation.word, {**slots, "agent": relation.slots.get("subject", frozenset()), "patient": patient}, head
+    )
 
 
-def _clauses(reading: Reading) -> Iterator[tuple[list[Part], bool]]:
-    """The clauses of a text, and whether each is joined to the one before by a word rather than by a full stop."""
+def _clauses(reading: Reading) -> Iterator[tuple[list[Part], str]]:
+    """The clauses of a text, and the word or comma that joins each to the one before; "" behind a full stop."""
     held: list[Part] = []
-    joined = False
+    joint = ""
     for part in reading.parts:
         stop = part.kind is Kind.QUOTE or (part.kind is Kind.BREAK and part.key in ".!?;:\n")
         if stop or part.key == "," or part.text.lower() in _CLAUSE:
-            yield held, joined
-            held, joined = [], not stop
+            yield held, joint
+            held, joint = [], "" if stop else part.text.lower()
         elif part.kind is not Kind.BREAK:
             held.append(part)
-    yield held, joined
+    yield held, joint
 
 
 def _verb_like(clause: Sequence[Part], at: int) -> bool:
@@ -99,9 +139,28 @@ def _verb_like(clause: Sequence[Part], at: int) -> bool:
     return low.endswith("s") and at > 0 and at + 1 < len(clause) and clause[at - 1].kind in (Kind.NAME, Kind.TAG)
 
 
+def _nominal(clause: Sequence[Part], at: int) -> bool:
+    """Whether a noun or gerund names a deed, with what it is done to behind it: "replacement of …", "replacing the …"."""
+    low, behind = clause[at].text.lower(), clause[at + 1].text.lower() if at + 1 < len(clause) else ""
+    done = (
+        low.endswith("ing")
+        and behind in _ARTICLES
+        and not any(p.text.lower() in _BE for p in clause[max(0, at - 2) : at])
+    )
+    return done or (behind == "of" and _DOING.search(low) is not None)
+
+
+def _of_doing(clause: Sequence[Part], at: int) -> Relation:
+    """What a deed named by a noun is done to; who does it is not said."""
+    whom, head, slots = _behind(clause[at + 1 + (clause[at + 1].text.lower() == "of") :])
+    return Relation(clause[at].key, {**slots, "patient": whom}, head)
+
+
 def _commands(clause: Sequence[Part]) -> bool:
     """Whether a clause begins as an order does: a bare verb and what it is done to ("Realign coupling on P-101")."""
     if len(clause) < 2 or clause[1].kind not in _ARGUMENT or clause[0].text.lower().endswith(("s", "ly")):
+        return False
+    if clause[0].key in _RECORDS:
         return False
     # "Maintenance booked …" begins with who did it
     return not any(p.text.lower().endswith("ed") or p.text.lower() in _IRREGULAR | _BE for p in clause[1:4])
@@ -125,13 +184,19 @@ def _passive(clause: Sequence[Part], at: int) -> bool:
 
 def _relation(clause: Sequence[Part], at: int, agent: frozenset[str], passive: bool) -> Relation:
     left = _subject(clause[:at])
-    direct, slots = _behind(clause[at + 1 :])
+    direct, head, slots = _behind(clause[at + 1 :])
     if passive:
         by = slots.pop("by", frozenset())
-        return Relation(clause[at].key, {**slots, "agent": by, "patient": left, "complement": direct})
+        whom = _head(list(takewhile(lambda p: p.text.lower() not in _BE, clause[:at])), left)
+        return Relation(clause[at].key, {**slots, "agent": by, "patient": left, "complement": direct}, whom)
     if direct:
-        return Relation(clause[at].key, {**slots, "agent": left or agent, "patient": direct})
+        return Relation(clause[at].key, {**slots, "agent": left or agent, "patient": direct}, head)
     return Relation(clause[at].key, {**slots, "subject": left})
+
+
+def _head(parts: Sequence[Part], among: frozenset[str]) -> str:
+    """The last noun of a phrase, which the others describe."""
+    return next((p.key for p in reversed(parts) if p.kind is Kind.WORD and p.key in among), "")
 
 
 def _subject(parts: Sequence[Part]) -> frozenset[str]:
@@ -157,8 +222,8 @@ def _nouns(parts: Sequence[Part]) -> frozenset[str]:
     return frozenset(p.key for p in parts if p.kind in _ARGUMENT)
 
 
-def _behind(parts: Sequence[Part]) -> tuple[frozenset[str], dict[str, frozenset[str]]]:
-    """The words behind a verb: those before the first preposition, and those behind each preposition."""
+def _behind(parts: Sequence[Part]) -> tuple[frozenset[str], str, dict[str, frozenset[str]]]:
+    """The words behind a verb: those before the first preposition, the last noun of these, and those behind each preposition."""
     direct: set[str] = set()
     slots: dict[str, set[str]] = {}
     held = direct
@@ -168,7 +233,12 @@ def _behind(parts: Sequence[Part]) -> tuple[frozenset[str], dict[str, frozenset[
             held = slots.setdefault(low, set())
         elif part.kind in _ARGUMENT:
             held.add(part.key)
-    return frozenset(direct), {name: frozenset(words) for name, words in slots.items()}
+    before = list(takewhile(lambda p: p.text.lower() not in _PREPOSITIONS | _BE, parts))
+    return (
+        frozenset(direct),
+        _head(before, frozenset(direct)),
+        {name: frozenset(words) for name, words in slots.items()},
+    )
 
 
 def swapped(bench: Bench) -> Iterator[str]:
@@ -181,6 +251,36 @@ def swapped(bench: Bench) -> Iterator[str]:
         elif same and mine.word not in _FINDING and _misbound(bench, mine, same, known):
             yield f"“{mine.word}” is said of something else in what is cited"
     yield from _out_of_place(bench)
+    yield from _for_another(bench)
+
+
+def _for_another(bench: Bench) -> Iterator[str]:
+    """What a thing is for: "the muster point for fires" where the evidence gives one for every alarm."""
+    known = [pair for s in bench.statements if s.sort == "sentence" for pair in _purposes(s.reading)]
+    for noun, mine in _purposes(bench.claim):
+        theirs = [words for other, words in known if other == noun]
+        if theirs and not any(_meet(bench, mine, words) for words in theirs):
+            yield f"“{noun}” is for something else in what is cited"
+
+
+def _purposes(reading: Reading) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each noun that "for" follows, with the words behind the "for"."""
+    parts = reading.parts
+    for at, part in enumerate(parts):
+        near = parts[max(0, at - 4) : at + 4]
+        if (
+            part.text.lower() == "for"
+            and at
+            and parts[at - 1].kind is Kind.WORD
+            and not _verb_like(near, min(at, 4) - 1)
+        ):
+            behind = takewhile(
+                lambda p: p.kind in (*_ARGUMENT, Kind.LIGHT) and p.text.lower() not in _PREPOSITIONS | _BE,
+                parts[at + 1 : at + 9],
+            )
+            words = frozenset(p.key for p in behind if p.kind in (Kind.WORD, Kind.NAME))
+            if words:
+                yield parts[at - 1].key, words
 
 
 def _crossed(mine: Relation, theirs: Relation) -> bool:
@@ -204,9 +304,28 @@ def _misbound(bench: Bench, mine: Relation, same: Sequence[Relation], known: Seq
     elsewhere = bool(mine.theme) and all(t and not _meet(bench, mine.theme, t) for t in themes)
     if elsewhere and any(_meet(bench, mine.theme, r.theme) for r in others):
         return True
+    if _other_object(bench, mine, same, others):
+        return True
+    # "stalled by the motor" names who did it: another than the evidence names
+    if (
+        "complement" in mine.slots
+        and mine.agent
+        and all(r.agent and not _meet(bench, mine.agent, r.agent) for r in same)
+    ):
+        return True
     if not mine.agent or any(_meet(bench, mine.agent, r.agent | r.slots.get("subject", frozenset())) for r in same):
         return False
     return any(_meet(bench, mine.agent, r.agent) for r in others)
+
+
+def _other_object(bench: Bench, mine: Relation, same: Sequence[Relation], others: Sequence[Relation]) -> bool:
+    """Whether the very thing that a verb is done to is one to which the evidence has another verb done, and never this one."""
+    # of a verb whose object was not made out in the evidence nothing is known
+    if not mine.head or any("patient" in r.slots and not r.head for r in same):
+        return False
+    here = frozenset(w for r in same for words in r.slots.values() for w in words)
+    there = frozenset(r.head for r in others if r.head)
+    return not bench.knows(mine.head, here) and bench.knows(mine.head, there)
 
 
 def _meet(bench: Bench, some: frozenset[str], others: frozenset[str]) -> bool:

@@ -6,20 +6,35 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
+from app.verify.calendar import CALENDAR
 from app.verify.negation import Polarity, polarity
 from app.verify.reading import Kind, Part, Reading
 from app.verify.units import dimension
 
 _SPLIT = frozenset(
     "and but while when whereas which who because after before then so although though where until since as than once".split()
-) | {"followed by", "preceded by", "prior to", "ahead of", "later than", "earlier than", "came before", "came after"}
-_OTHER_SIDE = frozenset(["than", "came before", "came after", "followed by", "preceded by"])
+) | {
+    "followed by",
+    "preceded by",
+    "prior to",
+    "ahead of",
+    "later than",
+    "earlier than",
+    "came before",
+    "came after",
+    "preceded",
+    "precedes",
+}
+_OTHER_SIDE = frozenset(["than", "came before", "came after", "preceded", "precedes", "followed by", "preceded by"])
 _RECORDS = frozenset(["order", "alarm"])
 _WORDY = (Kind.WORD, Kind.TAG, Kind.NOT)
 
 
 class Segment(NamedTuple):
-    """One statement of a claim: parts [first, last) of its reading. `names` and `tags` are its own; `about` those it inherits."""
+    """One statement of a claim: parts [first, last) of its reading. `names` and `tags` are its own; `about` those it inherits.
+
+    `tagged` are the tags that were named last, in it or before it.
+    """
 
     first: int
     last: int
@@ -30,6 +45,7 @@ class Segment(NamedTuple):
     polarity: Polarity
     denies: bool
     text: str
+    tagged: frozenset[str] = frozenset()
 
     @property
     def items(self) -> frozenset[str]:
@@ -74,6 +90,9 @@ def _breaks(reading: Reading, at: int, part: Part) -> bool:
         return False
     if " ".join(part.text.lower().split()) not in _SPLIT or part.kind not in (Kind.LIGHT, Kind.WORD):
         return False
+    # "AL-1 lasted 11 minutes and AL-2 42 minutes"
+    if at + 1 < len(reading.parts) and reading.parts[at + 1].kind is Kind.TAG:
+        return True
     return not (_figure(reading.parts[max(0, at - 2) : at][::-1]) and _figure(reading.parts[at + 1 : at + 3]))
 
 
@@ -134,7 +153,7 @@ def _wordy(parts: Sequence[Part]) -> bool:
     named = any(p.kind is Kind.NAME for p in parts)
     # "until a ticket, WO-12, was opened": "a ticket" says nothing of its own
     bare = bool(parts) and parts[0].text.lower() in ("until", "before", "after", "once")
-    return any(p.kind in _WORDY and not (bare and p.key in _RECORDS) for p in parts) or (
+    return any(p.kind in _WORDY and not (bare and p.key in _RECORDS) and p.key not in CALENDAR for p in parts) or (
         named and parts[0].text.lower() in _OTHER_SIDE
     )
 
@@ -160,12 +179,14 @@ def _inherited(made: Sequence[Segment]) -> list[Segment]:
     """Each with what it is about: its own names and tags, else those of the piece before, at the head those that come first."""
     first = next((s.names | s.tags for s in made if s.names or s.tags), frozenset())
     found, about = [], first
+    tagged = next((s.tags for s in made if s.tags), frozenset())
     head: frozenset[str] = frozenset()
     for segment in made:
         # "AL-1, logged as a leak on T-2, …": the leak is that of AL-1
         tags = segment.tags or (head if segment.words else frozenset())
         about = segment.names | tags or about
-        found.append(segment._replace(about=about, tags=tags))
+        tagged = tags or tagged
+        found.append(segment._replace(about=about, tags=tags, tagged=tagged))
         bare = not segment.words and not segment.names and segment.text.strip(" ,;").lower() in segment.tags
         head = segment.tags if bare else frozenset()
     return found

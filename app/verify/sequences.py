@@ -7,20 +7,30 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.verify.amounts import Amount, same_amount
-from app.verify.binding import Bench, candidates, missing
+from app.verify.bench import Bench, candidates, missing
+from app.verify.calendar import LENGTH_FROM
 from app.verify.reading import Kind, Part
 from app.verify.segments import Segment, piece, segments
 from app.verify.statements import Statement
 from app.verify.times import same_moment
+from app.verify.units import dimension
 
-_AFTER = re.compile(r"\b(?:after|following(?!\s*:)|once(?! (?:more|again|between|in|from)\b)|later than|since)\b", re.I)
-_BEFORE = re.compile(r"\b(?:before|prior to|ahead of|earlier than|until)\b", re.I)
+# "6 minutes into AL-1"
+_INTO = r"(?:(?<=minutes )|(?<=minute )|(?<=min )|(?<=hours )|(?<=hour )|(?<=seconds )|(?<=\d s )|(?<=\d h ))into"
+_AFTER = re.compile(
+    rf"\b(?:after|{_INTO}|preceded by|following(?!\s*:)|"
+    r"once(?! (?:more|again|between|in|from)\b)|later than|since)\b",
+    re.I,
+)
+_BEFORE = re.compile(r"\b(?:before|preced(?:ed|es|ing)(?! by\b| it\b)|prior to|ahead of|earlier than|until)\b", re.I)
 _FIRST = re.compile(r"\s*first\b,?(?P<one>[^;]+);(?P<two>.+)", re.I | re.S)
-_THEN = re.compile(r"\b(?:then|followed(?: by)?|later|afterwards?|subsequently|whereupon|preceded)\b", re.I)
+_THEN = re.compile(r"\b(?:then|followed(?: by)?|(?<!\ba )(?<!\bthe )later|afterwards?|subsequently|whereupon)\b", re.I)
 _BETWEEN = re.compile(
     r"\b(?:between|separat(?:es?|ed|ing)|from)\b(?P<one>.{1,120}?)\b(?:and|from|to|until|till)\b(?P<two>.{1,160})",
     re.I | re.S,
 )
+# "A and B were raised 20 minutes apart"
+_APART = re.compile(r"^(?P<one>.{1,120}?)\band\b(?P<two>.{1,160}?)\bapart\b", re.I | re.S)
 # "When B came, A had already gone": what is told in the pluperfect came first
 _WHEN = re.compile(r"\b(?:when|by the time)\b", re.I)
 _ALREADY = re.compile(r"\b(?:already|by the time|had been)\b", re.I)
@@ -34,7 +44,7 @@ _GAP = re.compile(
     r"a little|slightly|more|less|"
     r"than|shortly|soon|immediately|right|straight|not long)\s+)*"
     r"(?:(?:half an|[\w.]+|an hour and a half|three quarters of an|a quarter of an)[\s-]+(?:seconds?|minutes?|mins?|"
-    r"hours?|days?|h|s)\b[\s,]*(?:and\s+)?){0,3}",
+    r"hours?|days?|weeks?|h|s)\b[\s,]*(?:and\s+)?){0,3}",
     re.I,
 )
 _STARTS = frozenset(["raise", "open_event", "begin"])
@@ -47,7 +57,14 @@ _ENDS = frozenset(["clear", "end", "close", "releas"])
 
 # the tag of a record, and a length of time
 _EVENT = re.compile(r"\b[A-Z]{1,6}-\d+\b")
-_LONG = re.compile(r"(?<!\d:)\b[\w.]+[\s-]+(?:seconds?|minutes?|mins?|min|hours?|hrs?|days?)\b", re.I)
+_LONG = re.compile(r"(?<!\d:)\b[\w.]+[\s-]+(?:seconds?|minutes?|mins?|min|hours?|hrs?|days?|weeks?)\b", re.I)
+
+
+# "in the hour after 07:00" puts nothing in order
+_STRETCH = re.compile(
+    LENGTH_FROM.pattern.removesuffix("\\s*$") + r"(?=\s+(?:about |around |the )?(?:\d|noon|midnight|[A-Z][a-z]+ \d))",
+    re.I,
+)
 
 
 class Order(NamedTuple):
@@ -112,7 +129,7 @@ def _pluperfect(text: str) -> Order | None:
 
 def _set_apart(text: str) -> Order | None:
     """ "20 minutes lay between A and B": so long apart, in whichever order; None where no time stands with it."""
-    match = _BETWEEN.search(text)
+    match = _BETWEEN.search(text) or _APART.search(text)
     tagged = match is not None and all(_EVENT.search(match[side]) for side in ("one", "two"))
     if match is None or not tagged or not _LONG.search(text):
         return None
@@ -127,7 +144,7 @@ def _parted(text: str, end: int) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def sequence(bench: Bench) -> Sequenced | None:
     """Whether the order a claim gives stands; None when it gives none."""
-    found = ordered(bench.claim.text)
+    found = ordered(_STRETCH.sub(lambda m: m[0][: -len(m["mark"])] + " " * len(m["mark"]), bench.claim.text))
     if found is None or _bounds(bench, found):
         return None
     gap = _gap(bench, found)
@@ -139,6 +156,8 @@ def sequence(bench: Bench) -> Sequenced | None:
         or _when(bench, [piece(bench.claim, span)], span, 1)
         for span in (found.first, found.second)
     )
+    if gap is not None and not piece(bench.claim, found.second).items and _repeated(bench, found, gap):
+        return Sequenced("", settled=frozenset([gap]))
     if first is None or second is None:
         if _stretches_in_order(bench, found):
             return Sequenced("")
@@ -155,6 +174,20 @@ def sequence(bench: Bench) -> Sequenced | None:
         return Sequenced("", settled=frozenset([gap]))
     return Sequenced(
         f"it was {apart.value / 60:.1f} min, not {bench.claim.parts[gap].text.strip()}", True, frozenset([gap])
+    )
+
+
+def _repeated(bench: Bench, found: Order, gap: int) -> bool:
+    """ "Seen at 3:10, and again 5 minutes later": the same is said of two pieces, so long apart, the first at its told time."""
+    said, claimed = piece(bench.claim, found.first), bench.claim.parts[gap].amount
+    saying = [s for _, s in candidates(bench, said) if s.sort == "frame" and not missing(bench, said, s)]
+    facts = [(s.exhibit, f.instant) for s in saying for f in s.facts if f.instant and f.instant.at is not None]
+    span = found.first
+    told = [p.moment for p in bench.claim.parts if p.moment and p.moment.clock and span[0] <= p.start < span[1]]
+    firsts = [(n, i) for n, i in facts if not told or any(same_moment(m, i, bench.zone) for m in told)]
+    gaps = (((j.at or 0) - (i.at or 0)) / 1e6 for n, i in firsts for m, j in facts if n != m)
+    return claimed is not None and any(
+        same_amount(claimed, Amount(s, "s", 1.0, False, 0, 0), True) for s in gaps if s > 0
     )
 
 
@@ -185,16 +218,20 @@ def _stretches_in_order(bench: Bench, found: Order) -> bool:
 
 def _lone_duration(parts: Sequence[Part]) -> bool:
     told = [p for p in parts if p.kind not in (Kind.LIGHT, Kind.BREAK)]
-    return len(told) == 1 and told[0].amount is not None and told[0].amount.unit in ("s", "min", "h", "d")
+    return len(told) == 1 and _timed(told[0])
+
+
+def _timed(part: Part) -> bool:
+    return part.amount is not None and dimension(part.amount.unit) == "time"
 
 
 def _gap(bench: Bench, found: Order) -> int | None:
     """The place of a duration right before the marker: "20 minutes after"."""
     for at, part in enumerate(bench.claim.parts):
-        timed = part.amount is not None and part.amount.unit in ("s", "min", "h", "d") and part.end <= found.at
+        timed = _timed(part) and part.end <= found.at
         if timed and not re.search(r"\w", bench.claim.text[part.end : found.at]):
             return at
-    lengths = [i for i, p in enumerate(bench.claim.parts) if p.amount and p.amount.unit in ("s", "min", "h", "d")]
+    lengths = [i for i, p in enumerate(bench.claim.parts) if _timed(p)]
     apart = found.kind == "between" or _SET_APART.search(bench.claim.text)
     return lengths[0] if apart and len(lengths) == 1 else None
 
@@ -243,7 +280,9 @@ def _when(bench: Bench, pieces: Sequence[Segment], span: tuple[int, int], fewest
     for segment in pieces:
         if len(segment.items) < fewest:
             continue
-        for share, statement in candidates(bench, segment)[:8]:
+        # a record tells the time of what it records better than what is told of it
+        ranked = sorted(candidates(bench, segment), key=lambda pair: (-pair[0], pair[1].sort != "record"))
+        for share, statement in ranked[:8]:
             if share < 0.5 or missing(bench, segment, statement):
                 continue
             at = _time_of(bench, segment, statement, span)

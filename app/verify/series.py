@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.verify.amounts import Amount
-from app.verify.calendar import calendar_words
+from app.verify.calendar import calendar_words, length_from
 from app.verify.cues import moment_role
 from app.verify.lexicon import canonical
 from app.verify.negation import Polarity
@@ -24,6 +24,11 @@ from retrieval.times import to_datetime, to_micros
 from retrieval.types import Evidence, Interval, Kind, Micros, SeriesWindow
 
 _STATISTICS = frozenset(["maximum", "minimum", "mean"])
+_FEW = 5
+# what is said of the first and the last sample
+_TURNS = frozenset(
+    canonical(word) for word in ("first", "initial", "last", "begin", "end", "start", "opening", "closing")
+)
 _LONGEST_SPAN_US = 7 * 86_400_000_000
 
 
@@ -72,6 +77,8 @@ def _of_series(cited: Sequence[tuple[int, Exhibit]], claim: Reading, tools: Inst
             yield from (s for s in _statistics(group, run, alone=False))
     asked = [(p.moment, moment_role(claim, at)) for at, p in enumerate(claim.parts) if p.moment]
     yield from _at_times(group, whole, [m for m, _ in asked], tools.zone)
+    for moment in (m for m, role in asked if role == "edge"):
+        yield from _from_on(group, whole, moment, length_from(claim.text, moment.start), tools.zone)
     yield from _over_stretches(group, whole, asked, tools.zone)
 
 
@@ -112,12 +119,14 @@ def _statistics(group: _Group, run: Run, alone: bool = True) -> Iterator[Stateme
         yield _stated(group, run, word, facts, alone)
     ends = (_value(run, "first", float(run.v[0]), "first"), _value(run, "last", float(run.v[-1]), "last"))
     yield _stated(group, run, _trend(run), (*ends, _when("first", int(run.t[0])), _when("last", int(run.t[-1]))), alone)
+    many = Fact("count", Amount(float(len(run.v)), None, 1.0, False, 0, 0), computed=True)
+    yield _stated(group, run, "sample", (many,), alone)
     spread = (_value(run, "min", float(run.v[low]), "minimum"), _value(run, "max", float(run.v[high]), "maximum"))
     yield _stated(group, run, "range", spread, alone)
     width = _value(run, "width", float(run.v[high] - run.v[low]), "maximum less minimum")
     yield _stated(group, run, "spread", (width,), alone)
-    many = (("mean", "mean", np.mean), ("median", "median", np.median), ("spread", "deviation", np.std))
-    for role, word, reduce in many:
+    reduced = (("mean", "mean", np.mean), ("median", "median", np.median), ("spread", "deviation", np.std))
+    for role, word, reduce in reduced:
         yield _stated(group, run, word, (_value(run, role, float(reduce(run.v)), word),), alone)
     yield from _beyond(group, run)
 
@@ -152,6 +161,7 @@ def _stated(group: _Group, run: Run, word: str, facts: tuple[Fact, ...], alone: 
         | ({_trend(run)} if word in ("maximum", "minimum") else frozenset())
     )
     words |= {"first", "initial", canonical("last"), "cross"} if any(f.role == "start" for f in facts) else frozenset()
+    words |= _TURNS if any(f.role == "first" and f.amount for f in facts) else frozenset()
     words |= {"sink_to"} if word == "minimum" else frozenset()
     if not alone or len(group.runs) > 1:
         words |= {_drift(group)}
@@ -189,7 +199,9 @@ def _beyond(group: _Group, run: Run) -> Iterator[Statement]:
             continue
         first, last = int(np.argmax(over)), len(over) - 1 - int(np.argmax(over[::-1]))
         held = (int(run.t[last]) - int(run.t[first])) / 1e6
-        lengths = {float(over.sum()) * run.step_s, held, held + run.step_s}
+        lengths = {float(over.sum()) * run.step_s, held + run.step_s}
+        # from the first to the last of few samples is much less than they stand for
+        lengths |= {held} if over.sum() > _FEW else set()
         facts = [_when("start", int(run.t[first])), _when("end", int(run.t[last]))]
         # the limit was held again from the next sample on
         facts.append(_when("end", int(run.t[last] + run.step_s * 1_000_000)))
@@ -203,7 +215,7 @@ def _beyond(group: _Group, run: Run) -> Iterator[Statement]:
             )
             for s in lengths
         ]
-        facts.append(Fact("count", Amount(float(over.sum()), None, 1.0, False, 0, 0), computed=True))
+        facts.append(Fact("beyond", Amount(float(over.sum()), None, 1.0, False, 0, 0), computed=True))
         yield _stated(group, run, "below" if low else "exceed", tuple(facts))
 
 
@@ -235,6 +247,15 @@ def _over_stretches(group: _Group, run: Run, asked: Sequence[tuple[Moment, str]]
                         yield from _statistics(group, part)
 
 
+def _from_on(group: _Group, run: Run, moment: Moment, seconds: int, zone: tzinfo) -> Iterator[Statement]:
+    """The statistics over so many seconds from a time on, where the cited windows hold all of them."""
+    for start, _ in stretches(moment, run.span, zone):
+        stop = start + seconds * 1_000_000
+        inside = (run.t >= start) & (run.t < stop)
+        if stop <= run.span.t1 + 1 and inside.any():
+            yield from _statistics(group, run._replace(t=run.t[inside], v=run.v[inside], span=Interval(start, stop)))
+
+
 def stretches(moment: Moment, span: Interval, zone: tzinfo) -> list[tuple[Micros, Micros]]:
     """The minutes (or seconds) within a span that a claim's time may mean, [start, end) in UTC microseconds."""
     if moment.clock is None or span.t1 - span.t0 > _LONGEST_SPAN_US:
@@ -255,6 +276,8 @@ def _wall(moment: Moment, day: Micros, zone: tzinfo) -> Micros | None:
     hour, minute, second = moment.clock or (0, 0, None)
     year, month, date = at.year, at.month, at.day
     if moment.day and (moment.day[1:] != (month, date) or moment.day[0] not in (None, year)):
+        return None
+    if moment.weekday not in (None, at.weekday()):
         return None
     try:
         return to_micros(datetime(year, month, date, hour % 24, minute, second or 0, tzinfo=zone))

@@ -29,7 +29,7 @@ _OF_BOTH = frozenset(["endure", "long", "duration", "activ"])
 _SHAPE = {Kind.ALERT: frozenset(["alarm", "sever", "severity"]), Kind.ROW: frozenset(["record"])}
 _ENTRY = re.compile(r"\s*(?:[-*•]\s*)?\d{1,2}:\d{2}\b")
 # "10:31 AL-20 on Pump P-1: …" enters an event at its time
-_EVENT = re.compile(r"\s*(?:[-*•]\s*)?\d{1,2}:\d{2}\s+[A-Z]{1,5}-\d+\b")
+_EVENT = re.compile(r"\s*(?:[-*•]\s*)?\d{1,2}:\d{2}\s+(?!WO\b)[A-Z]{1,5}-\d+\b")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'“(]?[A-Z0-9])|(?<=[.!?][\"'”)])\s+(?=[A-Z0-9])")
 _JOINED = re.compile(r"[a-z][A-Z]")
 _PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -141,7 +141,9 @@ def _bodies(exhibit: Exhibit, head: str, body: str, context: _Context) -> Iterat
         yield from _sentences(body, context, words)
     elif kind is Kind.FRAME:
         facts = _frame_facts(exhibit, header, context)
-        yield _statement(context, "frame", body, _Around(words, context.entities, facts))
+        made = _statement(context, "frame", body, _Around(words, context.entities, facts))
+        # a picture of the night is dark; that it was taken at night says nothing of what it shows
+        yield made._replace(keys=made.keys | {"dark"}) if "night" in made.keys else made
     else:
         # the head line is ours: its times are the site's, whatever the record's own are
         facts = _facts(header, context._replace(zone=context.tools.zone)) if kind is not Kind.WINDOW else ()
@@ -181,8 +183,13 @@ def _sentences(body: str, context: _Context, head: frozenset[str]) -> Iterator[S
             continue
         entry: Statement | None = None
         before: frozenset[str] = frozenset()
+        tags: frozenset[str] = frozenset()
         for sentence in _SENTENCE.split(text):
             made = _statement(context, "sentence", sentence, _under(heading, entry, before))
+            own = frozenset(p.key for p in made.reading.of(Part_.TAG))
+            # "Nobody was hurt." goes on about the alarm of the sentence before
+            made = made if own or not made.names <= before else made._replace(context=made.context | tags)
+            tags = own or tags
             yield made
             before = made.names or before
             if entry is None and _ENTRY.match(text):
@@ -195,7 +202,7 @@ def _under(heading: _Around, entry: Statement | None, before: frozenset[str]) ->
     if entry is None:
         return _Around(heading.keys, before or heading.names)
     facts = tuple(f for f in entry.facts if f.instant)
-    raised = _OF_START if _EVENT.match(entry.reading.text) else frozenset()
+    raised = _OF_START | {"alarm"} if _EVENT.match(entry.reading.text) else frozenset()
     return _Around(heading.keys | entry.keys | raised, entry.names, facts)
 
 
@@ -206,6 +213,8 @@ def _statement(context: _Context, sort: str, text: str, around: _Around) -> Stat
     facts = (*_facts(reading, context), *around.facts)
     names = named | around.names if sort != "sentence" else named or around.names
     # a log speaks of many things: an entry is about what it names, and about nothing else of the log
+    if sort == "sentence" and _EVENT.match(text):
+        around = around._replace(keys=around.keys | _OF_START | {"alarm"})
     about = names | around.names if around.facts and sort == "sentence" else context.entities
     instants = [f.instant for f in facts if f.instant] or [Instant(None, None, context.day, 86400)]
     under = around.keys | calendar_words(instants, context.tools.zone)

@@ -15,6 +15,7 @@ from retrieval.types import Micros
 Day = tuple[int | None, int, int]
 Clock = tuple[int, int, int | None]
 
+_WEEKDAYS = "mon tue wed thu fri sat sun".split()
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _MONTH = (
     r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
@@ -52,11 +53,13 @@ _SPOKEN = re.compile(
     re.I,
 )
 _WEEKDAY = re.compile(r"\b((?:mon|tues|wednes|thurs|fri|satur|sun)day),?\s+(?:the\s+)?$", re.I)
+_ABOUT = re.compile(r"(?:\b(?:about|around|roughly|approximately|circa|near|nearly|close to|towards?)|[~≈])\s*$", re.I)
 _STOP = re.compile(r"[.!?;\n]\s")
 # a date further away than this many characters is of something else
 _FAR = 400
 # two ends of a range are no further apart
 _JOINED = 60
+_LED = re.compile(r",?\s*(?:at|from|between)?\s*", re.I)
 _RANGE = re.compile(r"\s*(?:–|-|—|to|and|until|till)\s*", re.I)
 
 
@@ -64,6 +67,7 @@ class Moment(NamedTuple):
     """A time as it is told: its date (year may be None), its clock (seconds may be None), its zone as written.
 
     `zone` is "UTC", "LOCAL" (said in words), an abbreviation, or None. `either_half`: before noon or after, it is not said.
+    `about`: it is said to be rough. `weekday` counts from Monday = 0, where the year that would check it is not told.
     """
 
     day: Day | None
@@ -72,6 +76,15 @@ class Moment(NamedTuple):
     start: int
     end: int
     either_half: bool = False
+    about: bool = False
+    weekday: int | None = None
+
+    @property
+    def slack_s(self) -> int:
+        """How far off, in seconds, the clock may be: half a minute where it is rough, more where it is round as well."""
+        if not self.about or self.clock is None or self.clock[2] is not None:
+            return 0
+        return 150 if self.clock[1] % 5 == 0 else 30
 
 
 class Instant(NamedTuple):
@@ -92,9 +105,22 @@ def moments(text: str) -> list[Moment]:
         at = _day_of(clock, days, text)
         if at is not None:
             used.add(at)
-        joined.append(clock if at is None else clock._replace(day=days[at].day))
+        joined.append(clock if at is None else clock._replace(day=days[at].day, weekday=days[at].weekday))
     lone = [d for i, d in enumerate(days) if i not in used]
-    return sorted((*joined, *lone), key=lambda m: m.start)
+    return sorted((*_same_day(text, joined, days), *lone), key=lambda m: m.start)
+
+
+def _same_day(text: str, clocks: Sequence[Moment], days: Sequence[Moment]) -> list[Moment]:
+    """The date behind a range ("between 3:00 and 4:00 on 10 June") is that of both its ends, whatever stands further before it."""
+    found = list(clocks)
+    for i in reversed(range(len(found) - 1)):
+        one, two = found[i], found[i + 1]
+        at, after = (bisect_right(days, m.start, key=lambda day: day.start) for m in (one, two))
+        behind = after < len(days) and days[after].day == two.day
+        led = at > 0 and _LED.fullmatch(text[days[at - 1].end : one.start][:_JOINED])
+        if behind and not led and _RANGE.fullmatch(text[one.end : two.start][:_JOINED]):
+            found[i] = one._replace(day=two.day, weekday=two.weekday)
+    return found
 
 
 def date_spans(text: str) -> list[tuple[int, int]]:
@@ -111,20 +137,28 @@ def _days(text: str) -> list[Moment]:
             number = int(month) if month.isdigit() else _MONTHS.index(month[:3].lower()) + 1
             if number <= _LAST_MONTH and free.take(match.start(), match.end()):
                 told = (int(year) if year else None, number, int(day))
-                found.append(Moment(told, None, None, _named_from(text, match.start(), told), match.end()))
+                start, weekday = _named_from(text, match.start(), told)
+                found.append(Moment(told, None, None, start, match.end(), weekday=weekday))
     return sorted(found, key=lambda m: m.start)
 
 
-def _named_from(text: str, start: int, day: Day) -> int:
-    """Where a date begins, with the day of the week before it when that is the right one."""
+def _named_from(text: str, start: int, day: Day) -> tuple[int, int | None]:
+    """Where a date begins, with the day of the week before it: none that is wrong, and one still to check without a year."""
     match = _WEEKDAY.search(text[max(0, start - 20) : start])
-    if match is None or day[0] is None:
-        return start
+    if match is None:
+        return start, None
+    told = _WEEKDAYS.index(match[1].lower()[:3])
+    if day[0] is None:
+        return start - len(match[0]), told
+    return (start - len(match[0]) if _weekday(day) == told else start), None
+
+
+def _weekday(day: Day) -> int | None:
+    """The day of the week of a date, Monday = 0; None where there is no such date, or no year."""
     try:
-        right = date(day[0], day[1], day[2]).strftime("%A").lower() == match[1].lower()
+        return date(day[0], day[1], day[2]).weekday() if day[0] is not None else None
     except ValueError:
-        return start
-    return start - len(match[0]) if right else start
+        return None
 
 
 def _clocks(text: str, days: Sequence[Moment]) -> list[Moment]:
@@ -139,7 +173,8 @@ def _clocks(text: str, days: Sequence[Moment]) -> list[Moment]:
             found.append(Moment(None, clock, zone, match.start(), match.end()))
     found += [m for m in _spoken(text) if free.take(m.start, m.end)]
     found.sort(key=lambda m: m.start)
-    return _same_zone(text, found)
+    rough = (m._replace(about=_ABOUT.search(text[max(0, m.start - 20) : m.start]) is not None) for m in found)
+    return _same_zone(text, list(rough))
 
 
 def _told(text: str) -> Iterator[tuple[re.Match[str], Clock, str | None]]:
@@ -247,7 +282,25 @@ def _same_wall(claimed: Moment, known: Instant, told: tzinfo) -> bool:
         return False
     if claimed.day and not same_day(claimed.day, (at.year, at.month, at.day)):
         return False
-    return any(_same_clock(clock, (at.hour, at.minute, at.second), known.step) for clock in _clocks_of(claimed))
+    if claimed.weekday not in (None, at.weekday()):
+        return False
+    wall = (at.hour, at.minute, at.second)
+    return any(
+        _same_clock(c, wall, known.step) or _near(c, wall, _slack(claimed, known.step)) for c in _clocks_of(claimed)
+    )
+
+
+def _slack(claimed: Moment, step: int) -> int:
+    """The slack of a claim's time against one known to `step` seconds, which may have been cut to them."""
+    return claimed.slack_s and claimed.slack_s + step // 2
+
+
+def _near(claimed: Clock | None, known: tuple[int, int, int], slack: int) -> bool:
+    """Whether a rough time of day is the known one, give or take `slack` seconds."""
+    if claimed is None or not slack:
+        return False
+    off = 3600 * (claimed[0] - known[0]) + 60 * (claimed[1] - known[1]) - known[2]
+    return abs(off) <= slack
 
 
 def _clocks_of(moment: Moment) -> list[Clock | None]:
@@ -268,6 +321,8 @@ def _same_clock(claimed: Clock | None, known: Clock, step: int) -> bool:
 
 def _same_written(claimed: Moment, known: Instant) -> bool:
     if claimed.day and (known.day is None or not same_day(claimed.day, known.day)):
+        return False
+    if claimed.weekday is not None and known.day and _weekday(known.day) not in (None, claimed.weekday):
         return False
     if claimed.clock is None:
         return known.day is not None and claimed.day is not None

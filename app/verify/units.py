@@ -33,6 +33,7 @@ _UNITS: dict[str, tuple[str, float, str]] = {
     "min": ("time", 60, "min mins minute minutes"),
     "h": ("time", 3600, "h hr hrs hour hours"),
     "d": ("time", 86400, "day days"),
+    "wk": ("time", 604800, "week weeks"),
     "W": ("power", 1, "W watt watts"),
     "kW": ("power", 1e3, "kW kilowatt kilowatts"),
     "MW": ("power", 1e6, "MW megawatt megawatts"),

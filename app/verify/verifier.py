@@ -10,12 +10,16 @@ from typing import NamedTuple
 import structlog
 
 from app.verify.addresses import addresses
-from app.verify.attributes import misattributed
-from app.verify.binding import Bench, against, bind, candidates, cover, denial_stands, missing
+from app.verify.agents import unassuming
+from app.verify.attributes import misattributed, misnamed, outlived, unlisted
+from app.verify.bench import Bench, candidates, cover, lacking
+from app.verify.binding import bind
 from app.verify.causes import uncaused
 from app.verify.comparing import Compared, compare
+from app.verify.contradiction import against, denial_stands
 from app.verify.counting import count
 from app.verify.denials import accounted
+from app.verify.limits import strayed
 from app.verify.meaning import Meaning, meaning
 from app.verify.modality import presumed
 from app.verify.negation import sweeps
@@ -28,6 +32,7 @@ from app.verify.roles import swapped
 from app.verify.segments import Segment, entire, segments
 from app.verify.sequences import Sequenced, sequence
 from app.verify.series import series_statements
+from app.verify.sources import misplaced
 from app.verify.statements import Statement, statements, texts
 from app.verify.substance import insubstantial
 from app.verify.words import knows, shared, unknown, unnamed
@@ -35,8 +40,6 @@ from retrieval.errors import EncoderUnavailable
 from retrieval.types import Support
 
 _LONGEST_CLAIM = 4000
-# of the words of one piece of a claim, one in so many may stand elsewhere in the evidence than the others
-_APART = 3
 # the checks of how a thing is worded: an entailment model may know better; figures, names and denials are not its to judge
 _WORDING = frozenset(["words", "together"])
 # what a piece says of how many is held against statements that share this much of it
@@ -115,7 +118,7 @@ class ClaimVerifier:
         if vague:
             yield Failing("substance", vague)
             return
-        bench = bench._replace(claim=without(bench.claim, accounted(bench)))
+        bench = bench._replace(claim=without(bench.claim, accounted(bench) | unassuming(bench)))
         compared = compare(bench)
         settled = compared.settled if compared else frozenset()
         yield from _letters(bench.claim.text, texts(exhibits))
@@ -123,6 +126,9 @@ class ClaimVerifier:
         for word in unheeded(bench.claim, _only_ordered(bench.statements)):
             yield Failing("modality", f"the evidence orders what “{word}” says was done")
         yield from (Failing("causes", why) for why in uncaused(bench))
+        yield from (Failing("figures", why, True) for why in strayed(bench))
+        yield from (Failing("attributes", why, True) for why in misnamed(bench))
+        yield from (Failing("figures", why, True) for why in misplaced(bench, exhibits))
         counted = count(bench, tuple(e.evidence.kind.value for e in exhibits))
         if counted is not None:
             # what is counted is held against every record by itself
@@ -178,6 +184,8 @@ def _pieces(bench: Bench) -> Iterator[Failing]:
         yield from (Failing("figures", bound.why) for bound in bind(bench, segment) if bound.why)
         yield from _words_of(bench, segment)
         yield from (Failing("attributes", why, True) for why in misattributed(bench, segment))
+        yield from (Failing("attributes", why) for why in unlisted(bench, segment))
+        yield from (Failing("attributes", why, True) for why in outlived(bench, segment))
 
 
 def _judgement(bench: Bench, failing: Sequence[Failing], said: Meaning | None) -> Judgement:
@@ -195,8 +203,7 @@ def _judgement(bench: Bench, failing: Sequence[Failing], said: Meaning | None) -
 
 def _words_of(bench: Bench, segment: Segment) -> Iterator[Failing]:
     found = candidates(bench, segment)
-    lacking = min((len(missing(bench, segment, s)) for _, s in found), default=1)
-    if not found or lacking > len(segment.words) // _APART:
+    if lacking(bench, segment, [s for _, s in found]):
         yield Failing("together", f"“{segment.text.strip()}” is not said in what is cited")
         return
     if segment.denies and not denial_stands(bench, segment):

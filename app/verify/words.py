@@ -7,8 +7,13 @@ from collections.abc import Iterable, Sequence
 from app.verify.lexicon import canonical, is_light
 from app.verify.reading import Finder, Kind, Part, Reading
 
-# two words are one when the longer is the shorter and an ending
+# two words are one when the longer is the shorter and an ending of inflection or derivation
 _ROOT, _ENDING = 5, 3
+_ENDINGS = frozenset(
+    "a able age al an ance ant ary ate d e ed ee en ence ent er es est ess ful ia ial ian ic ical ies ing ion ise ish ism ist ity ive ize "
+    "ly ment n ness or ors ous r rs ry s ship ty um ure us y".split()
+)
+_PARTICLES = frozenset("up out off down in over on away back".split())
 
 
 def knows(word: str, vocabulary: frozenset[str]) -> bool:
@@ -17,12 +22,15 @@ def knows(word: str, vocabulary: frozenset[str]) -> bool:
         return True
     if "-" in word:
         pieces = [p for p in word.split("-") if p]
+        # "start-up" is another thing than a start
+        if pieces and pieces[-1] in _PARTICLES:
+            return False
         return bool(pieces) and all(canonical(p) in vocabulary or p in vocabulary or is_light(p) for p in pieces)
     if len(word) < _ROOT:
         return False
-    return any(word[:cut] in vocabulary for cut in range(max(_ROOT, len(word) - _ENDING), len(word))) or any(
-        v.startswith(word) and len(v) - len(word) <= _ENDING for v in vocabulary if len(v) > len(word)
-    )
+    return any(
+        word[:cut] in vocabulary and word[cut:] in _ENDINGS for cut in range(max(_ROOT, len(word) - _ENDING), len(word))
+    ) or any(v.startswith(word) and v[len(word) :] in _ENDINGS for v in vocabulary if len(v) > len(word))
 
 
 def unknown(claim: Reading, vocabulary: frozenset[str], names: Iterable[str], find: Finder) -> list[Part]:

@@ -1,0 +1,58 @@
+"""Whether a figure that a claim gives on the word of a log, a report or a counter stands in that very source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from app.verify.amounts import same_amount
+from app.verify.bench import Bench
+from app.verify.port import Exhibit
+from app.verify.reading import Kind, Part
+from app.verify.units import dimension
+
+# what a source is called in a claim, and what shows that an exhibit, or a sentence of it, is of that kind
+_SOURCES = (
+    (
+        re.compile(r"\b(?:shift )?log(?:book)?\b", re.I),
+        re.compile(r"\b(?:shift|log)[ _-]?(?:log|book)\b|\blog\b", re.I),
+    ),
+    (re.compile(r"\b(?:incident )?report\b", re.I), re.compile(r"\breport|incident|findings\b", re.I)),
+    (re.compile(r"\bcounter\b", re.I), re.compile(r"\bcounter\b", re.I)),
+)
+_JOINT = re.compile(r"[,;]|\b(?:and|but|while|whereas|against|versus)\b", re.I)
+
+
+def misplaced(bench: Bench, exhibits: Sequence[Exhibit]) -> Iterator[str]:
+    """Why "40 minutes by the log, 55 by the report" does not stand; nothing where one kind of source is cited, or none is named."""
+    if len(exhibits) < 2:
+        return
+    figures = [p for p in bench.claim.of(Kind.AMOUNT) if p.amount and dimension(p.amount.unit)]
+    named = [(m.start(), kind) for kind, (called, _) in enumerate(_SOURCES) for m in called.finditer(bench.claim.text)]
+    if len({kind for _, kind in named}) < 2 or len(figures) < 2:
+        return
+    for figure, kind in _paired(bench.claim.text, figures, sorted(named)):
+        if not _stands(bench, figure, kind, exhibits):
+            yield f"{figure.text.strip()} does not stand in the source that the claim names for it"
+
+
+def _paired(text: str, figures: Sequence[Part], named: Sequence[tuple[int, int]]) -> Iterator[tuple[Part, int]]:
+    """Each figure with the source named in its clause, else figures and sources in the same order ("log and report: 40 against 55")."""
+    cuts = [m.start() for m in _JOINT.finditer(text)]
+    clause = [sum(cut <= figure.start for cut in cuts) for figure in figures]
+    beside = [[kind for at, kind in named if sum(cut <= at for cut in cuts) == n] for n in clause]
+    if all(len(kinds) == 1 for kinds in beside):
+        yield from ((figure, kinds[0]) for figure, kinds in zip(figures, beside, strict=True))
+    elif len(figures) == len(named):
+        yield from ((figure, kind) for figure, (_, kind) in zip(figures, named, strict=True))
+
+
+def _stands(bench: Bench, figure: Part, kind: int, exhibits: Sequence[Exhibit]) -> bool:
+    shows = _SOURCES[kind][1]
+    known = [
+        s
+        for s in bench.statements
+        if shows.search(exhibits[s.exhibit].text) or shows.search(exhibits[s.exhibit].evidence.source)
+    ]
+    facts = [f for s in known for f in s.facts if f.amount and figure.amount]
+    return any(same_amount(figure.amount, f.amount, f.computed) for f in facts if f.amount and figure.amount)
