@@ -58,7 +58,7 @@ wheel: setup ## build the wheel and run doctor from it in a clean environment
 
 lock: ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --python-version 3.11 --python-platform x86_64-manylinux_2_34 --extra cpu --extra slack --extra neo4j \
-	  --extra eyes --extra eval --extra dev --generate-hashes --no-header -q -o requirements.lock --upgrade
+	  --extra eyes --extra speech --extra eval --extra dev --generate-hashes --no-header -q -o requirements.lock --upgrade
 
 clean: ## remove what was built
 	rm -rf $(DEMO) dist build

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from app.ports import Advance, IngestSummary, SourceReport
-from ingest.pipeline import Pipeline, Report
+from ingest.pipeline import QUARANTINED, Pipeline, Report
 from ingest.walk import walk
 from retrieval.ids import content_hash
 from retrieval.types import Principal
@@ -23,7 +25,7 @@ class Notes(Protocol):
 
     def meta(self, tenant: str, key: str) -> str | None: ...
 
-    def record_rejection(self, tenant: str, source: str, code: str, reason: str) -> None: ...
+    def record_rejection(self, tenant: str, source: str, code: str, reason: str, tried: str = "") -> None: ...
 
     def clear_rejection(self, tenant: str, source: str) -> None: ...
 
@@ -36,6 +38,9 @@ class House(Protocol):
 
     def eyes(self) -> str:
         """Which eyes look at pictures, in one line."""
+
+    def ears(self) -> str:
+        """What listens to sound, in one line."""
 
 
 class IngestJob:
@@ -66,12 +71,16 @@ class IngestJob:
             ),
             evidence_by_kind=summary.evidence_by_kind,
             sequence=summary.sequence,
-            notes=(self._house.eyes(), *summary.notes),
+            notes=(self._house.eyes(), self._house.ears(), *summary.notes),
+            quality=msgspec.to_builtins(summary.quality),
         )
 
     def _note(self, tenant: str, report: Report) -> None:
+        if report.code == QUARANTINED:
+            # the cause that is remembered stays
+            return
         if report.status == "rejected":
-            self._notes.record_rejection(tenant, report.source, report.code or "", report.reason or "")
+            self._notes.record_rejection(tenant, report.source, report.code or "", report.reason or "", report.tried)
         else:
             self._notes.clear_rejection(tenant, report.source)
 

@@ -97,7 +97,7 @@ class SourceReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
 
 
 class IngestSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of an ingest. `rejected` rows are {source, code, reason}."""
+    """The end of an ingest. `rejected` rows are {source, code, reason}; `quality` is ingest.quality.Quality as plain JSON."""
 
     ingested: int
     unchanged: int
@@ -105,6 +105,7 @@ class IngestSummary(msgspec.Struct, frozen=True, kw_only=True):
     evidence_by_kind: dict[str, int]
     sequence: int
     notes: tuple[str, ...] = ()
+    quality: dict[str, Any] = {}
 
 
 class Advance(NamedTuple):
@@ -187,6 +188,9 @@ class Service(Protocol):
 
     def model_check(self) -> Check:
         """The line "model" of the checks alone: "ok" means that the next question goes to a model."""
+
+    def release(self, principal: Principal) -> int:
+        """Forget which sources were refused, so that those given up are tried again; how many there were."""
 
     def reindex(self) -> dict[str, int]:
         """Throw the projections away and rebuild them; name → sequence."""

@@ -34,6 +34,8 @@ class Book(CatalogReader, Protocol):
 
     def stats(self, principal: Principal) -> dict[str, Any]: ...
 
+    def release(self, tenant: str) -> int: ...
+
     def audit(self, principal: Principal, action: str, detail: dict[str, Any]) -> None: ...
 
 
@@ -194,6 +196,11 @@ class Watchfloor:
         counts = {"ingested": summary.ingested, "unchanged": summary.unchanged, "rejected": len(summary.rejected)}
         self._parts.book.audit(principal, "ingest", {**counts, "sequence": summary.sequence})
         return summary
+
+    def release(self, principal: Principal) -> int:
+        released = self._parts.book.release(principal.tenant)
+        self._parts.book.audit(principal, "release", {"sources": released})
+        return released
 
     def feedback(self, answer_id: str, accepted: bool, principal: Principal, note: str = "") -> None:
         self._parts.book.record_feedback(answer_id, accepted, note, principal)

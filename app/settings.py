@@ -76,7 +76,7 @@ class Model(_Part):
 
 
 class Encoders(_Part):
-    """What turns text and pictures into vectors."""
+    """What turns text and pictures into vectors, and sound into text."""
 
     text: str | None = Field(
         None, description="sentence-transformers name or path; none = the packaged all-MiniLM-L6-v2"
@@ -86,6 +86,10 @@ class Encoders(_Part):
     )
     image_pretrained: str | None = Field(None, description="open_clip pretrained tag or path, e.g. laion2b_s34b_b79k")
     detector: str = Field("auto", description="auto = the COCO detector where the eyes extra is installed; off")
+    speech: str = Field(
+        "auto",
+        description="faster-whisper model, folder or cached name; auto = the packaged tiny.en where the speech extra is installed; off",
+    )
     entailment: str | None = Field(
         None,
         description="cross-encoder for natural-language inference, name or path; none = rules on words and figures",

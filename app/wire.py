@@ -17,6 +17,7 @@ from retrieval.types import (
     CharSpan,
     Citation,
     Claim,
+    ClipSpan,
     Evidence,
     FrameAt,
     Hit,
@@ -50,7 +51,7 @@ class WindowAt(msgspec.Struct, frozen=True, tag="window"):
     last: int = 0
 
 
-WireLocator: TypeAlias = FrameAt | PageBox | CharSpan | WindowAt | RowKey
+WireLocator: TypeAlias = FrameAt | ClipSpan | PageBox | CharSpan | WindowAt | RowKey
 
 
 class WireCitation(msgspec.Struct, frozen=True):
@@ -350,11 +351,9 @@ def report_json(report: SourceReport) -> dict[str, Any]:
 
 
 def summary_json(summary: IngestSummary) -> dict[str, Any]:
-    """The last line of an ingest: {ingested, unchanged, rejected, evidence_by_kind, sequence}, and notes if any."""
+    """The last line of an ingest: {ingested, unchanged, rejected, evidence_by_kind, sequence}, and notes and quality if any."""
     fields = dict(as_json(summary))
-    if not fields["notes"]:
-        del fields["notes"]
-    return fields
+    return {name: value for name, value in fields.items() if value or name not in ("notes", "quality")}
 
 
 def checks_json(checks: list[Check]) -> dict[str, Any]:

@@ -36,6 +36,10 @@ from app.settings import Settings
 from app.verify.nli import CrossEncoderEntailment
 from app.verify.port import Instruments
 from app.verify.verifier import ClaimVerifier
+from ingest.audio.listener import Ears
+from ingest.audio.reader import AudioReader
+from ingest.audio.voice import SileroVoice
+from ingest.audio.whisper import FasterWhisper, packaged
 from ingest.entities import EntityLinker
 from ingest.images import ImageReader
 from ingest.ocr import RapidText
@@ -64,6 +68,7 @@ from retrieval.types import Micros, Principal
 T = TypeVar("T")
 _PATIENCE_S = 10.0
 _ASKED_S = 3.0
+_DEAF = "nothing listens to sound: encoders.speech is off, or on auto the extra [speech] is not installed"
 # times and names that are put into a follow-up
 _UNDERSTOOD_CHARS = 1_000
 
@@ -242,7 +247,8 @@ class Parts:
         limits = self._settings.limits
         caps = Limits(memory_bytes=limits.decode_mb * 2**20, wall_s=limits.decode_s)
         readers: Sequence[Reader] = (
-            VideoReader(self._detectors, self._ocr, caps),
+            VideoReader(self._detectors, self._ocr, caps, ears=self._ears),
+            AudioReader(self._ears, caps),
             ImageReader(self._detectors, self._ocr, caps),
             ReportReader(self._ocr),
             TableReader(self.book.site),
@@ -252,6 +258,14 @@ class Parts:
     @cached_property
     def _ocr(self) -> RapidText:
         return RapidText()
+
+    @cached_property
+    def _ears(self) -> Ears | None:
+        """The model that was asked for; on auto the packaged one where it is installed, else nothing listens."""
+        asked = self._settings.encoders.speech
+        if asked == "off" or (asked == "auto" and not packaged()):
+            return None
+        return Ears(SileroVoice(), FasterWhisper(None if asked == "auto" else asked))
 
     def renew(self) -> None:
         """A site brought another encoder or zone along: what depends on them is made anew when next used."""
@@ -267,6 +281,10 @@ class Parts:
         space = self._image.space if self._image else "no image space"
         return f"eyes: {', '.join(names) or 'nothing looks for things in pictures'}; {space}; {self._ocr.name}"
 
+    def ears(self) -> str:
+        """What listens to sound, in one line."""
+        return f"ears: {self._ears.name if self._ears else _DEAF}"
+
     # --- being well ---
 
     def checks(self) -> list[Check]:
@@ -280,6 +298,7 @@ class Parts:
             self._eyes(),
             self._detecting(),
             Check("ocr", "ok", self._ocr.name),
+            self._hearing(),
             self.model_check(),
             self._tried("confidence", self._calibrated),
             self._slack(),
@@ -321,6 +340,13 @@ class Parts:
         except EncoderUnavailable as error:
             return Check("detector", "failed", str(error))
         return Check("detector", "ok" if names else "off", ", ".join(names) or "nothing looks for things in pictures")
+
+    def _hearing(self) -> Check:
+        try:
+            name = self._ears.name if self._ears else ""
+        except EncoderUnavailable as error:
+            return Check("speech", "failed", str(error))
+        return Check("speech", "ok" if name else "off", name or _DEAF)
 
     def model_check(self) -> Check:
         """A model that fails is a degraded answer, not a failed service: the brief answers."""

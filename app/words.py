@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from retrieval.times import to_datetime
-from retrieval.types import CharSpan, FrameAt, Interval, Locator, Micros, PageBox, RowKey, SeriesWindow
+from retrieval.types import CharSpan, ClipSpan, FrameAt, Interval, Locator, Micros, PageBox, RowKey, SeriesWindow
 
 SHORT_ID = 13
 
@@ -58,6 +58,8 @@ def locator_words(locator: Locator, valid: Interval | None, zone: tzinfo = UTC) 
     """Where to look: "frame at 2026-03-04 02:10:05 UTC (00:05 in the clip)", "page 3", "row WO-7, line 12"."""
     if isinstance(locator, FrameAt):
         return _frame_words(locator, valid, zone)
+    if isinstance(locator, ClipSpan):
+        return _span_words(locator, valid, zone)
     if isinstance(locator, PageBox):
         return f"page {locator.page}"
     if isinstance(locator, CharSpan):
@@ -71,6 +73,11 @@ def _frame_words(locator: FrameAt, valid: Interval | None, zone: tzinfo) -> str:
     if valid is None:
         return f"frame {clock(locator.ms)} in the clip"
     return f"frame at {moment(valid.t0, zone)} ({clock(locator.ms)} in the clip)"
+
+
+def _span_words(locator: ClipSpan, valid: Interval | None, zone: tzinfo) -> str:
+    inside = f"{clock(locator.ms)}–{clock(locator.end_ms)} in the recording"
+    return inside if valid is None else f"said at {moment(valid.t0, zone)} ({inside})"
 
 
 def _row_words(locator: RowKey) -> str:

@@ -22,7 +22,20 @@ CASE_FOLDERS = ("video", "pdf", "reports/mybinder", "reports/osha", "sensor/NAB"
 CASES = Path(__file__).parent / "cases"
 # an attribute with at least this average precision on held-out pictures counts as seen well
 SEEN_WELL = 0.9
-SUITES = ("site", "cases", "blind", "cranfield", "xquad", "claims", "grounding", "xquad-answers", "hotpotqa-answers")
+SUITES = (
+    "site",
+    "cases",
+    "blind",
+    "cranfield",
+    "xquad",
+    "claims",
+    "grounding",
+    "xquad-answers",
+    "hotpotqa-answers",
+    "speech",
+    "nab",
+    "skab",
+)
 
 
 def run(
@@ -53,6 +66,15 @@ def run(
         from eval import sentences
 
         return sentences.run(suite, _need(data_dir, "--data"), progress)
+    if suite == "speech":
+        from eval import speech
+
+        return speech.run(_need(data_dir, "--data"), progress)
+    if suite in ("nab", "skab"):
+        from eval.anomaly import nab, skab
+
+        run_anomalies = nab.run if suite == "nab" else skab.run
+        return run_anomalies(_need(data_dir, "--data"), progress)
     if suite == "claims":
         from eval.claims import running
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from eval.questions import Expected, Figure, Question
 from retrieval.times import to_micros
-from retrieval.types import Answer, Citation, Evidence, FrameAt, PageBox, RowKey
+from retrieval.types import Answer, Citation, ClipSpan, Evidence, FrameAt, PageBox, RowKey
 
 Lookup = Callable[[str], Evidence]
 
@@ -101,7 +101,7 @@ def _place(expected: Expected, citation: Citation, lookup: Lookup) -> bool:
 
 
 def _in_clip(at: object, ms: tuple[int, int]) -> bool:
-    return isinstance(at, FrameAt) and at.ms <= ms[1] and max(at.end_ms, at.ms) >= ms[0]
+    return isinstance(at, FrameAt | ClipSpan) and at.ms <= ms[1] and max(at.end_ms, at.ms) >= ms[0]
 
 
 def average(values: Iterable[float | None]) -> float | None:

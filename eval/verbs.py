@@ -65,7 +65,10 @@ def run(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Run SUITE and print its metrics: site, cases, blind, cranfield, xquad, claims, grounding, xquad-answers, hotpotqa-answers."""
+    """Run SUITE and print its metrics.
+
+    Suites: site, cases, blind, cranfield, xquad, claims, grounding, xquad-answers, hotpotqa-answers, speech, nab, skab.
+    """
     from eval.runner import run as run_suite
 
     with _bar(suite) as progress:
@@ -174,7 +177,7 @@ def _bar(name: str) -> Iterator[Callable[[int, int, str], None]]:
 def _paint(found: dict[str, Any]) -> None:
     from rich.table import Table
 
-    table = Table(title=f"{found['suite']}: {found['n']} questions", title_justify="left")
+    table = Table(title=f"{found['suite']}: {found['n']} {found.get('items', 'questions')}", title_justify="left")
     kinds = found.get("by_kind") or {}
     for name in ("metric", "all", *kinds):
         table.add_column(name)

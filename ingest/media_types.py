@@ -12,17 +12,37 @@ MARKDOWN, HTML, TEXT = "text/markdown", "text/html", "text/plain"
 CSV, TSV, JSON, JSONL = "text/csv", "text/tab-separated-values", "application/json", "application/x-ndjson"
 VIDEO = frozenset({"video/mp4", "video/x-msvideo", "video/x-matroska", "video/webm", "video/quicktime"})
 IMAGES = frozenset({"image/jpeg", "image/png", "image/gif"})
+AUDIO = frozenset(
+    {"audio/wav", "audio/mpeg", "audio/ogg", "audio/flac", "audio/mp4", "audio/x-gsm", "audio/basic", "audio/x-alaw"}
+)
+# telephone formats without a header: RFC 3551 gives them all 8 kHz
+RAW_RATES = {"audio/basic": 8_000, "audio/x-alaw": 8_000}
 STRUCTURED = frozenset({CSV, TSV, JSON, JSONL})
 DOCUMENTS = frozenset({PDF, DOCX, MARKDOWN, HTML, TEXT})
 
 BY_ENDING = {
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".avi": "video/x-msvideo",
     ".mkv": "video/x-matroska", ".webm": "video/webm",
+    ".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".oga": "audio/ogg", ".opus": "audio/ogg",
+    ".flac": "audio/flac", ".m4a": "audio/mp4", ".gsm": "audio/x-gsm",
+    ".ulaw": "audio/basic", ".alaw": "audio/x-alaw",
     ".gif": "image/gif", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png",
     ".pdf": PDF, ".docx": DOCX, ".md": MARKDOWN, ".markdown": MARKDOWN, ".html": HTML, ".htm": HTML,
     ".txt": TEXT, ".log": TEXT, ".csv": CSV, ".tsv": TSV, ".json": JSON, ".jsonl": JSONL, ".ndjson": JSONL,
 }  # fmt: skip
+_DEMUXERS = {
+    "audio/wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "ogg", "audio/flac": "flac", "audio/mp4": "mov",
+    "audio/x-gsm": "gsm", "audio/basic": "mulaw", "audio/x-alaw": "alaw",
+    "video/mp4": "mov", "video/quicktime": "mov", "video/x-msvideo": "avi",
+    "video/x-matroska": "matroska", "video/webm": "matroska",
+}  # fmt: skip
 _HEAD = 4096
+_ONE_FAMILY = (
+    {"video/mp4", "video/quicktime"},
+    {"video/webm", "video/x-matroska"},
+    {"audio/mp4", "video/mp4"},
+    {"audio/mp4", "video/quicktime"},
+)
 
 
 def media_type(path: Path) -> str:
@@ -34,6 +54,11 @@ def media_type(path: Path) -> str:
     if not head:
         raise SourceRejected("the file is empty (0 bytes)", kind="empty")
     return _checked(by_name, _by_content(head), head)
+
+
+def demuxer(kind: str) -> str:
+    """The only FFmpeg format that sound of this media type may be read as: a playlist named .wav must not open other files."""
+    return _DEMUXERS[kind]
 
 
 def _head(path: Path) -> bytes:
@@ -54,8 +79,7 @@ def _checked(by_name: str, by_content: str | None, head: bytes) -> str:
         if by_name == DOCX:
             return DOCX
         raise SourceRejected(f"named as {by_name} but holds a zip archive", kind="unknown_type")
-    same_family = {by_name, by_content} in ({"video/mp4", "video/quicktime"}, {"video/webm", "video/x-matroska"})
-    return by_name if same_family else by_content
+    return by_name if {by_name, by_content} in _ONE_FAMILY else by_content
 
 
 def _refuse_binary(head: bytes) -> None:
@@ -68,9 +92,11 @@ def _by_content(head: bytes) -> str | None:
         if head.startswith(magic):
             return kind
     if head[4:8] == b"ftyp":
-        return "video/quicktime" if head[8:10] == b"qt" else "video/mp4"
+        return _BRANDS.get(head[8:11], "video/mp4")
     if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
         return "video/x-msvideo"
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        return "audio/wav"
     if b"%PDF-" in head[:1024] and not head[:1].isalnum():
         return PDF
     return None
@@ -83,4 +109,8 @@ _MAGIC = (
     (b"GIF89a", "image/gif"),
     (b"\x1aE\xdf\xa3", "video/x-matroska"),
     (b"PK\x03\x04", "application/zip"),
+    (b"OggS", "audio/ogg"),
+    (b"fLaC", "audio/flac"),
+    (b"ID3", "audio/mpeg"),
 )
+_BRANDS = {b"qt ": "video/quicktime", b"M4A": "audio/mp4", b"M4B": "audio/mp4"}

@@ -14,6 +14,7 @@ from ingest.assemble import Assembler, Origin
 from ingest.book import EntityBook
 from ingest.media_types import IMAGES, VIDEO, media_type
 from ingest.ports import Batch, Item, Reader, SourcePolicy
+from ingest.quality import Quality, QualityBook
 from ingest.walk import Found, Site, fingerprint, walk
 from retrieval.errors import SourceRejected, UpstreamError
 from retrieval.ids import content_hash
@@ -21,12 +22,16 @@ from retrieval.ports import Blobs, CatalogWriter, ImageEncoder, TextEncoder, Uni
 from retrieval.types import Coverage, Micros
 
 SITE_READER = "site@1"
+# what fails so often with the same content fails each time: it is given up until it changes or is released
+GIVEN_UP_AFTER = 3
+QUARANTINED = "quarantined"
 
 
 class Report(NamedTuple):
     """One source: `status` is ingested, unchanged or rejected. `evidence` counts pieces held of it; `sequence` its last commit.
 
-    `sequence` is 0 where nothing was committed (unchanged, rejected). `code` and `reason` say why it was rejected.
+    `sequence` is 0 where nothing was committed (unchanged, rejected). `code` and `reason` say why it was rejected, and `tried` (a
+    digest of its content and reader) that its content was the cause.
     """
 
     source: str
@@ -35,6 +40,7 @@ class Report(NamedTuple):
     sequence: int
     code: str | None = None
     reason: str | None = None
+    tried: str = ""
 
 
 class Summary(NamedTuple):
@@ -46,6 +52,7 @@ class Summary(NamedTuple):
     evidence_by_kind: dict[str, int]
     sequence: int
     notes: tuple[str, ...] = ()
+    quality: Quality | None = None
 
 
 Progress = Callable[[int, int, str, Report | None], None]
@@ -55,16 +62,19 @@ Progress = Callable[[int, int, str, Report | None], None]
 class _Tally:
     """What a run has done so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Micros) -> None:
         self.reports: list[Report] = []
         self.kinds: Counter[str] = Counter()
-        self.future = 0
+        self.quality = QualityBook(now)
+
+    def end(self, report: Report) -> None:
+        self.reports.append(report)
+        self.quality.ended(report.source, report.status, report.code or "", report.reason or "")
 
     def summary(self) -> Summary:
         by_status = Counter(report.status for report in self.reports)
-        notes = (
-            (f"{self.future} pieces of evidence are dated after now: check clocks and zones",) if self.future else ()
-        )
+        future = self.quality.future
+        notes = (f"{future} pieces of evidence are dated after now: check clocks and zones",) if future else ()
         return Summary(
             ingested=by_status["ingested"],
             unchanged=by_status["unchanged"],
@@ -72,6 +82,7 @@ class _Tally:
             evidence_by_kind=dict(sorted(self.kinds.items())),
             sequence=max((report.sequence for report in self.reports), default=0),
             notes=notes,
+            quality=self.quality.close(),
         )
 
 
@@ -103,7 +114,7 @@ class Pipeline:
         with a source is in its report.
         """
         found = walk(paths, exclude)
-        tally, tell = _Tally(), progress or _silent
+        tally, tell = _Tally(self._clock()), progress or _silent
         book = EntityBook(self._writer.site(tenant)[0])
         total = len(found.sites) + len(found.files)
         jobs: list[tuple[Path, Callable[[], Report]]] = []
@@ -112,7 +123,7 @@ class Pipeline:
         for done, (path, job) in enumerate(jobs):
             tell(done, total, path.as_uri(), None)
             report = job()
-            tally.reports.append(report)
+            tally.end(report)
             tell(done + 1, total, path.as_uri(), report)
         return tally.summary()
 
@@ -127,9 +138,10 @@ class Pipeline:
         return Report(source, "ingested", 0, receipt.sequence)
 
     def _file(self, found: Found, tenant: str, book: EntityBook, tally: _Tally) -> Report:
-        source = found.path.as_uri()
+        source, tried = found.path.as_uri(), ""
         try:
             item = _item(found)
+            tally.quality.source(source, item.content_hash)
             reader = self._reader(item)
             ingester = self._ingester(reader, item, found.site)
             state = self._writer.state(tenant, source)
@@ -137,13 +149,23 @@ class Pipeline:
                 return Report(source, "unchanged", state.evidence, 0)
             if state and not state.whole:
                 self._writer.abandon(tenant, source)
-            return self._read(item, reader, _Run(tenant, ingester, book, tally))
+            tried = content_hash(item.content_hash, ingester)
+            given_up = self._given_up(tenant, source, tried)
+            return given_up or self._read(item, reader, _Run(tenant, ingester, book, tally))
         except SourceRejected as problem:
-            return self._rejected(source, tenant, problem.kind, problem.reason)
+            return self._rejected(source, tenant, problem.kind, problem.reason)._replace(tried=tried)
         except UpstreamError as problem:
             return self._rejected(source, tenant, problem.code, str(problem))
         except OSError as problem:
             return self._rejected(source, tenant, "unreadable", f"cannot be read: {problem.strerror or problem}")
+
+    def _given_up(self, tenant: str, source: str, tried: str) -> Report | None:
+        """The report of a source that has failed too often to be tried again as it is."""
+        before = self._writer.rejection(tenant, source)
+        if before is None or before.tried != tried or before.tries < GIVEN_UP_AFTER:
+            return None
+        reason = f"given up after {before.tries} tries ({before.code}): {before.reason}"
+        return Report(source, "rejected", 0, 0, QUARANTINED, reason)
 
     def _rejected(self, source: str, tenant: str, code: str, reason: str) -> Report:
         self._writer.abandon(tenant, source)
@@ -169,14 +191,14 @@ class Pipeline:
         seen: set[str] = set()
         renamed: dict[str, str] = {}
         kinds: Counter[str] = Counter()
-        sequence = future = 0
+        quality, sequence = run.tally.quality.apart(), 0
         for batch, last in _with_last(reader.read(item, run.tenant)):
             unit = self._unit(batch, origin, run, (seen, renamed))._replace(closes=last)
             sequence = self._writer.commit(unit).sequence
             kinds.update(piece.kind.value for piece in unit.evidence)
-            future += sum(1 for piece in unit.evidence if piece.valid and piece.valid.t0 > self._clock())
+            quality.unit(unit, run.knows)
         run.tally.kinds.update(kinds)
-        run.tally.future += future
+        run.tally.quality.absorb(quality)
         return Report(item.uri, "ingested", sum(kinds.values()), sequence)
 
     def _unit(self, batch: Batch, origin: Origin, run: _Run, carried: tuple[set[str], dict[str, str]]) -> Unit:
@@ -207,6 +229,9 @@ class _Run(NamedTuple):
     ingester: str
     book: EntityBook
     tally: _Tally
+
+    def knows(self, tag: str) -> bool:
+        return bool(self.book.linker.exact(tag))
 
 
 def _item(found: Found) -> Item:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from retrieval.types import Box, Coverage, Entity, Interval, Kind, Link, Locator, Mention
@@ -113,3 +115,48 @@ class TextReader(Protocol):
 
     def lines(self, image: Image) -> list[tuple[str, Box]]:
         """Lines of text with their boxes in fractions of the picture, top to bottom."""
+
+
+Samples = NDArray[np.float32]
+"""Mono sound of shape (n,) at 16 kHz, in [-1, 1]."""
+
+
+class Voiced(NamedTuple):
+    """Samples [start, end) in which somebody speaks."""
+
+    start: int
+    end: int
+
+
+class VoiceActivity(Protocol):
+    """Tells where in sound there are voices."""
+
+    name: str
+
+    def spans(self, samples: Samples) -> list[Voiced]:
+        """Where somebody speaks, in order and apart from each other; none in silence or noise."""
+
+
+class Utterance(NamedTuple):
+    """Words spoken in one go, in [start_ms, end_ms) of the samples given.
+
+    `sure` is false where the transcriber's own figures say that the words may be wrong or nobody's; `measured` are those figures.
+    `language` is an ISO 639-1 code, "" where it is not told.
+    """
+
+    start_ms: int
+    end_ms: int
+    text: str
+    sure: bool
+    measured: dict[str, float]
+    language: str = ""
+
+
+class Transcriber(Protocol):
+    """Writes down what is said. `able` maps "speech" to the measured share of words that are missed or wrong, in [0, 1]."""
+
+    name: str
+    able: dict[str, float]
+
+    def transcribe(self, samples: Samples) -> list[Utterance]:
+        """What is said in at most 30 s of sound, in order of time. Raises EncoderUnavailable when it cannot be loaded."""

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.media_types import BY_ENDING, IMAGES, STRUCTURED, VIDEO
+from ingest.media_types import AUDIO, BY_ENDING, IMAGES, STRUCTURED, VIDEO
 from ingest.site import FILE_NAMES, SiteDescription, read_site
 from ingest.video.start import is_sidecar
 from retrieval.errors import InputError
 
-_FILMED = frozenset(ending for ending, kind in BY_ENDING.items() if kind in VIDEO | IMAGES)
+_RECORDED = frozenset(ending for ending, kind in BY_ENDING.items() if kind in VIDEO | IMAGES | AUDIO)
 
 
 class Site(NamedTuple):
@@ -55,8 +55,8 @@ def walk(paths: Sequence[Path], exclude: Sequence[Path] = ()) -> Walk:
 
 
 def sidecars(path: Path) -> list[Path]:
-    """The json files that describe this picture or clip: `clip.mp4.json` or `clip.json` beside `clip.mp4`."""
-    if path.suffix.lower() not in _FILMED:
+    """The json files that describe this picture, clip or recording: `clip.mp4.json` or `clip.json` beside `clip.mp4`."""
+    if path.suffix.lower() not in _RECORDED:
         return []
     names = (path.with_name(path.name + ".json"), path.with_suffix(".json"))
     return [name for name in names if name.is_file() and is_sidecar(name)]

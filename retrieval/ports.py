@@ -260,6 +260,21 @@ class Blobs(Protocol):
         """A local path to the bytes (for range requests and players)."""
 
 
+class Rejection(NamedTuple):
+    """A source that could not be ingested when last tried: a stable machine word and a reason in words.
+
+    `tried` says what was tried (its content and its reader, as one digest; "" = its content was not the cause), and `tries` how often
+    in a row.
+    """
+
+    source: str
+    code: str
+    reason: str
+    recorded_at: Micros
+    tried: str = ""
+    tries: int = 1
+
+
 class CatalogWriter(Protocol):
     """The write side: what ingest needs."""
 
@@ -274,5 +289,8 @@ class CatalogWriter(Protocol):
 
     def abandon(self, tenant: str, source: str) -> None:
         """Throw away what an unfinished revision of the source has stored, so that nothing half-written stays."""
+
+    def rejection(self, tenant: str, source: str) -> Rejection | None:
+        """Why the source could not be ingested when last tried, or None."""
 
     def site(self, tenant: str) -> tuple[list[Entity], list[Link]]: ...

@@ -67,6 +67,13 @@ class FrameAt(msgspec.Struct, frozen=True, tag="frame", omit_defaults=True):
     box: Box | None = None
 
 
+class ClipSpan(msgspec.Struct, frozen=True, tag="span"):
+    """The sound of a recording in [ms, end_ms), in milliseconds from the recording's start."""
+
+    ms: int
+    end_ms: int
+
+
 class PageBox(msgspec.Struct, frozen=True, tag="page", omit_defaults=True):
     """A box on a page of a paged document. `page` counts from 1."""
 
@@ -100,7 +107,7 @@ class RowKey(msgspec.Struct, frozen=True, tag="row", omit_defaults=True):
     line: int = 0
 
 
-Locator: TypeAlias = FrameAt | PageBox | CharSpan | SeriesWindow | RowKey
+Locator: TypeAlias = FrameAt | ClipSpan | PageBox | CharSpan | SeriesWindow | RowKey
 
 
 # --- evidence -------------------------------------------------------------------------------------------------------

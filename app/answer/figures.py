@@ -285,7 +285,10 @@ def _told(desk: Desk, worst: Mapping[str, Any], unit: str) -> str:
     """An anomaly: what, when, how far from which baseline."""
     value, base = _value(float(worst["value"]), unit), _value(float(worst["baseline"]), unit)
     at = moment(int(worst["t"]), desk.tools.zone)
-    return f"anomaly at {at}: {value}, {float(worst['score']):.0f} spreads {worst['direction']} the running median of {base}"
+    text = f"anomaly at {at}: {value}, {float(worst['score']):.0f} spreads {worst['direction']}"
+    # flags taken in before detectors were several say neither what they compared with nor how improbable they were
+    text += f" the {worst.get('against', 'running median')} of {base}"
+    return text + (f", tail probability {float(worst['tail']):.0e}" if "tail" in worst else "")
 
 
 # how the extreme and the others are told, which sample it is, and the sign that sorts the extreme first

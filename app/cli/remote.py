@@ -179,6 +179,9 @@ class RemoteService:
         behind = self._call("GET", "/v1/models/watchfloor", _Model).watchfloor
         return Check("model", behind.state, behind.detail)
 
+    def release(self, principal: Principal) -> int:
+        _held()
+
     def reindex(self) -> dict[str, int]:
         _held()
 

@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from app.ports import Samples, Service
     from retrieval.types import Evidence, Principal
 
-_SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif", "video/mp4": ".mp4"}
+_SUFFIXES = {
+    "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif", "video/mp4": ".mp4", "audio/wav": ".wav",
+}  # fmt: skip
 
 
 @click.command()
 @click.argument("evidence_id", metavar="ID")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the picture.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the picture or the sound.")
 @as_json_option
 @click.pass_context
 @verb
 def show(ctx: click.Context, evidence_id: str, out: Path | None, as_json: bool) -> None:
-    """Play evidence back: write the frame (default ./ID.jpg), print the passage, draw the window (PNG with --out).
+    """Play evidence back: write the frame or the sound (default ./ID.jpg, ./ID.wav), print the passage, draw the window (PNG with --out).
 
     ID may be the short form of an id that `ask` or `search` printed.
     """
@@ -44,11 +46,11 @@ def show(ctx: click.Context, evidence_id: str, out: Path | None, as_json: bool) 
 
 
 def _write_picture(service: Service, principal: Principal, found: Evidence, out: Path | None) -> Path | None:
-    """Write frames always, anything else with a picture when --out asks. Raises InputError where there is no picture."""
+    """Write frames and speech always, anything else with a picture when --out asks. Raises InputError where there is none."""
     from retrieval.errors import InputError
     from retrieval.types import Kind
 
-    if found.kind is not Kind.FRAME and out is None:
+    if (found.kind not in (Kind.FRAME, Kind.TRANSCRIPT) or found.media is None) and out is None:
         return None
     media = service.media(found.id, principal)
     file = out or Path(f"{found.id}{_SUFFIXES.get(media.media_type, media.path.suffix)}")

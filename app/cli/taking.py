@@ -18,11 +18,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the run's data quality, as json and as a page.",
+)
+@click.option("--again", is_flag=True, help="Try sources again that were given up after three tries.")
 @as_json_option
 @click.pass_context
 @verb
-def ingest(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
+def ingest(ctx: click.Context, paths: tuple[Path, ...], report: Path | None, again: bool, as_json: bool) -> None:
     """Take in files and folders: video, pictures, reports, sensor series, alerts, work orders.
+
+    A source that fails three times with the same content is given up: it is named in the summary and not read again until it changes.
 
     Ends with 0 when anything was ingested or was known already, else with 2.
     """
@@ -38,7 +46,9 @@ def ingest(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
             print_json(report_json(step.report))
 
     whole = [path.resolve() for path in paths]
-    with opened(ctx) as (service, principal):
+    with opened(ctx, local=again) as (service, principal):
+        if again:
+            service.release(principal)
         if as_json:
             summary = service.ingest(whole, principal, acknowledge)
             print_json(summary_json(summary))
@@ -46,7 +56,26 @@ def ingest(ctx: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
             with _bar() as progress:
                 summary = service.ingest(whole, principal, progress)
             _paint(summary)
+    if report is not None:
+        _write_quality(report, summary, as_json)
     sys.exit(0 if summary.ingested or summary.unchanged else 2)
+
+
+def _write_quality(folder: Path, summary: IngestSummary, quiet: bool) -> None:
+    """quality.json and quality.html. Raises InputError where the folder cannot be written."""
+    import msgspec
+
+    from app.quality_page import page
+    from retrieval.errors import InputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "quality.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary.quality)))
+        (folder / "quality.html").write_text(page(summary.quality), encoding="utf-8")
+    except OSError as problem:
+        raise InputError(f"the report cannot be written to {folder}: {problem.strerror}") from problem
+    if not quiet:
+        console().print(clean(f"data quality: {folder / 'quality.html'}"))
 
 
 @contextmanager

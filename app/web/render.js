@@ -85,13 +85,18 @@ export function answerInto(node, answer, open, rate) {
   node.replaceChildren(...parts.filter(Boolean));
 }
 
+function player(found, where) {
+  if (found.kind === "transcript") return el("audio", { src: mediaUrl(found.id), controls: true, "aria-label": where });
+  return el("img", { src: mediaUrl(found.id), alt: where });
+}
+
 /** One piece of evidence into the dialog. */
 export function evidenceInto(node, found) {
   const close = el("button", { type: "button", class: "plain", autofocus: true, onclick: () => node.close() }, "Close");
   const where = `${sourceName(found.source)}, ${place(found.locator, found.valid)}`;
-  const image = found.media ? el("img", { src: mediaUrl(found.id), alt: where }) : null;
+  const media = found.media ? player(found, where) : null;
   const facts = [found.kind, span(found.valid), `revision ${found.revision}`, found.id].join(" · ");
   const names = found.entities.map((item) => `${item.entity} (${item.relation})`).join(", ");
-  const parts = [close, el("h2", {}, where), image, el("pre", {}, found.text), el("p", { class: "quiet" }, facts), el("p", { class: "quiet" }, names)];
+  const parts = [close, el("h2", {}, where), media, el("pre", {}, found.text), el("p", { class: "quiet" }, facts), el("p", { class: "quiet" }, names)];
   node.replaceChildren(...parts.filter(Boolean));
 }

@@ -25,6 +25,10 @@ export function place(locator, valid) {
   switch (locator.type) {
     case "frame":
       return valid ? `frame at ${stamp(valid.start)} (${clock(locator.ms)} in the clip)` : `frame ${clock(locator.ms)} in the clip`;
+    case "span": {
+      const inside = `${clock(locator.ms)}–${clock(locator.end_ms)} in the recording`;
+      return valid ? `said at ${stamp(valid.start)} (${inside})` : inside;
+    }
     case "page":
       return `page ${locator.page}`;
     case "chars":

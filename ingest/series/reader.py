@@ -11,7 +11,8 @@ import msgspec
 
 from ingest.entities import EntityLinker
 from ingest.ports import Batch, Draft, Item
-from ingest.series.anomalies import flag
+from ingest.series.anomaly import standard
+from ingest.series.anomaly.flagging import flag
 from ingest.series.samples import Series, read_series, spans
 from ingest.series.windows import Window, crossings, cut, figures, flags
 from ingest.tables.records import clock_for
@@ -32,7 +33,7 @@ from retrieval.types import (
     SeriesWindow,
 )
 
-READER = "series-reader@1"
+READER = "series-reader@2"
 _WIDE = 4
 SAMPLES = "application/vnd.watchfloor.samples+json"
 
@@ -68,7 +69,7 @@ def series_batches(
 
 
 def _drafts(series: Series, place: _Place, zone: tzinfo, wide: bool, notes: tuple[str, ...]) -> Iterator[Draft]:
-    anomalies = flag(series.v, series.step)
+    anomalies = flag(series.t, series.v)
     for window in cut(series, zone, wide):
         data = {
             "series": series.column, "unit": place.unit, "quantity": place.quantity, "step_s": series.step / 1e6,
@@ -86,7 +87,7 @@ def _drafts(series: Series, place: _Place, zone: tzinfo, wide: bool, notes: tupl
             media_type=SAMPLES,
             mentions=place.mentions,
             data=data,
-            models={"anomalies": f"median-mad/{READER}"},
+            models={"anomalies": standard.VERSION},
             notes=(*notes, *series.notes),
         )
 
@@ -108,7 +109,7 @@ def window_text(title: str, window: Window, data: dict[str, Any]) -> str:
     for a in data["anomalies"]:
         text += (
             f"; anomaly at {_clock(a['t'], day)}: {_figure(a['value'])}{unit}, {a['score']:.0f} spreads {a['direction']} "
-            f"the {_duration(a['span_s'])} median of {_figure(a['baseline'])}"
+            f"the {a['against']} of {_figure(a['baseline'])}, tail probability {a['tail']:.0e}"
         )
     return text
 
@@ -186,10 +187,3 @@ def _clock(t: int, day: Any) -> str:
 
 def _figure(value: float) -> str:
     return f"{value:.4g}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.6g}"
-
-
-def _duration(seconds: float) -> str:
-    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size or seconds == size:
-            return f"{seconds / size:.3g}-{name}"
-    return f"{seconds:.3g}-s"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ingest.series.anomalies import Anomaly
+from ingest.series.anomaly.flagging import Account, Anomaly
 from ingest.series.samples import Series
 from retrieval.times import to_datetime, to_micros
 
@@ -91,14 +91,24 @@ def crossings(series: Series, window: Window, limits: dict[str, float]) -> list[
 
 
 def flags(series: Series, window: Window, anomalies: Sequence[Anomaly]) -> list[dict[str, Any]]:
-    """The anomalies that lie in the window, as plain JSON."""
+    """The anomalies that lie in the window, as plain JSON.
+
+    value − baseline = ± score × spread; `against` says what the baseline is and `tail` how probable so far a value is, never below
+    1e-6. `detectors` has the same figures of every detector that said something, in which `observed` may be an average.
+    """
     return [
         {
-            "t": int(series.t[a.at]), "value": float(series.v[a.at]), "score": rounded(a.score),
-            "direction": a.direction, "baseline": rounded(a.baseline), "spread": rounded(a.spread), "span_s": a.span_s,
+            "t": int(series.t[a.at]), "value": float(series.v[a.at]), "score": rounded(a.lead.spreads),
+            "direction": a.direction, "baseline": rounded(a.lead.expected), "spread": rounded(a.lead.spread),
+            "against": a.lead.against, "tail": rounded(a.lead.tail), "surprise": rounded(a.surprise),
+            "detectors": [_account(one) for one in a.accounts],
         }
         for a in anomalies if window.a <= a.at < window.b
     ]  # fmt: skip
+
+
+def _account(told: Account) -> dict[str, Any]:
+    return {key: rounded(value) if isinstance(value, float) else value for key, value in told._asdict().items()}
 
 
 def rounded(value: float) -> float:

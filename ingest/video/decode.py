@@ -54,7 +54,7 @@ def _open(path: str) -> Any:
         raise SourceRejected(f"the clip cannot be opened ({error.strerror})") from error
     if not container.streams.video:
         container.close()
-        raise SourceRejected("the file has no video in it")
+        raise SourceRejected("the file has no video in it", kind="no_video")
     container.streams.video[0].thread_type = "AUTO"
     container.streams.video[0].codec_context.thread_count = 2
     return container

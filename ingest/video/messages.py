@@ -32,7 +32,8 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened"):
-    """The clip could be opened. `announced_ms` is the length its container states (0 = none), `made` its creation time (or "")."""
+    """The clip could be opened. `announced_ms` is the length its container states (0 = none), `made` its creation time (or "");
+    `sound` is whether it has a track of sound."""
 
     width: int
     height: int
@@ -41,6 +42,7 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
     fixed: bool
     codec: str
     made: str
+    sound: bool = False
 
 
 class Kept(msgspec.Struct, tag="kept"):

@@ -1,7 +1,7 @@
 """The Reader for clips: mp4, avi, mkv, mov, webm and animated gif.
 
 Pictures are decoded and thinned out in a child process (decode.py); what survives is looked at by the detectors and read here, and
-leaves as Batches of at most 64 frames, cut at moments where possible. The last Batch carries the coverage.
+leaves as Batches of at most 64 frames, cut at moments where possible. What is said follows; the last Batch carries the coverage.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from PIL import Image
 
+from ingest.audio.listener import Ears, Listener
 from ingest.ports import Batch, Detector, Item, TextReader
 from ingest.sandbox import Limits, run_as
 from ingest.video import seen as eyes
@@ -45,19 +46,29 @@ class VideoReader:
         ocr: TextReader | None = None,
         limits: Limits | None = None,
         sampling: Sampling | None = None,
+        ears: Ears | None = None,
     ) -> None:
         self._detectors = tuple(detectors)
         self._ocr = ocr
         self._limits = limits or Limits()
         self._sampling = sampling or Sampling()
-        self.version = versioned("1", self._detectors, ocr, self._sampling)
+        self._ears = ears
+        self.version = versioned("1", self._detectors, ocr, self._sampling) + (f"; {ears.name}" if ears else "")
 
     def accepts(self, item: Item) -> bool:
         return item.media_type.startswith("video/") or item.media_type == "image/gif"
 
     def read(self, item: Item, tenant: str) -> Iterator[Batch]:
-        """Raises SourceRejected: empty, truncated, unreadable, too_large, timeout."""
+        """A clip that is all sound is listened to. Raises SourceRejected: empty, truncated, unreadable, too_large, timeout, no_sound."""
         refuse_empty(item.path)
+        try:
+            yield from self._film(item, tenant)
+        except SourceRejected as problem:
+            if problem.kind != "no_video":
+                raise
+            yield from Listener(item, tenant, find_start(item), self._ears, self._limits).file()
+
+    def _film(self, item: Item, tenant: str) -> Iterator[Batch]:
         clip = _Clip(item, self._detectors, self._ocr)
         order = msgspec.to_builtins(Order(str(item.path), item.policy.fixed, self._sampling))
         messages: Generator[Message, None, None] = run_as(_MESSAGE, _WORKER, order, self._limits)
@@ -68,6 +79,8 @@ class VideoReader:
                     clip.opened(message)
                 elif isinstance(message, Closed):
                     yield from clip.batches(held, rest=True)
+                    if clip.sound:
+                        yield from Listener(item, tenant, clip.start, self._ears, self._limits).track(message.length_ms)
                     yield Batch(coverage=clip.coverage(message, tenant))
                 else:
                     held.append(message)
@@ -82,6 +95,7 @@ class _Clip:
         self._detectors = detectors
         self._ocr = ocr
         self._start = find_start(item)
+        self.sound = False
         self._zone = zone_of(item.policy.timezone)
         self._burnt: BurntIn | None = None
         self._timed = False
@@ -93,9 +107,15 @@ class _Clip:
 
     def opened(self, message: Opened) -> None:
         self._made = message.made
+        self.sound = message.sound
         self._fixed = message.fixed
         if self._ocr is not None:
             self._burnt = BurntIn(self._ocr, Budget.for_length(message.announced_ms))
+
+    @property
+    def start(self) -> Start:
+        """As known so far: a burnt-in clock settles it with the first batch."""
+        return self._start
 
     def batches(self, held: list[Kept], *, rest: bool) -> Iterator[Batch]:
         """Take full batches off `held`; all of it at the end."""

@@ -10,16 +10,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from ingest.media_types import AUDIO, BY_ENDING, IMAGES, VIDEO
 from ingest.ports import Item
 from retrieval.errors import SourceRejected
 from retrieval.times import to_micros
 from retrieval.types import Micros
 
-PICTURES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".gif", ".jpg", ".jpeg", ".png"})
+RECORDINGS = frozenset(ending for ending, kind in BY_ENDING.items() if kind in VIDEO | IMAGES | AUDIO)
 _SIDECAR_BYTES = 64 * 1024
 _SEVERAL_PLACES = frozenset(
     {"video", "clip", "rec", "record", "recording", "movie", "img", "image", "vid", "export", "output", "snapshot", "dsc", "mov",
-     "photo", "screenshot", "capture", "frame", "file", "gopro", "pxl", "wa", "still"}
+     "photo", "screenshot", "capture", "frame", "file", "gopro", "pxl", "wa", "still", "audio", "sound", "voice", "call", "memo"}
 )  # fmt: skip
 _ZONED = r"[ _-]?(Z|UTC|GMT|[+-]\d\d:?\d\d)?(?![A-Za-z0-9])"
 _YEAR = r"(?<!\d)((?:19|20)\d\d)"
@@ -45,8 +46,8 @@ class _Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def is_sidecar(path: Path) -> bool:
-    """Whether a json file only describes the clip or picture beside it (<file>.json or <stem>.json), and is no source of its own."""
-    return path.suffix.lower() == ".json" and any(_pictures_of(path)) and _parsed(path) is not None
+    """Whether a json file only describes the recording beside it (<file>.json or <stem>.json), and is no source of its own."""
+    return path.suffix.lower() == ".json" and any(_recordings_of(path)) and _parsed(path) is not None
 
 
 def find_start(item: Item) -> Start:
@@ -120,11 +121,11 @@ def _camera(prefix: str) -> str | None:
     return name if name and name.lower().rstrip("0123456789_- ") not in _SEVERAL_PLACES and not name.isdigit() else None
 
 
-def _pictures_of(path: Path) -> list[Path]:
+def _recordings_of(path: Path) -> list[Path]:
     exact = path.with_suffix("")
-    if exact.suffix.lower() in PICTURES:
+    if exact.suffix.lower() in RECORDINGS:
         return [exact] if exact.is_file() else []
-    return [beside for suffix in PICTURES if (beside := path.with_suffix(suffix)).is_file()]
+    return [beside for suffix in RECORDINGS if (beside := path.with_suffix(suffix)).is_file()]
 
 
 def _beside(path: Path) -> _Sidecar | None:

@@ -12,20 +12,12 @@ from retrieval.catalog import tables as t
 from retrieval.catalog.codec import to_json
 from retrieval.catalog.reading import visible
 from retrieval.errors import EvidenceNotFound
-from retrieval.ports import SourceState
+from retrieval.ports import Rejection, SourceState
 from retrieval.types import Answer, Micros, Principal
 
 _answer = msgspec.json.Decoder(Answer)
 _labels = msgspec.json.Decoder(list[str])
-
-
-class Rejection(NamedTuple):
-    """A source that could not be ingested when last tried: a stable machine word and a reason in words."""
-
-    source: str
-    code: str
-    reason: str
-    recorded_at: Micros
+_REJECTION = [t.rejections.c[name] for name in Rejection._fields]
 
 
 class AuditEntry(NamedTuple):
@@ -94,9 +86,23 @@ def audit_trail(connection: Connection, principal: Principal, limit: int) -> lis
 
 
 def record_rejection(connection: Connection, tenant: str, rejection: Rejection) -> None:
-    """The last rejection of a source counts."""
+    """The last rejection of a source counts, and how often the same was tried before it."""
+    before = rejection_of(connection, tenant, rejection.source)
+    same = before is not None and rejection.tried and before.tried == rejection.tried
+    tries = before.tries + 1 if before is not None and same else 1
     clear_rejection(connection, tenant, rejection.source)
-    connection.execute(insert(t.rejections), {"tenant": tenant, **rejection._asdict()})
+    connection.execute(insert(t.rejections), {"tenant": tenant, **rejection._replace(tries=tries)._asdict()})
+
+
+def rejection_of(connection: Connection, tenant: str, source: str) -> Rejection | None:
+    mine = (t.rejections.c.tenant == tenant, t.rejections.c.source == source)
+    row = connection.execute(select(*_REJECTION).where(*mine)).first()
+    return Rejection(*row) if row else None
+
+
+def release(connection: Connection, tenant: str) -> int:
+    """Forget every rejection of a tenant, so that each source is tried again; how many."""
+    return connection.execute(delete(t.rejections).where(t.rejections.c.tenant == tenant)).rowcount
 
 
 def clear_rejection(connection: Connection, tenant: str, source: str) -> None:
@@ -105,8 +111,7 @@ def clear_rejection(connection: Connection, tenant: str, source: str) -> None:
 
 
 def rejections(connection: Connection, principal: Principal) -> list[Rejection]:
-    columns = [t.rejections.c[name] for name in Rejection._fields]
-    statement = select(*columns).where(t.rejections.c.tenant == principal.tenant).order_by(t.rejections.c.source)
+    statement = select(*_REJECTION).where(t.rejections.c.tenant == principal.tenant).order_by(t.rejections.c.source)
     return [Rejection(*row) for row in connection.execute(statement)]
 
 

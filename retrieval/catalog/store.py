@@ -16,11 +16,11 @@ from retrieval.catalog import tables as t
 from retrieval.catalog.clock import Clock, system_clock
 from retrieval.catalog.codec import chunks
 from retrieval.catalog.database import Database
-from retrieval.catalog.journal import AuditEntry, Rejection
+from retrieval.catalog.journal import AuditEntry
 from retrieval.catalog.migrate import migrate
 from retrieval.catalog.talks import Listed, Talk
 from retrieval.errors import BadQuery, SourceRejected
-from retrieval.ports import LogEntry, Projected, Receipt, SourceState, Unit
+from retrieval.ports import LogEntry, Projected, Receipt, Rejection, SourceState, Unit
 from retrieval.types import (
     Answer,
     Coverage,
@@ -248,10 +248,20 @@ class Catalog:
         with self._db.read() as connection:
             return journal.stats(connection, principal)
 
-    def record_rejection(self, tenant: str, source: str, code: str, reason: str) -> None:
-        """Remember why a source could not be ingested, until it is ingested or cleared."""
+    def record_rejection(self, tenant: str, source: str, code: str, reason: str, tried: str = "") -> None:
+        """Remember why a source could not be ingested, until it is ingested or cleared; see Rejection for `tried`."""
         with self._writing() as connection:
-            journal.record_rejection(connection, tenant, Rejection(source, code, reason, self._clock()))
+            journal.record_rejection(connection, tenant, Rejection(source, code, reason, self._clock(), tried))
+
+    def rejection(self, tenant: str, source: str) -> Rejection | None:
+        """Why a source could not be ingested when last tried, and how often the same was tried."""
+        with self._db.read() as connection:
+            return journal.rejection_of(connection, tenant, source)
+
+    def release(self, tenant: str) -> int:
+        """Forget every rejection, so that sources which were given up are tried again; how many there were."""
+        with self._writing() as connection:
+            return journal.release(connection, tenant)
 
     def clear_rejection(self, tenant: str, source: str) -> None:
         with self._writing() as connection:

@@ -243,6 +243,8 @@ rejections = Table(
     Column("code", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
+    Column("tried", Text, nullable=False, server_default=""),
+    Column("tries", Integer, nullable=False, server_default="1"),
 )
 
 meta = Table(

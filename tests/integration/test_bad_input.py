@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +64,7 @@ def rejected(place: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any,
         (folder / name).mkdir()
         make(place, folder / name)
     before = place.held()
-    ran = place.run("ingest", "--json", str(folder))
+    ran = place.run("ingest", "--json", "--report", str(place.data.parent / "quality"), str(folder))
     return ran, (before, place.held())
 
 
@@ -84,6 +85,14 @@ def test_nothing_but_bad_files_ends_with_two_and_changes_nothing(rejected: tuple
     assert ran.code == 2
     assert before == after
     assert "Traceback" not in ran.err
+
+
+def test_the_report_names_every_bad_file(rejected: tuple[Any, Any], place: Any) -> None:
+    told = json.loads((place.data.parent / "quality" / "quality.json").read_text())
+    assert told == rejected[0].lines[-1]["quality"]
+    assert told["totals"]["rejected"] == told["sources"]["rejected"] == len(BAD)
+    shown = (place.data.parent / "quality" / "quality.html").read_text()
+    assert all(name.replace(" ", "%20") in shown for name in BAD)
 
 
 @pytest.mark.parametrize(

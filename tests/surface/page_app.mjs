@@ -145,6 +145,16 @@ const scenarios = {
     await finish(await ask("one"), ["plan", {}], ["claim", answerTo("one").claims[0]]);
     return seen();
   },
+  async evidence() {
+    const { evidenceInto } = await import(new URL("render.js", process.argv[2]));
+    const shown = (kind, locator) => {
+      const node = new Element("dialog");
+      const text = "what it says";
+      evidenceInto(node, { id: "ev_1", kind, source: "file:///calls/a%20call.wav", locator, text, media: "there", valid: null, revision: 1, entities: [] });
+      return [node.children.map((child) => child.tag), node.textContent];
+    };
+    return [shown("transcript", { type: "span", ms: 65400, end_ms: 69900 }), shown("frame", { type: "frame", ms: 5000 })];
+  },
   async failed() {
     await finish(await ask("one"), ["plan", {}], ["error", { error: { code: "model_unavailable", message: "the model is gone" } }]);
     return seen();

@@ -67,3 +67,9 @@ def test_a_reply_that_ends_too_soon_is_no_answer(play: Play) -> None:
 def test_a_failure_on_the_way_is_told_in_the_servers_words(play: Play) -> None:
     seen = play("failed")
     assert (seen["status"], seen["kind"], seen["hidden"]) == ("the model is gone", "error", True)
+
+
+def test_sound_is_played_and_a_frame_is_shown(play: Play) -> None:
+    (heard, words), (seen, _) = play("evidence")
+    assert "audio" in heard and "img" not in heard and "img" in seen and "audio" not in seen
+    assert "a call.wav, 01:05–01:09 in the recording" in words

@@ -111,6 +111,7 @@ def pumps(house: Any) -> Any:
     pieces, coverage, entities = [], [], [thing("D-1", EntityType.ASSET, "Tank D-1", type="tank")]
     flags = [{"t": START + n * 60_000_000, "value": v, "score": s, "direction": "above", "baseline": 1.0}
              for n, v, s in ((1, 50.0, 9.0), (4, 57.11, 99.0))]  # fmt: skip
+    flags[1] |= {"against": "nearest forecast", "tail": 1e-6}
     told = {"limits": {"high": 80.0, "low": 5.0}, "anomalies": flags}
     rows = [("P-101", "temperature", "degC", [40.0, 50.0, 41.0, 42.0, 57.11, 43.0], told),
             ("P-102", "temperature", "degC", [60.0, 61.0, 98.15, 62.0, 63.0, 64.0], {}),
@@ -184,9 +185,10 @@ def test_what_is_not_ranked_is_told_of_each(pumps: Any) -> None:
 def test_an_anomaly_outside_the_time_asked_is_not_told(pumps: Any) -> None:
     # 04:53:20 UTC is the first sample; the worst anomaly is at 04:57:20
     both = pumps.find("Any anomaly in the P-101 temperature on 4 March 2026?")
-    assert "57.11" in both.claims[0].text
+    assert "57.11 degC, 99 spreads above the nearest forecast of 1 degC, tail probability 1e-06" in both.claims[0].text
     early = pumps.find("Any anomaly in the P-101 temperature between 04:53 and 04:56 UTC on 4 March 2026?")
-    assert "anomaly" in early.claims[0].text and not any("57.11" in c.text for c in early.claims)
+    assert "50 degC, 9 spreads above the running median of 1 degC." in early.claims[0].text
+    assert not any("57.11" in c.text for c in early.claims)
 
 
 def test_the_kind_of_thing_must_be_met(pumps: Any) -> None:

@@ -37,3 +37,16 @@ class _Sited:
 
     def meta(self, tenant: str, key: str) -> str:
         return "clip"
+
+
+def test_without_speech_weights_nothing_listens_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(wiring, "packaged", lambda: False)
+    for speech in ("auto", "off"):
+        parts = wiring.Parts(Settings(data_dir=tmp_path, encoders=Encoders(speech=speech)))
+        check = parts._hearing()
+        assert (check.name, check.state) == ("speech", "off") and "nothing listens" in check.detail
+        assert parts.ears() == f"ears: {check.detail}" and parts._ears is None
+    named = wiring.Parts(Settings(data_dir=tmp_path, encoders=Encoders(speech=str(tmp_path / "nowhere"))))
+    assert named._hearing().state == "failed" and "nowhere" in named._hearing().detail

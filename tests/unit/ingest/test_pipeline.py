@@ -1,11 +1,13 @@
 import io
 import json
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 from PIL import Image
 
+from app.jobs import IngestJob
 from ingest.media_types import IMAGES
 from ingest.pipeline import Pipeline
 from ingest.ports import Batch, Draft
@@ -254,3 +256,77 @@ def test_evidence_is_plain_data(shop):
     shop.run(shop.folder)
     (window,) = held(shop)
     assert json.loads(msgspec.json.encode(window))["data"]["count"] == 1
+
+
+class CountedReader(PagesReader):
+    """Notes what it was asked to read."""
+
+    def __init__(self):
+        self.asked = []
+
+    def read(self, item, tenant):
+        self.asked.append(item.name)
+        yield from super().read(item, tenant)
+
+
+def noted(shop):
+    """Run, and remember rejections as the ingest job does."""
+    job = IngestJob(shop, shop.folder.parent / "state", lambda: Ran(shop.run), House())
+    return job.run([shop.folder], Principal("t"), None)
+
+
+class Ran:
+    def __init__(self, run):
+        self._run = run
+
+    def run(self, paths, tenant, tell, exclude):
+        return self._run(*paths, progress=tell)
+
+
+class House:
+    def renew(self):
+        pass
+
+    def eyes(self):
+        return "eyes: off"
+
+    def ears(self):
+        return "ears: off"
+
+
+def test_what_fails_three_times_is_given_up_and_stops_nothing(shop):
+    shop.readers[0] = counted = CountedReader()
+    put(shop.folder, "poison.txt", "one\fBROKEN")
+    for n in range(5):
+        put(shop.folder, f"good{n}.txt", f"page {n}")
+        summary = noted(shop)
+        assert summary.ingested == 1
+        codes = [row["code"] for row in summary.rejected]
+        assert codes == (["truncated"] if n < 3 else ["quarantined"])
+    assert counted.asked.count("poison.txt") == 3
+    (row,) = summary.rejected
+    assert row["reason"] == "given up after 3 tries (truncated): page cannot be read"
+    assert [(r.code, r.tries) for r in shop.rejections(ME)] == [("truncated", 3)]
+
+
+@pytest.mark.parametrize("mend", ["content", "release"])
+def test_what_was_given_up_is_tried_again_when_it_changes_or_is_released(shop, mend):
+    shop.readers[0] = counted = CountedReader()
+    path = put(shop.folder, "poison.txt", "one\fBROKEN")
+    for _ in range(4):
+        noted(shop)
+    if mend == "content":
+        path.write_text("one\ftwo")
+        assert noted(shop).ingested == 1 and shop.rejections(ME) == []
+    else:
+        assert shop.release("t") == 1
+        assert noted(shop).rejected[0]["code"] == "truncated"
+    assert counted.asked.count("poison.txt") == 4
+
+
+def test_a_part_that_is_down_is_not_the_sources_fault(shop):
+    put(shop.folder, "a.txt", "poison")
+    for _ in range(5):
+        job = IngestJob(shop, shop.folder.parent / "state", lambda: Ran(partial(shop.run, text=DownEncoder())), House())
+        (row,) = job.run([shop.folder], Principal("t"), None).rejected
+        assert row["code"] != "quarantined"

@@ -98,3 +98,31 @@ def test_types_that_are_not_read(tmp_path, name, content, kind):
     with pytest.raises(SourceRejected) as refused:
         media_type(tmp_path / name)
     assert refused.value.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "kind"),
+    [
+        ("a.wav", b"RIFF\x24\0\0\0WAVEfmt ", "audio/wav"),
+        ("a.wav", b"RF64\xff\xff\xff\xffWAVEds64", "audio/wav"),
+        ("a.avi", b"RIFF\x24\0\0\0WAVEfmt ", "audio/wav"),
+        ("a.mp3", b"\xff\xfb\x90\x00", "audio/mpeg"),
+        ("a.mp3", b"ID3\x04", "audio/mpeg"),
+        ("a.m4a", b"\0\0\0\x20ftypM4A ", "audio/mp4"),
+        ("a.m4a", b"\0\0\0\x20ftypmp42", "audio/mp4"),
+        ("a.mp4", b"\0\0\0\x20ftypisom", "video/mp4"),
+        ("a.mov", b"\0\0\0\x20ftypqt  ", "video/quicktime"),
+        ("a.opus", b"OggS\0", "audio/ogg"),
+        ("a.flac", b"fLaC\0", "audio/flac"),
+        ("a.gsm", b"\xd0\0", "audio/x-gsm"),
+        ("a.ulaw", b"\xff\x7f", "audio/basic"),
+    ],
+)
+def test_recordings_are_told_by_name_and_first_bytes(tmp_path, name, head, kind):
+    (tmp_path / name).write_bytes(head)
+    assert media_type(tmp_path / name) == kind
+
+
+def test_a_recording_has_its_sidecar_too(tmp_path):
+    put(tmp_path, call_dot_wav="x", call_dot_json='{"start": "2026-03-04T02:10:00Z"}')
+    assert names(tmp_path) == ["call.wav"]
