@@ -12,7 +12,7 @@ from app.verify.statements import Statement
 
 _NUMBER = (
     r"\d{1,4}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
-    r"eighteen|nineteen|twenty|none|all|both"
+    r"eighteen|nineteen|twenty|none|not one|not a single one|all|both"
 )
 _KIND = r"(?P<kind>(?:work )?orders?|tickets?|jobs?|tasks?|alerts?|alarms?|frames?|images?|pictures?|shots?|stills?|snapshots?)"
 _SOME_OF = re.compile(
@@ -109,7 +109,7 @@ def _number(written: str, whole: int) -> float | None:
         return None
     if low in ("all", "both"):
         return float(whole)
-    if low in ("none", "one"):
+    if low in ("none", "not one", "not a single one", "one"):
         return float(low == "one")
     found: list[Amount] = list(amounts(low))
     return found[0].value if found else None

@@ -26,6 +26,8 @@ _NO_CAUSE = re.compile(
     r"(?:root )?(?:cause|reason)\b",
     re.I,
 )
+# "does not say the cause was under investigation" denies that, and not that a cause is given
+_SAID_OF_IT = re.compile(r"[^.;,]*?\bcause\b[^.;,]*?\b(?:is|was|were|has been|had been|remains?|remained)\b", re.I)
 _LOOKED_INTO = re.compile(
     r"\b(?:under investigation|being investigated|not (?:yet )?known|unknown|to be established)\b", re.I
 )
@@ -117,7 +119,11 @@ def _contrary(bench: Bench, segment: Segment, at: int, about: Sequence[Statement
 def _unstated(bench: Bench, at: int) -> set[int]:
     """ "Does not state the cause": settled where the evidence says that it is looked into."""
     following = bench.claim.text[bench.claim.parts[at].start :]
-    if not _NO_CAUSE.match(following) or any(causal(s.reading.text) for s in bench.statements if s.sort == "sentence"):
+    if (
+        not _NO_CAUSE.match(following)
+        or _SAID_OF_IT.match(following)
+        or any(causal(s.reading.text) for s in bench.statements if s.sort == "sentence")
+    ):
         return set()
     return {at} if any(_LOOKED_INTO.search(s.reading.text) for s in bench.statements) else set()
 

@@ -35,6 +35,7 @@ _CONTRARY = tuple(
     frozenset(pair.split())
     for pair in ("agent patient", "patient with", "from to", "from into", "agent by", "agent to", "after before")
 )
+_PLACES = frozenset("on at in of near beside under inside within".split())
 # who found a thing, and where, is not what was found
 _FINDING = frozenset(["find", "notice"])
 _REACH = 5
@@ -283,8 +284,17 @@ def _purposes(reading: Reading) -> Iterator[tuple[str, frozenset[str]]]:
                 yield parts[at - 1].key, words
 
 
+def _displaced(mine: Relation, theirs: Relation) -> bool:
+    """Whether what the evidence says a verb of is only where it happened: "the line had perished at the gasket"."""
+    ours, its = mine.slots.get("subject", frozenset()), theirs.slots.get("subject", frozenset())
+    places = [words for slot, words in mine.slots.items() if slot in _PLACES]
+    return bool(ours and its) and not ours & its and any(its <= words for words in places)
+
+
 def _crossed(mine: Relation, theirs: Relation) -> bool:
     """Whether a word moved to the contrary slot, or two words changed places."""
+    if _displaced(mine, theirs):
+        return True
     moved = {
         (ours, slot)
         for ours, words in mine.slots.items()
@@ -315,7 +325,8 @@ def _misbound(bench: Bench, mine: Relation, same: Sequence[Relation], known: Seq
         return True
     if not mine.agent or any(_meet(bench, mine.agent, r.agent | r.slots.get("subject", frozenset())) for r in same):
         return False
-    return any(_meet(bench, mine.agent, r.agent) for r in others)
+    # one who did another thing, or to whom another thing was done
+    return any(_meet(bench, mine.agent, r.agent | r.theme) for r in others)
 
 
 def _other_object(bench: Bench, mine: Relation, same: Sequence[Relation], others: Sequence[Relation]) -> bool:

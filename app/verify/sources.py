@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
 from app.verify.amounts import same_amount
 from app.verify.bench import Bench
@@ -34,6 +35,35 @@ def misplaced(bench: Bench, exhibits: Sequence[Exhibit]) -> Iterator[str]:
     for figure, kind in _paired(bench.claim.text, figures, sorted(named)):
         if not _stands(bench, figure, kind, exhibits):
             yield f"{figure.text.strip()} does not stand in the source that the claim names for it"
+
+
+_CREDITED = (
+    re.compile(
+        r"\b(?:according to|as per|per|going by|on the word of)(?: the| an?| its)? (?P<named>[\w -]{3,40}?)(?=[,:;.]|$)",
+        re.I,
+    ),
+    re.compile(
+        r"\b(?:the|an?) (?P<named>[\w -]{3,30}?) (?:says?|said|states?|notes?|has it|tells? (?:us|of)|records?|puts? it)\b",
+        re.I,
+    ),
+)
+_HEAD = 80
+
+
+def miscredited(claim: str, exhibits: Sequence[Exhibit]) -> Iterator[str]:
+    """Why "the incident report says" does not stand: what is cited are sources of another kind, by their names and headings."""
+    for match in (m for pattern in _CREDITED for m in pattern.finditer(claim)):
+        kinds = {kind for kind, (called, _) in enumerate(_SOURCES[:2]) if called.search(match["named"])}
+        shown = [_kinds(exhibit) for exhibit in exhibits]
+        if len(kinds) == 1 and all(shown) and not any(kinds & each for each in shown):
+            yield f"no {match['named'].strip()} is cited"
+
+
+def _kinds(exhibit: Exhibit) -> set[int]:
+    """Which kinds of source an exhibit is, by its file's name and the head of its text; none where neither says."""
+    name = PurePosixPath(exhibit.evidence.source).name.replace("_", " ")
+    head = f"{name}\n{exhibit.evidence.text[:_HEAD]}"
+    return {kind for kind, (called, _) in enumerate(_SOURCES[:2]) if called.search(head)}
 
 
 def _paired(text: str, figures: Sequence[Part], named: Sequence[tuple[int, int]]) -> Iterator[tuple[Part, int]]:

@@ -15,10 +15,12 @@ from app.verify.attributes import misattributed, misnamed, outlived, unlisted
 from app.verify.bench import Bench, candidates, cover, lacking
 from app.verify.binding import bind
 from app.verify.causes import uncaused
+from app.verify.codes import unlike
 from app.verify.comparing import Compared, compare
 from app.verify.contradiction import against, denial_stands
 from app.verify.counting import count
 from app.verify.denials import accounted
+from app.verify.exact import inexact
 from app.verify.limits import strayed
 from app.verify.meaning import Meaning, meaning
 from app.verify.modality import presumed
@@ -32,7 +34,7 @@ from app.verify.roles import swapped
 from app.verify.segments import Segment, entire, segments
 from app.verify.sequences import Sequenced, sequence
 from app.verify.series import series_statements
-from app.verify.sources import misplaced
+from app.verify.sources import miscredited, misplaced
 from app.verify.statements import Statement, statements, texts
 from app.verify.substance import insubstantial
 from app.verify.words import knows, shared, unknown, unnamed
@@ -122,13 +124,17 @@ class ClaimVerifier:
         compared = compare(bench)
         settled = compared.settled if compared else frozenset()
         yield from _letters(bench.claim.text, texts(exhibits))
+        for code in unlike(bench.claim.text, texts(exhibits), self._tools.find_entities):
+            yield Failing("names", f"the cited evidence is not about {code}")
         yield from self._words(bench._replace(claim=without(bench.claim, settled)))
         for word in unheeded(bench.claim, _only_ordered(bench.statements)):
             yield Failing("modality", f"the evidence orders what “{word}” says was done")
         yield from (Failing("causes", why) for why in uncaused(bench))
         yield from (Failing("figures", why, True) for why in strayed(bench))
+        yield from (Failing("figures", why) for why in inexact(bench.claim.text, texts(exhibits)))
         yield from (Failing("attributes", why, True) for why in misnamed(bench))
         yield from (Failing("figures", why, True) for why in misplaced(bench, exhibits))
+        yield from (Failing("sources", why) for why in miscredited(bench.claim.text, exhibits))
         counted = count(bench, tuple(e.evidence.kind.value for e in exhibits))
         if counted is not None:
             # what is counted is held against every record by itself
