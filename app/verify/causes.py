@@ -28,6 +28,7 @@ _CAUSE_FIRST = re.compile(
     r"provok(?:ed|es|ing)|prompt(?:ed|s|ing)|"
     r"forc(?:ed|es|ing)|induc(?:ed|es|ing)|contributed to|therefore|hence|thus|consequently|"
     r"as a (?:direct )?(?:result|consequence)(?! of)|so that|"
+    r"(?:was|were|is|are) (?:the|a|one) (?:root |direct |main |real )?(?:cause|reason|explanation) (?:of|for|behind)|"
     r"which is why|that is why|(?:was|were|is|lay|lies) behind|made (?:it|the|them|him|her|[A-Z])|is responsible for|"
     r"was responsible for|explains?|explained(?! by))\b"
     r"|, so\b",

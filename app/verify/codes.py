@@ -1,4 +1,4 @@
-"""Codes that only begin like something known: CAM-03-1 is not CAM-03, and P-101-X is not P-101."""
+"""Codes that only begin like something known: CAM-03-1 is not CAM-03, and P-101A is not P-101."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from app.verify.reading import Finder
 
-_CODE = re.compile(r"(?<![\w-])[A-Z]{1,6}-\d+[A-Z]?(?:-[A-Z0-9]+)+(?![\w-])")
+_CODE = re.compile(r"(?<![\w-])[A-Z]{1,6}-\d+(?:[A-Z]|[A-Z]?(?:-[A-Z0-9]+)+)(?![\w-])")
 
 
 def unlike(claim: str, shown: str, find: Finder) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What is said without any room: "exactly 46 minutes", "from precisely 10:33", "all samples were above the limit"."""
+"""What is said without any room: "exactly 46 minutes", "all samples were above the limit", "as on the day before"."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ _ALL = re.compile(
     r"(?P<so>[^.;]{0,90}?)\b(?:above|over|beyond|past|exceed\w*|greater than|higher than)\b",
     re.I,
 )
+_AS_BEFORE = re.compile(
+    r"\b(?:as|like) (?:on |in |at |during )?the (?:\w+ )?(?:day|night|shift|week|month|hour) before\b"
+    r"|\bas (?:usual|before|ever|always|so often)\b",
+    re.I,
+)
 _DENIED = re.compile(r"\b(?:not?|never|none)\b|n't\b", re.I)
 _SOME = re.compile(r"\b(?P<some>\d+) samples? above the\b")
 _COUNT = re.compile(r"\bn=(?P<n>\d+)\b")
@@ -34,6 +39,9 @@ def inexact(claim: str, shown: str) -> Iterator[str]:
         said = match["said"] or match["sharp"]
         if not _stands(said, shown):
             yield f"nothing cited says that it was exactly {said}"
+    for match in _AS_BEFORE.finditer(claim):
+        if match[0].lower() not in shown.lower():
+            yield "nothing cited compares it with an earlier time"
     for match in _ALL.finditer(claim):
         if not _DENIED.search(match["so"]) and not _whole(shown):
             yield "not all samples of what is cited were above it"

@@ -286,7 +286,7 @@ def _purposes(reading: Reading) -> Iterator[tuple[str, frozenset[str]]]:
 
 def _displaced(mine: Relation, theirs: Relation) -> bool:
     """Whether what the evidence says a verb of is only where it happened: "the line had perished at the gasket"."""
-    ours, its = mine.slots.get("subject", frozenset()), theirs.slots.get("subject", frozenset())
+    ours, its = mine.theme, theirs.theme
     places = [words for slot, words in mine.slots.items() if slot in _PLACES]
     return bool(ours and its) and not ours & its and any(its <= words for words in places)
 

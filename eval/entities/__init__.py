@@ -1,0 +1,1 @@
+"""Suite `entities`: what the linker finds in labelled maintenance texts when it is given names from other texts."""
