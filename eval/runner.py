@@ -35,6 +35,7 @@ SUITES = (
     "speech",
     "nab",
     "skab",
+    "entities",
 )
 
 
@@ -75,6 +76,10 @@ def run(
 
         run_anomalies = nab.run if suite == "nab" else skab.run
         return run_anomalies(_need(data_dir, "--data"), progress)
+    if suite == "entities":
+        from eval.entities import running as entities
+
+        return entities.run(_need(data_dir, "--data"), progress)
     if suite == "claims":
         from eval.claims import running
 

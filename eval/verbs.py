@@ -67,7 +67,8 @@ def run(
 ) -> None:
     """Run SUITE and print its metrics.
 
-    Suites: site, cases, blind, cranfield, xquad, claims, grounding, xquad-answers, hotpotqa-answers, speech, nab, skab.
+    Suites: site, cases, blind, cranfield, xquad, claims, grounding, xquad-answers, hotpotqa-answers, speech, nab, skab,
+    entities.
     """
     from eval.runner import run as run_suite
 

@@ -37,7 +37,7 @@ _ONE = re.compile(
     re.I,
 )
 _FIVES, _TEN = 20, 10
-_EVERY = re.compile(r"\bevery (other|second|third|fourth|fifth|sixth)\b(?= (?:hour|day|week|month|shift|year))", re.I)
+_EVERY = re.compile(r"\bevery (other|second|third|fourth|fifth|sixth)\b(?= (hour|day|week|month|shift|year))", re.I)
 _EVERY_SO = {"other": 2, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6}
 _APPROX = re.compile(
     r"(?:\b(?:about|around|roughly|approximately|approx\.?|circa|some|nearly|almost|close to|near|or so|not quite|"
@@ -224,7 +224,9 @@ def _hours(text: str) -> Iterator[Amount]:
 def _said(text: str) -> Iterator[Amount]:
     """Numbers in words; "one" alone is as often a pronoun and is left out."""
     for match in _EVERY.finditer(text):
-        yield Amount(float(_EVERY_SO[match[1].lower()]), None, 1.0, False, match.start(1), match.end(1))
+        yield Amount(
+            float(_EVERY_SO[match[1].lower()]), unit_named(match[2].lower()), 1.0, False, match.start(1), match.end(1)
+        )
     for match in _SAID_RUN.finditer(text):
         words = re.findall(r"[a-z]+", match[0].lower())
         unit, end = unit_after(text, match.end())

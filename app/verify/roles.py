@@ -249,6 +249,8 @@ def swapped(bench: Bench) -> Iterator[str]:
         same = [r for r in known if r.word == mine.word]
         if same and all(_crossed(mine, r) for r in same):
             yield f"who and whom of “{mine.word}” are exchanged"
+        elif same and _by_a_thing(bench, mine, same):
+            yield f"who or what did “{mine.word}” is not told in what is cited"
         elif same and mine.word not in _FINDING and _misbound(bench, mine, same, known):
             yield f"“{mine.word}” is said of something else in what is cited"
     yield from _out_of_place(bench)
@@ -305,6 +307,13 @@ def _crossed(mine: Relation, theirs: Relation) -> bool:
     if any(frozenset(pair) in _CONTRARY for pair in moved):
         return True
     return any((b, a) in moved for a, b in moved)
+
+
+def _by_a_thing(bench: Bench, mine: Relation, same: Sequence[Relation]) -> bool:
+    """Whether a thing that the evidence names beside a deed is made its doer: "the line to the bearing was blocked" has none."""
+    doers = [w for w in mine.agent if not any(c.isdigit() for c in w)]
+    nameless = all("complement" in r.slots and not r.agent for r in same)
+    return bool(doers) and nameless and all(any(bench.knows(w, s.vocabulary) for s in bench.statements) for w in doers)
 
 
 def _misbound(bench: Bench, mine: Relation, same: Sequence[Relation], known: Sequence[Relation]) -> bool:

@@ -313,6 +313,7 @@ REFUSED = {
         ("CAM-07-1 showed a person at 02:43 UTC.", "frame"),
         ("WO-13 on T-9 is done.", "open"),
         ("P-101A was on order under WO-12.", "order"),
+        ("CAM-07 showed a woman at 02:43 UTC.", "frame"),
         ("The vibration of P-101 peaked at 10.08 mm/s between 02:00 and 03:00 UTC, as on the day before.", "window"),
         ("Of the two work orders WO-12 and WO-13, not one is closed.", "order", "open"),
         ("The crew realigned the coupling, the incident report says.", "log"),

@@ -37,7 +37,7 @@ def parts(text: str):
         # the unit behind the last is that of both
         ("2 to 3 bar", [(2, "bar"), (3, "bar")]),
         ("forklift ×2", [(2, None)]),
-        ("every other week", [(2, None)]),
+        ("every other week", [(2, "wk")]),
         ("12 mW and 12 MW", [(12, "MW")]),
     ],
 )
