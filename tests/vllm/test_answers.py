@@ -117,8 +117,8 @@ def test_pictures_are_shown_as_many_as_the_server_takes(server: Any, filled: Any
     assert desk.model.capabilities().images == server.images
     before = server.metric("prompt_tokens")
     answer = desk.ask()
-    # 256 tokens for each picture; rules, question and evidence take some 700
-    assert 2 * 256 + 600 < server.metric("prompt_tokens") - before < server.context - 128
+    # 256 tokens for each picture; rules, question and evidence take some 530: with one picture it were 790
+    assert 2 * 256 + 400 < server.metric("prompt_tokens") - before < server.context - 128
     assert not any("HTTP status" in line for line in answer.degraded)
 
 
