@@ -82,7 +82,10 @@ def _span_words(locator: ClipSpan, valid: Interval | None, zone: tzinfo) -> str:
 
 def _row_words(locator: RowKey) -> str:
     named = f"row {locator.key}" if locator.key else "row"
-    return f"{named}, line {locator.line}" if locator.line else named
+    where = f"{named}, line {locator.line}" if locator.line else named
+    # a table inside a file: "log/Work orders" is a sheet of log.xlsx
+    _, inside, sheet = locator.table.partition("/")
+    return f"{where} of sheet “{sheet}”" if inside else where
 
 
 def one_line(text: str, most: int = 200) -> str:

@@ -7,7 +7,10 @@ from pathlib import Path
 from retrieval.errors import SourceRejected
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 PDF = "application/pdf"
+MAIL = "message/rfc822"
 MARKDOWN, HTML, TEXT = "text/markdown", "text/html", "text/plain"
 CSV, TSV, JSON, JSONL = "text/csv", "text/tab-separated-values", "application/json", "application/x-ndjson"
 VIDEO = frozenset({"video/mp4", "video/x-msvideo", "video/x-matroska", "video/webm", "video/quicktime"})
@@ -17,8 +20,10 @@ AUDIO = frozenset(
 )
 # telephone formats without a header: RFC 3551 gives them all 8 kHz
 RAW_RATES = {"audio/basic": 8_000, "audio/x-alaw": 8_000}
-STRUCTURED = frozenset({CSV, TSV, JSON, JSONL})
-DOCUMENTS = frozenset({PDF, DOCX, MARKDOWN, HTML, TEXT})
+OFFICE = frozenset({DOCX, XLSX, PPTX})
+TEXTUAL = frozenset({CSV, TSV, JSON, JSONL, MAIL})
+STRUCTURED = frozenset({CSV, TSV, JSON, JSONL, XLSX})
+DOCUMENTS = frozenset({PDF, DOCX, PPTX, MAIL, MARKDOWN, HTML, TEXT})
 
 BY_ENDING = {
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".avi": "video/x-msvideo",
@@ -27,9 +32,17 @@ BY_ENDING = {
     ".flac": "audio/flac", ".m4a": "audio/mp4", ".gsm": "audio/x-gsm",
     ".ulaw": "audio/basic", ".alaw": "audio/x-alaw",
     ".gif": "image/gif", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png",
-    ".pdf": PDF, ".docx": DOCX, ".md": MARKDOWN, ".markdown": MARKDOWN, ".html": HTML, ".htm": HTML,
+    ".pdf": PDF, ".docx": DOCX, ".pptx": PPTX, ".xlsx": XLSX, ".eml": MAIL,
+    ".md": MARKDOWN, ".markdown": MARKDOWN, ".html": HTML, ".htm": HTML,
     ".txt": TEXT, ".log": TEXT, ".csv": CSV, ".tsv": TSV, ".json": JSON, ".jsonl": JSONL, ".ndjson": JSONL,
 }  # fmt: skip
+# formats of one maker's older programs: what to do is said instead of merely that they are unknown
+_REFUSED = {
+    ".msg": "Outlook's .msg files are not read: save the message as .eml",
+    ".doc": "the old .doc format is not read: save the document as .docx",
+    ".xls": "the old .xls format is not read: save the workbook as .xlsx",
+    ".ppt": "the old .ppt format is not read: save the slides as .pptx",
+}
 _DEMUXERS = {
     "audio/wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "ogg", "audio/flac": "flac", "audio/mp4": "mov",
     "audio/x-gsm": "gsm", "audio/basic": "mulaw", "audio/x-alaw": "alaw",
@@ -49,7 +62,8 @@ def media_type(path: Path) -> str:
     """The media type of a file. Raises SourceRejected (unknown_type, empty, unreadable)."""
     by_name = BY_ENDING.get(path.suffix.lower())
     if by_name is None:
-        raise SourceRejected(f"files of type {path.suffix or '(no ending)'} are not read", kind="unknown_type")
+        told = _REFUSED.get(path.suffix.lower(), f"files of type {path.suffix or '(no ending)'} are not read")
+        raise SourceRejected(told, kind="unknown_type")
     head = _head(path)
     if not head:
         raise SourceRejected("the file is empty (0 bytes)", kind="empty")
@@ -72,12 +86,12 @@ def _head(path: Path) -> bytes:
 def _checked(by_name: str, by_content: str | None, head: bytes) -> str:
     """Bytes that are plainly another known type win over the name; text types must hold no binary."""
     if by_content is None:
-        if by_name.startswith("text/") or by_name in STRUCTURED:
+        if by_name.startswith("text/") or by_name in TEXTUAL:
             _refuse_binary(head)
         return by_name
     if by_content == "application/zip":
-        if by_name == DOCX:
-            return DOCX
+        if by_name in OFFICE:
+            return by_name
         raise SourceRejected(f"named as {by_name} but holds a zip archive", kind="unknown_type")
     return by_name if {by_name, by_content} in _ONE_FAMILY else by_content
 

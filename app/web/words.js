@@ -36,8 +36,14 @@ export function place(locator, valid) {
     case "window":
       return `${locator.series}, ${span(locator)}`;
     default:
-      return `row ${locator.key || ""}${locator.line ? `, line ${locator.line}` : ""}`;
+      return `row ${locator.key || ""}${locator.line ? `, line ${locator.line}` : ""}${sheetOf(locator.table)}`;
   }
+}
+
+/** A table inside a file: "log/Work orders" is a sheet of log.xlsx. */
+function sheetOf(table) {
+  const [, sheet] = table.split("/");
+  return sheet ? ` of sheet “${sheet}”` : "";
 }
 
 export function sourceName(source) {

@@ -14,6 +14,16 @@ MAX_PARTS = 10_000
 MAX_XML_BYTES = 32 << 20
 MAX_BYTES = 256 << 20
 _MARKUP = (".xml", ".rels", ".vml")
+_OLD_CONTAINER = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def check_office(path: Path) -> None:
+    """Raises SourceRejected: encrypted, and what `check_archive` raises. A password turns the archive into the old container."""
+    with path.open("rb") as file:
+        if file.read(len(_OLD_CONTAINER)) == _OLD_CONTAINER:
+            told = "the document is protected by a password (or of an old format: .doc, .xls, .ppt)"
+            raise SourceRejected(told, kind="encrypted")
+    check_archive(path)
 
 
 def check_archive(path: Path) -> None:

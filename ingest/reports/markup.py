@@ -1,4 +1,4 @@
-"""Markdown and plain text (read as they stand), html and docx (read in a child process) → a text and its sections."""
+"""Markdown and plain text (read as they stand), html, docx and mail (read in a child process) → a text and its sections."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ingest.media_types import DOCX, HTML, MARKDOWN
+from ingest.media_types import DOCX, HTML, MAIL, MARKDOWN
 from ingest.ports import Item
-from ingest.reports.archive import check_archive
+from ingest.reports.archive import check_office
+from ingest.reports.html import blocks_of
+from ingest.reports.mail import Mail, read_mail
 from ingest.reports.passages import Block, Section, join, sections_of
 from ingest.sandbox import Limits, run_as
 from ingest.tables.table import decode
@@ -17,38 +19,26 @@ from retrieval.errors import SourceRejected
 
 MAX_BYTES = 64 * 2**20
 _LIMITS = Limits(wall_s=120, cpu_s=120, memory_bytes=2 << 30, output_bytes=256 << 20)
-_HIDDEN = ("script", "style", "noscript", "template", "nav", "iframe", "svg")
-_BLOCKS = (
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "p",
-    "li",
-    "tr",
-    "pre",
-    "blockquote",
-    "figcaption",
-    "dt",
-    "dd",
-    "caption",
-)
 
 
 class Document(NamedTuple):
+    """`sent` is when a mail says it was sent (ISO 8601), `facts` what is kept of its head."""
+
     text: str
     sections: list[Section]
     title: str
     notes: tuple[str, ...] = ()
+    sent: str = ""
+    facts: dict[str, Any] = {}
 
 
 def read_document(item: Item) -> Document:
     """The document's plain text. Raises SourceRejected: too_large, encrypted, unreadable, empty, timeout."""
     if item.path.stat().st_size > MAX_BYTES:
         raise SourceRejected(f"documents above {MAX_BYTES >> 20} MiB are not read", kind="too_large")
-    if item.media_type in (DOCX, HTML):
+    if item.media_type == MAIL:
+        document = _mail(read_mail(str(item.path)))
+    elif item.media_type in (DOCX, HTML):
         worker = "docx_blocks" if item.media_type == DOCX else "html_blocks"
         blocks = list(run_as(Block, f"{__name__}:{worker}", {"path": str(item.path)}, _LIMITS))
         text, sections = join(blocks)
@@ -58,6 +48,14 @@ def read_document(item: Item) -> Document:
     if not document.text.strip():
         raise SourceRejected("the document holds no text", kind="empty")
     return document
+
+
+def _mail(mail: Mail) -> Document:
+    head = mail.head
+    text, sections = join(mail.blocks)
+    named = {"from": head.sender, "to": head.to, "attachments": list(head.attachments)}
+    facts = {name: value for name, value in named.items() if value}
+    return Document(text, sections, head.subject, head.notes, head.date, facts)
 
 
 def _plain(item: Item) -> Document:
@@ -95,28 +93,8 @@ def _bare(heading: str) -> str:
 
 
 def html_blocks(args: dict[str, Any]) -> Iterator[Block]:
-    """Headings, paragraphs, list items and table rows in order of the page; what a browser hides is left out."""
-    from bs4 import BeautifulSoup, Tag
-
-    soup = BeautifulSoup(Path(args["path"]).read_bytes(), "lxml")
-    for hidden in soup.find_all(_HIDDEN):
-        hidden.decompose()
-    if soup.title is not None:
-        soup.title.decompose() if soup.find("h1") else setattr(soup.title, "name", "h1")
-    found = [tag for tag in soup.find_all(_BLOCKS) if isinstance(tag, Tag) and tag.find_parent(_BLOCKS) is None]
-    if not found:
-        found = [soup]
-    for tag in found:
-        cells = tag.find_all(["td", "th"]) if tag.name == "tr" else []
-        text = " | ".join(cell.get_text(" ", strip=True) for cell in cells) or _shown(tag)
-        if text.strip(" |"):
-            yield Block(text, int(tag.name[1]) if re.fullmatch(r"h[1-6]", tag.name) else 0)
-
-
-def _shown(tag: Any) -> str:
-    if tag.name == "pre":
-        return str(tag.get_text()).strip()
-    return " ".join(tag.get_text(" ", strip=True).split())
+    """The page's blocks; see `blocks_of`."""
+    return blocks_of(Path(args["path"]).read_bytes())
 
 
 def docx_blocks(args: dict[str, Any]) -> Iterator[Block]:
@@ -128,12 +106,7 @@ def docx_blocks(args: dict[str, Any]) -> Iterator[Block]:
     from docx.table import Table
 
     path = Path(args["path"])
-    with path.open("rb") as file:
-        if file.read(8) == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-            raise SourceRejected(
-                "the document is protected by a password (or of the old .doc format)", kind="encrypted"
-            )
-    check_archive(path)
+    check_office(path)
     try:
         document = docx.Document(str(path))
     # lxml's complaints about markup are SyntaxErrors

@@ -11,7 +11,9 @@ import msgspec
 from PIL import Image
 
 from ingest.ports import TextReader
+from ingest.reports.page import Line, page_lines
 from ingest.reports.passages import SIZE
+from ingest.reports.ruled import Names
 from ingest.sandbox import Limits, run, run_as
 from retrieval.errors import SourceRejected
 from retrieval.types import Box
@@ -23,14 +25,6 @@ _PICTURES = Limits(wall_s=300, cpu_s=600, memory_bytes=3 << 30, output_bytes=1 <
 _OCR_PIXELS = 1600
 _HEADING = 1.15
 _SOFT_HYPHENS = ("\x02", "\xad", "￾")
-
-
-class Line(msgspec.Struct, frozen=True):
-    """A line of text, its box in fractions of the page, and its type size in points (0 where read by OCR)."""
-
-    text: str
-    box: Box
-    size: float = 0.0
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -99,6 +93,8 @@ def page_passages(pages: Sequence[Page], size: int = SIZE) -> Iterator[PagePassa
 
 
 def _ends(group: Sequence[Line], line: Line, body: float, size: int) -> bool:
+    if line.row or group[-1].row:  # a row is a passage of its own
+        return True
     length = sum(len(part.text) + 1 for part in group)
     if length + len(line.text) > size:
         return True
@@ -111,7 +107,7 @@ def _ends(group: Sequence[Line], line: Line, body: float, size: int) -> bool:
 
 
 def _is_heading(line: Line, body: float) -> bool:
-    return body > 0 and line.size > body * _HEADING and len(line.text) < 150
+    return body > 0 and not line.row and line.size > body * _HEADING and len(line.text) < 150
 
 
 def _continued(heading: str, line: str, same: bool) -> str:
@@ -150,9 +146,11 @@ def text_pages(args: dict[str, Any]) -> Iterator[Page]:
     if total > MAX_PAGES:
         raise SourceRejected(f"{total} pages; at most {MAX_PAGES} are read", kind="too_large")
     title = str(document.get_metadata_dict().get("Title") or "").strip()
+    names: Names | None = None
     for index in range(total):
         page = document[index]
-        yield Page(index + 1, total, title, _lines(page))
+        letters, names = page_lines(page, names)
+        yield Page(index + 1, total, title, letters)
         page.close()
 
 
@@ -180,66 +178,3 @@ def _open(path: str) -> Any:
     if len(document) == 0:
         raise SourceRejected("the pdf has no pages", kind="empty")
     return document
-
-
-def _lines(page: Any) -> list[Line]:
-    """Characters up to each line end, with the union of their boxes."""
-    from ctypes import byref, c_double
-
-    from pypdfium2 import raw
-
-    text = page.get_textpage()
-    frame, turn = page.get_cropbox(), page.get_rotation()
-    edges = [c_double() for _ in range(4)]
-    lines: list[Line] = []
-    letters: list[str] = []
-    boxes: list[tuple[float, float, float, float]] = []
-    size = 0.0
-    for index in range(text.count_chars()):
-        letter = chr(raw.FPDFText_GetUnicode(text, index))
-        if letter in "\r\n":
-            lines += _line(letters, boxes, size, frame, turn)
-            letters, boxes, size = [], [], 0.0
-            continue
-        letters.append(letter)
-        if not letter.isspace() and raw.FPDFText_GetCharBox(text, index, *(byref(edge) for edge in edges)):
-            left, right, bottom, top = (edge.value for edge in edges)
-            boxes.append((left, bottom, right, top))
-            size = size or _type_size(text, index)
-    return lines + _line(letters, boxes, size, frame, turn)
-
-
-def _type_size(text: Any, index: int) -> float:
-    """The height of the letter's line box: the type size as shown, whatever the page's matrix does to the font's own."""
-    from ctypes import byref
-
-    from pypdfium2 import raw
-
-    box = raw.FS_RECTF()
-    return abs(box.top - box.bottom) if raw.FPDFText_GetLooseCharBox(text, index, byref(box)) else 0.0
-
-
-def _line(
-    letters: Sequence[str],
-    boxes: Sequence[tuple[float, float, float, float]],
-    size: float,
-    frame: tuple[float, float, float, float],
-    turn: int,
-) -> list[Line]:
-    joined = "".join(letters).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    text = joined.replace("\0", "").strip()
-    if not text or not boxes:
-        return []
-    left, bottom, right, top = zip(*boxes, strict=True)
-    return [Line(text, _fraction((min(left), min(bottom), max(right), max(top)), frame, turn), round(size, 2))]
-
-
-def _fraction(box: tuple[float, float, float, float], frame: tuple[float, float, float, float], turn: int) -> Box:
-    """PDF points (origin bottom left, before the page is turned) → fractions of the page as shown, origin top left."""
-    wide, high = max(frame[2] - frame[0], 1e-6), max(frame[3] - frame[1], 1e-6)
-    x0, x1 = ((x - frame[0]) / wide for x in (box[0], box[2]))
-    y0, y1 = (1 - (y - frame[1]) / high for y in (box[3], box[1]))
-    for _ in range(turn // 90 % 4):  # a quarter turn clockwise takes (x, y) to (1 - y, x)
-        x0, y0, x1, y1 = 1 - y1, x0, 1 - y0, x1
-    a, b, c, d = (round(min(1.0, max(0.0, v)), 5) for v in (x0, y0, x1, y1))
-    return (a, b, max(a, c), max(b, d))

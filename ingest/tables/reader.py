@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 
+from ingest.media_types import STRUCTURED, XLSX
 from ingest.ports import Batch, Item
 from ingest.series.reader import series_batches
-from ingest.tables.records import record_batches
+from ingest.tables.records import record_batches, text_batch
 from ingest.tables.shape import TableKind, shape_of
-from ingest.tables.table import is_tabular, load
+from ingest.tables.table import Table, load
+from ingest.tables.workbook import load_workbook
+from retrieval.errors import SourceRejected
 from retrieval.types import Entity, Link
 
 
 class TableReader:
-    """csv, tsv, json and jsonl. `site` gives the tenant's entities and links: units and limits of sensors come from there."""
+    """csv, tsv, json, jsonl and xlsx. `site` gives the tenant's entities and links: units and limits of sensors come from there."""
 
     name = "tables"
     version = "1"
@@ -22,13 +26,32 @@ class TableReader:
         self._site = site
 
     def accepts(self, item: Item) -> bool:
-        return is_tabular(item.media_type)
+        return item.media_type in STRUCTURED
 
     def read(self, item: Item, tenant: str) -> Iterator[Batch]:
-        """Raises SourceRejected (see table.load, and broken_row, ambiguous_dates) before the first batch is made."""
-        table = load(item)
-        shape = shape_of(table, item.name)
+        """Raises SourceRejected (see table.load and load_workbook, and broken_row, ambiguous_dates).
+
+        Of a single table it is raised before the first batch; a workbook's sheets are read one after another.
+        """
+        if item.media_type == XLSX:
+            return self._workbook(item, tenant)
+        return self._batches(load(item), item, tenant, item.name)
+
+    def _workbook(self, item: Item, tenant: str) -> Iterator[Batch]:
+        read = load_workbook(item)
+        sheets = (self._sheet(table, item, tenant) for table in read.tables)
+        return chain(chain.from_iterable(sheets), (text_batch(table, item, tenant) for table in read.texts))
+
+    def _sheet(self, table: Table, item: Item, tenant: str) -> Iterator[Batch]:
+        try:
+            yield from self._batches(table, item, tenant, f"{item.name}/{table.stem.rpartition('/')[2]}")
+        except SourceRejected as problem:
+            raise SourceRejected(
+                f"sheet {table.stem.rpartition('/')[2]!r}, {problem.reason}", kind=problem.kind
+            ) from problem
+
+    def _batches(self, table: Table, item: Item, tenant: str, hint: str) -> Iterator[Batch]:
+        shape = shape_of(table, hint)
         if shape.kind is TableKind.SERIES:
-            entities, links = self._site(tenant)
-            return series_batches(table, shape, item, tenant, (entities, links))
+            return series_batches(table, shape, item, tenant, self._site(tenant))
         return record_batches(table, shape, item, tenant)

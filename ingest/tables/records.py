@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ingest.ports import Batch, Draft, Item
 from ingest.reports.dates import opening_date
+from ingest.reports.passages import SIZE
 from ingest.tables.shape import Role, Shape, TableKind, text_cell
 from ingest.tables.table import Row, Table, typed
 from ingest.tables.wording import alert_text, row_text, stamp
@@ -44,6 +45,32 @@ def record_batches(table: Table, shape: Shape, item: Item, tenant: str) -> Itera
     for start in range(0, len(drafts), BATCH):
         first = start == 0
         yield Batch(drafts[start : start + BATCH], [coverage] if first else (), entities if first else ())
+
+
+def text_batch(table: Table, item: Item, tenant: str) -> Batch:
+    """A sheet without columns as passages: its rows one under another, cells joined by " | ", cut after some 900 characters."""
+    groups: list[list[Row]] = []
+    size = 0
+    for row in table.rows:
+        if not groups or size > SIZE:
+            groups, size = [*groups, []], 0
+        groups[-1].append(row)
+        size += len(_joined(row)) + 1
+    drafts = [
+        Draft(
+            Kind.PASSAGE, RowKey(table.stem, "", group[0].line), "\n".join(map(_joined, group)),
+            data={"title": table.stem}, notes=table.notes,
+        )
+        for group in groups
+    ]  # fmt: skip
+    coverage = Coverage(
+        source=item.uri, subject=item.uri, layer=Layer.EXAMINED, tenant=tenant, by=READER, able={"text": 0.0}
+    )
+    return Batch(drafts, [coverage])
+
+
+def _joined(row: Row) -> str:
+    return " | ".join(text_cell(cell) for cell in row.cells if not is_blank(cell))
 
 
 def clock_for(table: Table, shape: Shape, item: Item) -> Clock:

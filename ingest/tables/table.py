@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ingest.media_types import CSV, JSON, JSONL, TSV
+from ingest.media_types import CSV, JSONL, TSV
 from ingest.ports import Item
 from ingest.timestamps import Cell, is_blank, looks_like_time
 from retrieval.errors import SourceRejected
@@ -63,10 +63,6 @@ def load(item: Item) -> Table:
     return Table(stem, columns, rows, notes)
 
 
-def is_tabular(media_type: str) -> bool:
-    return media_type in (CSV, TSV, JSON, JSONL)
-
-
 def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
     """Bytes → text: UTF-8 with or without a mark, UTF-16 with one, else Windows-1252, which is noted."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -88,7 +84,7 @@ def _delimited(text: str, delimiter: str | None) -> tuple[tuple[str, ...], list[
     if not header.cells:
         raise SourceRejected("the table is blank", kind="empty")
     _check_header(header.cells)
-    names = _unique([str(cell).strip() for cell in header.cells])
+    names = unique([str(cell).strip() for cell in header.cells])
     return names, [_fitted(row, len(names)) for row in rows]
 
 
@@ -116,7 +112,8 @@ def _check_header(cells: Sequence[Cell]) -> None:
         raise SourceRejected("the first line holds values, not column names", kind="no_header")
 
 
-def _unique(names: Sequence[str]) -> tuple[str, ...]:
+def unique(names: Sequence[str]) -> tuple[str, ...]:
+    """Column names that can be told apart: blank ones are numbered, repeated ones counted."""
     seen: dict[str, int] = {}
     result = []
     for index, name in enumerate(names):

@@ -113,7 +113,7 @@ def test_docx_keeps_headings_tables_and_order(read):
     ]  # fmt: skip
     assert second.locator.heading == "Incident IR-7 > Causes" and second.embed.startswith("Incident IR-7 > Causes\n")
     assert iso(first.valid.t0) == "2026-03-04T00:00:00Z"
-    with pytest.raises(SourceRejected, match="not a readable docx") as refused:
+    with pytest.raises(SourceRejected, match="not a readable archive") as refused:
         read("b.docx", b"PK\x03\x04 not really")
     assert "/" not in refused.value.reason
 

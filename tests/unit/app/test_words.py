@@ -19,6 +19,7 @@ AT = Interval(1_772_590_205_000_000, 1_772_590_209_000_000)
         (PageBox(3), None, "page 3"),
         (CharSpan(0, 9, "Notes"), None, "under “Notes”"),
         (RowKey("orders", "WO-7", 12), None, "row WO-7, line 12"),
+        (RowKey("log/Work orders", "WO-7", 4), None, "row WO-7, line 4 of sheet “Work orders”"),
     ],
 )
 def test_where_to_look(locator: Locator, valid: Interval | None, words: str) -> None:

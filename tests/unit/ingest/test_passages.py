@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from ingest.ports import SourcePolicy
 from ingest.reports.dates import document_date, heading_date, opening_date
 from ingest.reports.markup import markdown_headings
+from ingest.reports.page import Line, _fraction
 from ingest.reports.passages import Block, Section, join, passages, sections_of
-from ingest.reports.pdf import Line, Page, _fraction, page_passages
+from ingest.reports.pdf import Page, page_passages
 from ingest.timestamps import Clock
 from retrieval.times import to_datetime
 
