@@ -238,7 +238,7 @@ class MemoryService:
         given = (check for check in self.extra_checks if check.name == "model")
         return next(given, Check("model", "off", "no model is configured"))
 
-    def release(self, principal: Principal) -> int:
+    def release(self, principal: Principal, paths: Sequence[Path]) -> int:
         return 0
 
     def reindex(self) -> dict[str, int]:

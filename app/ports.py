@@ -189,8 +189,8 @@ class Service(Protocol):
     def model_check(self) -> Check:
         """The line "model" of the checks alone: "ok" means that the next question goes to a model."""
 
-    def release(self, principal: Principal) -> int:
-        """Forget which sources were refused, so that those given up are tried again; how many there were."""
+    def release(self, principal: Principal, paths: Sequence[Path]) -> int:
+        """Forget which files at or below these paths were refused, so that those given up are tried again; how many there were."""
 
     def reindex(self) -> dict[str, int]:
         """Throw the projections away and rebuild them; name → sequence."""

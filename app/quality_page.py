@@ -28,7 +28,7 @@ def page(quality: Quality) -> str:
             [(k, v["pieces"], v["untimed"]) for k, v in quality["evidence"].items()],
         ),
         _section(quality, "recorded", "When it recorded", _picture(quality)),
-        _listed(quality, "gaps", "Gaps", ("subject", "from", "to", "seconds")),
+        _listed(quality, "gaps", "Gaps in what this run read", ("subject", "from", "to", "seconds")),
         _listed(quality, "clocks", "Times and clocks", ("what was assumed", "sources", "for example")),
         _listed(quality, "notes", "What else was assumed", ("what", "sources", "for example")),
         _listed(quality, "unknown", "Tags that name no known thing", ("tag", "texts", "for example")),

@@ -34,7 +34,7 @@ class Book(CatalogReader, Protocol):
 
     def stats(self, principal: Principal) -> dict[str, Any]: ...
 
-    def release(self, tenant: str) -> int: ...
+    def release(self, tenant: str, places: Sequence[str]) -> int: ...
 
     def audit(self, principal: Principal, action: str, detail: dict[str, Any]) -> None: ...
 
@@ -197,8 +197,8 @@ class Watchfloor:
         self._parts.book.audit(principal, "ingest", {**counts, "sequence": summary.sequence})
         return summary
 
-    def release(self, principal: Principal) -> int:
-        released = self._parts.book.release(principal.tenant)
+    def release(self, principal: Principal, paths: Sequence[Path]) -> int:
+        released = self._parts.book.release(principal.tenant, [path.as_uri() for path in paths])
         self._parts.book.audit(principal, "release", {"sources": released})
         return released
 

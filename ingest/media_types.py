@@ -86,6 +86,9 @@ def _head(path: Path) -> bytes:
 def _checked(by_name: str, by_content: str | None, head: bytes) -> str:
     """Bytes that are plainly another known type win over the name; text types must hold no binary."""
     if by_content is None:
+        if by_name in (*RAW_RATES, "audio/x-gsm") and head.isascii() and "".join(head.decode().split()).isprintable():
+            # sound without a header may be any bytes, but hardly all of them letters
+            raise SourceRejected("named as a recording but holds text", kind="unknown_type")
         if by_name.startswith("text/") or by_name in TEXTUAL:
             _refuse_binary(head)
         return by_name

@@ -33,7 +33,7 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """Between two recordings of a camera or sensor nothing was recorded; times in ISO 8601, UTC."""
+    """Between two recordings of a camera or sensor that this run read nothing was recorded; times in ISO 8601, UTC."""
 
     subject: str
     start: str

@@ -149,9 +149,12 @@ class Showing:
         same words and what was recorded there and then are looked up, not all that is like it."""
         if finding.verdict is not Verdict.ANSWERED or desk.strategy not in _FOUND_AT_ONCE:
             return tuple(desk.search(desk.question.text, _HITS, kinds=(*TELLING, Kind.FRAME, Kind.WINDOW)))
-        text, then = desk.question.text, next((e.valid for e in finding.used if e.valid), None)
+        found, text = desk.hits, desk.question.text
+        then = next((e.valid for e in finding.used if e.valid), None)
         worded = desk.search(text, _ENOUGH, ("words",), quick=True, kinds=TELLING)
         beside = desk.search(text, _ENOUGH, ("time_place",), quick=True, kinds=_SENSED, window=then) if then else []
+        # how sure an answer is rests on what its own strategy found
+        desk.hits = found
         return (*worded, *beside)
 
     def _pictures(

@@ -179,7 +179,7 @@ class RemoteService:
         behind = self._call("GET", "/v1/models/watchfloor", _Model).watchfloor
         return Check("model", behind.state, behind.detail)
 
-    def release(self, principal: Principal) -> int:
+    def release(self, principal: Principal, paths: Sequence[Path]) -> int:
         _held()
 
     def reindex(self) -> dict[str, int]:

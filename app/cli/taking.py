@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the run's data quality, as json and as a page.",
 )
-@click.option("--again", is_flag=True, help="Try sources again that were given up after three tries.")
+@click.option("--again", is_flag=True, help="Try sources of PATHS again that were given up after three tries.")
 @as_json_option
 @click.pass_context
 @verb
@@ -46,9 +46,11 @@ def ingest(ctx: click.Context, paths: tuple[Path, ...], report: Path | None, aga
             print_json(report_json(step.report))
 
     whole = [path.resolve() for path in paths]
+    if report is not None:
+        _prepare(report.resolve(), whole)
     with opened(ctx, local=again) as (service, principal):
         if again:
-            service.release(principal)
+            service.release(principal, whole)
         if as_json:
             summary = service.ingest(whole, principal, acknowledge)
             print_json(summary_json(summary))
@@ -61,6 +63,18 @@ def ingest(ctx: click.Context, paths: tuple[Path, ...], report: Path | None, aga
     sys.exit(0 if summary.ingested or summary.unchanged else 2)
 
 
+def _prepare(folder: Path, taken: list[Path]) -> None:
+    """Make the report's folder. Raises InputError where it cannot be made, or lies in what is taken in: a report is no evidence."""
+    from retrieval.errors import InputError
+
+    if any(folder.is_relative_to(path) for path in taken):
+        raise InputError(f"the report would become evidence in {folder}; give a folder outside of what is ingested")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise InputError(f"the report cannot be written to {folder}: {problem.strerror}") from problem
+
+
 def _write_quality(folder: Path, summary: IngestSummary, quiet: bool) -> None:
     """quality.json and quality.html. Raises InputError where the folder cannot be written."""
     import msgspec
@@ -68,8 +82,11 @@ def _write_quality(folder: Path, summary: IngestSummary, quiet: bool) -> None:
     from app.quality_page import page
     from retrieval.errors import InputError
 
+    if not summary.quality:
+        raise InputError(
+            "the server that took the files in gives no report of their quality; it is of an older version"
+        )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / "quality.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary.quality)))
         (folder / "quality.html").write_text(page(summary.quality), encoding="utf-8")
     except OSError as problem:

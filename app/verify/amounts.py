@@ -31,9 +31,9 @@ _AND_A_HALF = re.compile(
 )
 # "a day later", "about a minute": as much as a number says; "twice a day" says how often
 _ONE = re.compile(
-    r"(?:\b(?:about|around|some|roughly|nearly|almost|over|under|within|after|for|took|just|exactly|only|than|lasted) an? "
+    r"(?:\b(?:about|around|some|roughly|nearly|almost|over|under|within|after|for|took|just|exactly|only|than|lasted) (?P<one>an?) "
     r"(?P<led>second|minute|day|week)\b(?! (?:and|or) a half)|"
-    r"\ban? (?P<then>second|minute|day|week) (?:later|after|afterwards|before|earlier|apart|ago)\b)",
+    r"\b(?P<a>an?) (?P<then>second|minute|day|week) (?:later|after|afterwards|before|earlier|apart|ago)\b)",
     re.I,
 )
 _FIVES, _TEN = 20, 10
@@ -206,8 +206,8 @@ def _parts_of_hours(text: str) -> Iterator[Amount]:
 def _single(text: str) -> Iterator[Amount]:
     """ "a day later", "for about a minute"."""
     for match in _ONE.finditer(text):
-        group = "led" if match["led"] else "then"
-        start = text.lower().rindex("a", 0, match.start(group))
+        group, article = ("led", "one") if match["led"] else ("then", "a")
+        start = match.start(article)
         yield Amount(1.0, unit_named(match[group].lower()), 1.0, _about(text, start), start, match.end(group))
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from app.verify.amounts import amounts
+from app.verify.statements import Statement
+from app.verify.units import converted, dimension
 
 _CLOCK = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?"
 # a count is exact as it is
 _COUNTED = (
     r"(?:readings?|samples?|values?|measurements?|times|alerts?|alarms?|frames?|(?:work )?orders?|people|persons?|of)\b"
 )
-_AMOUNT = rf"\d+(?:\.\d+)?(?![\d.]|[ -]{_COUNTED})(?:[ -][^\W\d_]+(?:/[^\W\d_]+)?|\b)"
+_AMOUNT = (
+    rf"\d+(?:\.\d+)?(?![\d.]|[ -]{_COUNTED})(?:[ -][^\W\d_]+(?:/[^\W\d_]+)?|\b)"
+    r"(?:(?:,| and)? \d+ (?:seconds?|minutes?|hours?)\b)*"
+)
 _SAID = re.compile(
     rf"\b(?:exactly|precisely)\s+(?:at |from |an? )?(?P<said>{_CLOCK}|{_AMOUNT})|(?P<sharp>{_CLOCK}) (?:sharp|on the dot)\b",
     re.I,
@@ -29,31 +37,67 @@ _AS_BEFORE = re.compile(
     re.I,
 )
 _DENIED = re.compile(r"\b(?:not?|never|none)\b|n't\b", re.I)
-_SOME = re.compile(r"\b(?P<some>\d+) samples? above the\b")
+_SOME = re.compile(r"\b(?P<some>\d+) samples? above the high limit\b")
+_LEAST = re.compile(r"\bmin (?P<min>-?\d+(?:\.\d+)?)")
+# how far behind "above" its figure may stand, and how many times of the evidence are paired
+_NEAR, _ENDS = 40, 40
 _COUNT = re.compile(r"\bn=(?P<n>\d+)\b")
 
 
-def inexact(claim: str, shown: str) -> Iterator[str]:
-    """Why what a claim says to be exact does not stand: the cited evidence gives it roughly, or does not give it as such."""
+def inexact(claim: str, shown: str, statements: Sequence[Statement] = ()) -> Iterator[str]:
+    """Why what a claim says to be exact does not stand: the cited evidence gives it roughly, or not to the second.
+
+    `shown` is the text of all that is cited, `statements` what it states. Whether a figure stands at all is for others to say.
+    """
     for match in _SAID.finditer(claim):
         said = match["said"] or match["sharp"]
-        if not _stands(said, shown):
+        if not _plainly(said, shown) and (_roughly(said, shown) or not _to_the_second(said, statements)):
             yield f"nothing cited says that it was exactly {said}"
     for match in _AS_BEFORE.finditer(claim):
         if match[0].lower() not in shown.lower():
             yield "nothing cited compares it with an earlier time"
     for match in _ALL.finditer(claim):
-        if not _DENIED.search(match["so"]) and not _whole(shown):
+        if not _DENIED.search(match["so"]) and not _whole(claim[match.end() :], shown):
             yield "not all samples of what is cited were above it"
 
 
-def _stands(said: str, shown: str) -> bool:
+def _plainly(said: str, shown: str) -> bool:
     """Whether it stands there letter by letter, and not as "about" so much."""
     found = re.finditer(rf"(?<![\d:.]){re.escape(said)}(?!\d)(?!:\d)", shown, re.I)
     return any(not _ROUGH.search(shown[max(0, m.start() - 16) : m.start()]) for m in found)
 
 
-def _whole(shown: str) -> bool:
-    """Whether in one window as many samples are counted above a limit as there are."""
-    lines = shown.split("\n")
-    return any((n := _COUNT.search(line)) and (some := _SOME.search(line)) and n["n"] == some["some"] for line in lines)
+def _roughly(said: str, shown: str) -> bool:
+    """Whether the evidence gives the figure, or where a time of day is said any time of day, as "about" so much."""
+    clock = re.fullmatch(_CLOCK, said)
+    pattern = _CLOCK if clock else rf"(?<![\d.]){re.escape(said.split()[0])}(?![\d.]*\d)"
+    return any(_ROUGH.search(shown[max(0, m.start() - 16) : m.start()]) for m in re.finditer(pattern, shown))
+
+
+def _to_the_second(said: str, statements: Sequence[Statement]) -> bool:
+    """Whether a length of time is one between two times of the evidence, to the second; of other figures it is not asked."""
+    told = next((a for a in amounts(said) if dimension(a.unit) == "time"), None)
+    if told is None or told.unit is None:
+        return True
+    seconds = converted(told.value, told.unit, "s") or 0.0
+    ends = sorted(
+        {f.instant.at for s in statements for f in s.facts if f.instant is not None and f.instant.at is not None}
+    )
+    return any(abs((b - a) / 1e6 - seconds) < 0.5 for a, b in combinations(ends[:_ENDS], 2))
+
+
+def _whole(behind: str, shown: str) -> bool:
+    """Whether in every window as many samples are counted above its high limit as there are, or its least value is above the figure."""
+    windows = [line for line in shown.split("\n") if _COUNT.search(line)]
+    bound = next((a.value for a in amounts(behind[:_NEAR])), None)
+    return bool(windows) and all(_counted_all(line) or _least_above(line, bound) for line in windows)
+
+
+def _counted_all(window: str) -> bool:
+    count, some = _COUNT.search(window), _SOME.search(window)
+    return bool(count and some and count["n"] == some["some"])
+
+
+def _least_above(window: str, bound: float | None) -> bool:
+    least = _LEAST.search(window)
+    return least is not None and bound is not None and float(least["min"]) > bound

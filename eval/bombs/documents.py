@@ -70,6 +70,20 @@ def docx_that_swells() -> bytes:
     return made.getvalue()
 
 
+def docx_with_its_text_under_another_name() -> bytes:
+    """A Word document whose main part is called a picture: 300 MB of paragraphs (ECMA-376, part 2, 10.1.2)."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.writestr("[Content_Types].xml", _TYPES.replace("/word/document.xml", "/word/media/image.png"))
+        archive.writestr("_rels/.rels", _RELATIONS.replace("word/document.xml", "word/media/image.png"))
+        with archive.open("word/media/image.png", "w") as part:
+            part.write(f"<w:document {_WORD}><w:body>".encode())
+            for _ in range(60):
+                part.write(b"<w:p><w:r><w:t>a</w:t></w:r></w:p>" * 60_000)
+            part.write(b"</w:body></w:document>")
+    return made.getvalue()
+
+
 def docx_of_overlapping_parts() -> bytes:
     """A zip whose directory lists one and the same compressed part ten thousand times (Fifield, "A better zip bomb", 2019)."""
     made = io.BytesIO()

@@ -30,6 +30,7 @@ BOMBS = (
     Bomb("pages.pdf", documents.pdf_of_a_million_pages),
     Bomb("loop.pdf", documents.pdf_with_a_loop),
     Bomb("inflated.docx", documents.docx_that_swells),
+    Bomb("renamed.docx", documents.docx_with_its_text_under_another_name),
     Bomb("overlapping.docx", documents.docx_of_overlapping_parts),
     Bomb("link.docx", documents.docx_with_a_link),
     Bomb("entities.docx", documents.docx_with_entities),
@@ -38,6 +39,8 @@ BOMBS = (
     Bomb("slices.mp4", media.mp4_of_many_slices),
     Bomb("nested.mkv", media.mkv_of_nested_elements),
     Bomb("giant.wav", media.wav_that_says_four_gigabytes),
+    Bomb("slow.wav", media.wav_of_a_sample_a_second),
+    Bomb("cut.ogg", media.ogg_that_ends_at_once),
     Bomb("deep.json", documents.json_of_great_depth),
 )
 

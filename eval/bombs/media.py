@@ -62,6 +62,18 @@ def wav_that_says_four_gigabytes() -> bytes:
     return b"RIFF\xff\xff\xff\xffWAVE" + kind + b"data" + struct.pack("<I", 0xFFFFFFF0) + bytes(4096)
 
 
+def wav_of_a_sample_a_second() -> bytes:
+    """Forty thousand samples at one a second: eleven hours of sound in 80 kB."""
+    kind = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 1, 2, 2, 16)
+    data = bytes(80_000)
+    return b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVE" + kind + b"data" + struct.pack("<I", len(data)) + data
+
+
+def ogg_that_ends_at_once() -> bytes:
+    """The first bytes of an Ogg page and nothing behind them (RFC 3533, 6)."""
+    return b"OggS\0\x02" + bytes(12)
+
+
 def _clip(width: int, height: int, frames: int, rate: int) -> bytes:
     made = io.BytesIO()
     picture: Any = av.VideoFrame

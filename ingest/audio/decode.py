@@ -22,6 +22,8 @@ _GAP_MS = 500
 _LONGEST_GAP_MS = 86_400_000
 _MOST_DAMAGED = 100
 _MOST_CHANNELS = 64
+# in Hz: no recorder works outside of these, and at one sample a second a few kilobytes would last for hours
+_SLOWEST, _FASTEST = 2_000, 768_000
 _MISSING = 0.9
 _SLACK_MS = 1_500
 # formats whose length stands in a header; of the others it is guessed from the bit rate or taken from the bytes that are there
@@ -55,7 +57,8 @@ def _open(order: SoundOrder) -> Any:
             f"the header of the recording cannot be read ({error.strerror})", kind="truncated"
         ) from error
     except (av.error.FFmpegError, OSError) as error:
-        raise SourceRejected(f"the recording cannot be opened ({error})") from error
+        # the library's own words carry the path
+        raise SourceRejected(f"the recording cannot be opened ({error.strerror})") from error
     if not container.streams.audio:
         container.close()
         raise SourceRejected("the file has no sound in it", kind="no_sound")
@@ -65,7 +68,7 @@ def _open(order: SoundOrder) -> Any:
 def _describe(container: Any) -> SoundOpened:
     stream = container.streams.audio[0]
     context = stream.codec_context
-    if not 0 < context.channels <= _MOST_CHANNELS or context.sample_rate <= 0:
+    if not 0 < context.channels <= _MOST_CHANNELS or not _SLOWEST <= context.sample_rate <= _FASTEST:
         raise SourceRejected(f"the sound has {context.channels} channels at {context.sample_rate} Hz")
     announced = int(stream.duration * stream.time_base * 1000) if stream.duration else 0
     made = container.metadata.get("creation_time", "")

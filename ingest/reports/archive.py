@@ -10,10 +10,27 @@ from pathlib import Path
 from retrieval.errors import SourceRejected
 
 MAX_PARTS = 10_000
-# a manual of 500 pages has some 10 MB of them; a parsed tree takes ten times its text
+# a manual of 500 pages has some 10 MB of markup; a parsed tree takes ten times its text
 MAX_XML_BYTES = 32 << 20
 MAX_BYTES = 256 << 20
-_MARKUP = (".xml", ".rels", ".vml")
+_MEDIA = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".emf",
+    ".wmf",
+    ".svg",
+    ".webp",
+    ".wdp",
+    ".mp3",
+    ".mp4",
+    ".wav",
+)
+_PEEK, _BLANK = 256, b"\xef\xbb\xbf\xff\xfe\xfe\xff \t\r\n\0"
 _OLD_CONTAINER = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -34,24 +51,37 @@ def check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
+            markup = _markup(archive, parts[:MAX_PARTS])
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as problem:
         raise SourceRejected("not a readable archive: damaged, or not an Office document") from problem
     if any(part.flag_bits & 1 for part in parts):
         raise SourceRejected("the document is protected by a password", kind="encrypted")
     if len(parts) > MAX_PARTS:
         raise SourceRejected(f"the document has {len(parts)} parts; at most {MAX_PARTS} are read", kind="too_large")
-    _check_sizes(parts)
+    _check_sizes(parts, markup)
     _check_places(parts)
 
 
-def _check_sizes(parts: list[zipfile.ZipInfo]) -> None:
+def _markup(archive: zipfile.ZipFile, parts: list[zipfile.ZipInfo]) -> int:
+    """How many bytes are markup or may be: a part's type stands in the document, so that any name may be said to be one."""
+    return sum(part.file_size for part in parts if not _is_media(archive, part))
+
+
+def _check_sizes(parts: list[zipfile.ZipInfo], markup: int) -> None:
     whole = sum(part.file_size for part in parts)
-    markup = max((part.file_size for part in parts if part.filename.lower().endswith(_MARKUP)), default=0)
     if whole > MAX_BYTES:
         raise SourceRejected(f"unpacked it has {whole >> 20} MB; at most {MAX_BYTES >> 20} are read", kind="too_large")
     if markup > MAX_XML_BYTES:
-        told = f"one of its parts has {markup >> 20} MB of markup; at most {MAX_XML_BYTES >> 20} are read"
+        told = f"its markup has {markup >> 20} MB; at most {MAX_XML_BYTES >> 20} are read"
         raise SourceRejected(told, kind="too_large")
+
+
+def _is_media(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+    """A picture, sound or film by its name, which does not begin as markup does. An encrypted part is refused elsewhere."""
+    if not part.filename.lower().endswith(_MEDIA) or part.flag_bits & 1:
+        return False
+    with archive.open(part) as file:
+        return not file.read(_PEEK).lstrip(_BLANK).startswith(b"<")
 
 
 def _check_places(parts: list[zipfile.ZipInfo]) -> None:

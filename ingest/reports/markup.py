@@ -18,7 +18,7 @@ from ingest.tables.table import decode
 from retrieval.errors import SourceRejected
 
 MAX_BYTES = 64 * 2**20
-_LIMITS = Limits(wall_s=120, cpu_s=120, memory_bytes=2 << 30, output_bytes=256 << 20)
+_LIMITS = Limits(wall_s=120, cpu_s=120, memory_bytes=768 << 20, output_bytes=256 << 20)
 
 
 class Document(NamedTuple):

@@ -7,6 +7,7 @@ from itertools import chain
 
 from ingest.media_types import STRUCTURED, XLSX
 from ingest.ports import Batch, Item
+from ingest.series.anomaly import standard
 from ingest.series.reader import series_batches
 from ingest.tables.records import record_batches, text_batch
 from ingest.tables.shape import TableKind, shape_of
@@ -20,7 +21,7 @@ class TableReader:
     """csv, tsv, json, jsonl and xlsx. `site` gives the tenant's entities and links: units and limits of sensors come from there."""
 
     name = "tables"
-    version = "1"
+    version = f"2 {standard.VERSION}"
 
     def __init__(self, site: Callable[[str], tuple[list[Entity], list[Link]]]) -> None:
         self._site = site

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, or_, select, update
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import to_json
@@ -100,9 +101,12 @@ def rejection_of(connection: Connection, tenant: str, source: str) -> Rejection 
     return Rejection(*row) if row else None
 
 
-def release(connection: Connection, tenant: str) -> int:
-    """Forget every rejection of a tenant, so that each source is tried again; how many."""
-    return connection.execute(delete(t.rejections).where(t.rejections.c.tenant == tenant)).rowcount
+def release(connection: Connection, tenant: str, places: Sequence[str]) -> int:
+    """Forget the rejections of a tenant's sources that are one of the places or lie below one; how many."""
+    source = t.rejections.c.source
+    there = [source == place for place in places]
+    there += [source.startswith(place.rstrip("/") + "/", autoescape=True) for place in places]
+    return connection.execute(delete(t.rejections).where(t.rejections.c.tenant == tenant, or_(*there))).rowcount
 
 
 def clear_rejection(connection: Connection, tenant: str, source: str) -> None:

@@ -258,10 +258,10 @@ class Catalog:
         with self._db.read() as connection:
             return journal.rejection_of(connection, tenant, source)
 
-    def release(self, tenant: str) -> int:
-        """Forget every rejection, so that sources which were given up are tried again; how many there were."""
+    def release(self, tenant: str, places: Sequence[str]) -> int:
+        """Forget the rejections of sources at or below these uris, so that what was given up is tried again; how many there were."""
         with self._writing() as connection:
-            return journal.release(connection, tenant)
+            return journal.release(connection, tenant, places)
 
     def clear_rejection(self, tenant: str, source: str) -> None:
         with self._writing() as connection:

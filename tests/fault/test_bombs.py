@@ -1,4 +1,4 @@
-"""Twenty files that are dangerous to open (threats.md, API4): each is refused with its reason, soon and cheaply, and stops nothing."""
+"""Files that are dangerous to open (threats.md, API4): each is refused with its reason, soon and cheaply, and stops nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ from eval.bombs import BOMBS, corpus
 from retrieval.types import Principal
 
 REFUSED_S, WORKER_BYTES = 5.0, 512 << 20
-KINDS = {"unknown_type", "unreadable", "truncated", "too_large", "timeout", "broken_row", "empty", "no_text"}
+KINDS = {
+    "no_sound",
+    "unknown_type",
+    "unreadable",
+    "truncated",
+    "too_large",
+    "timeout",
+    "broken_row",
+    "empty",
+    "no_text",
+}
 NOTE = "The gearbox of the winch was greased.\n"
 
 
@@ -94,7 +104,7 @@ def test_no_worker_holds_more_than_half_a_gibibyte(eaten: Eaten) -> None:
 
 def test_the_others_are_taken_in(eaten: Eaten) -> None:
     assert eaten.summary.ingested == 2
-    assert len(eaten.refused) == len(BOMBS) == 20
+    assert len(eaten.refused) == len(BOMBS) >= 20
 
 
 def test_reasons_hold_no_path_of_this_machine(eaten: Eaten, tmp_path_factory: pytest.TempPathFactory) -> None:

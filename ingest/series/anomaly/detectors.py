@@ -43,7 +43,7 @@ class ClosestForecast:
         self._tail = Tail(settings.tail)
         self._last = self._fast = self._slow = math.nan
         # slot number → value, one week back; a ring, so that a long stream takes no more room than a short one
-        self._slots = [-1] * (_WEEKLY + 1)
+        self._slots: list[int | None] = [None] * (_WEEKLY + 1)
         self._values = [0.0] * (_WEEKLY + 1)
 
     def update(self, t: int, v: float, floor: float) -> Reading | None:

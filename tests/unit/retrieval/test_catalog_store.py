@@ -7,11 +7,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -159,3 +160,24 @@ def test_in_memory_it_is_the_same_store_in_every_call() -> None:
 
 def test_the_system_clock_counts_microseconds() -> None:
     assert 1.7e15 < system_clock() < 5e15
+
+
+def test_rejections_of_an_older_store_are_kept_and_counted_on(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    Catalog(path).close()
+    with create_engine(f"sqlite:///{path}").begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        command.downgrade(config, "0002")
+        connection.execute(
+            text("INSERT INTO rejections VALUES ('t', 'file:///bad.pdf', 'encrypted', 'needs a password', 5)")
+        )
+    catalog = Catalog(path)
+    try:
+        (kept,) = catalog.rejections(Principal("t"))
+        assert (kept.code, kept.recorded_at, kept.tried, kept.tries) == ("encrypted", 5, "", 1)
+        for tries in (1, 2):
+            catalog.record_rejection("t", "file:///bad.pdf", "encrypted", "needs a password", "a digest")
+            assert catalog.rejections(Principal("t"))[0].tries == tries
+    finally:
+        catalog.close()
