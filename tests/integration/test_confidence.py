@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import eval.runner as runner
 from app.cli.main import main
 from app.confidence.calibrator import OWN, load
 from app.confidence.features import MEANINGS, VERSION
@@ -352,10 +353,11 @@ def test_with_an_endpoint_set_a_plant_is_asked_through_the_model(
 ) -> None:
     answers = tmp_path / "out" / "answers" / plant.folder.name
     shutil.copytree(plant.store, answers / "store")
+    monkeypatch.setattr(runner, "read_questions", lambda path: read_questions(path)[:24])
     with StubModel(quoting) as stub:
         monkeypatch.setenv("WATCHFLOOR_MODEL__BASE_URL", stub.url)
         monkeypatch.setenv("WATCHFLOOR_MODEL__LOOKS", "0")
-        # a plant of one day has too few questions to fit a model's head on
+        # these are too few questions to fit a model's head on
         with pytest.raises(InputError, match="at least 40"):
             run(Wanted((str(plant.folder),)), tmp_path / "out")
     # the store that was there is used again
