@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from app.ports import Advance
 from app.settings import load
 from app.wiring import build
 from eval.bombs import BOMBS, corpus
+from eval.memory import PeakMemory, largest_decoder
 from retrieval.types import Principal
 
 REFUSED_S, WORKER_BYTES = 5.0, 512 << 20
@@ -31,34 +30,6 @@ KINDS = {
 NOTE = "The gearbox of the winch was greased.\n"
 
 
-class Watch:
-    """The most that any decoding child of this process holds in memory, looked at every ten milliseconds."""
-
-    def __init__(self) -> None:
-        self.peak = 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *what: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        me = psutil.Process()
-        while not self._over.wait(0.01):
-            for child in me.children(recursive=True):
-                try:
-                    # between fork and exec a child still shows its parent's memory, and its command
-                    if "ingest.sandbox" in child.cmdline():
-                        self.peak = max(self.peak, child.memory_info().rss)
-                except (psutil.NoSuchProcess, psutil.ZombieProcess):
-                    continue
-
-
 class Eaten:
     """What became of the corpus, taken in at once with a harmless note before and behind it."""
 
@@ -72,7 +43,7 @@ class Eaten:
         self._began = time.monotonic()
         service = build(load(data_dir=folder / "store", encoders={"image": "off", "detector": "off"}))
         try:
-            with Watch() as watch:
+            with PeakMemory(largest_decoder) as watch:
                 self.summary = service.ingest([files], Principal("default"), self._tell)
         finally:
             service.close()

@@ -6,7 +6,6 @@ most 5 failures and then answers within 50 ms; the first success comes at most 5
 
 from __future__ import annotations
 
-import gc
 import socket
 import threading
 import time
@@ -14,13 +13,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import psutil
 import pytest
 
 from app.model.guard import Guarded
 from app.model.openai_chat import OpenAIChat
 from app.model.port import Course, Part, Picture
 from app.model.probe import Place
+from eval.memory import PeakMemory, own
 from eval.stub import (
     NAME,
     Cut,
@@ -62,33 +61,8 @@ def ask(model: Any, seconds: float = 5.0, parts: tuple[Part, ...] = ("?",)) -> s
     return "".join(p.text for p in model.stream(parts, SCHEMA, Course(time.monotonic() + seconds)))
 
 
-class Memory:
-    """The most memory this process held while it was inside, over what it held before, in bytes."""
-
-    def __enter__(self) -> Memory:
-        gc.collect()
-        self._process = psutil.Process()
-        self._before = self._most = self._process.memory_info().rss
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    @property
-    def more(self) -> int:
-        return self._most - self._before
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.01):
-            self._most = max(self._most, self._process.memory_info().rss)
-
-
 def refused_in_time(model: Any, parts: tuple[Part, ...] = ("?",), deadline_s: float = DEADLINE_S) -> str:
-    with Memory() as memory, pytest.raises(ModelUnavailable) as told:
+    with PeakMemory(own) as memory, pytest.raises(ModelUnavailable) as told:
         # tidying up before memory is measured takes longer the more tests ran before
         started = time.monotonic()
         ask(model, deadline_s, parts)
@@ -342,7 +316,7 @@ def test_a_hundred_at_once_before_a_hanging_endpoint() -> None:
             except ModelUnavailable as error:
                 ends.append((type(error), time.monotonic() - started))
 
-        with Memory() as memory:
+        with PeakMemory(own) as memory:
             threads = [threading.Thread(target=call) for _ in range(100)]
             for thread in threads:
                 thread.start()

@@ -7,7 +7,6 @@ most 5 failures and then costs nobody 50 ms; the model words answers again at mo
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import socket
 import threading
@@ -19,7 +18,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import psutil
 import pytest
 
 from app.http.app import create_app
@@ -29,6 +27,7 @@ from app.principals import local_principal
 from app.service import Watchfloor
 from app.settings import load
 from app.wiring import build
+from eval.memory import PeakMemory, own
 from eval.stub import (
     Cut,
     Fail,
@@ -181,34 +180,10 @@ FAULTS: dict[str, Script] = {
 }
 
 
-class Memory:
-    """The most memory this process held inside, over what it held before, in bytes."""
-
-    def __enter__(self) -> Memory:
-        gc.collect()
-        self._process, self._over = psutil.Process(), threading.Event()
-        self._before = self._most = self._process.memory_info().rss
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    @property
-    def more(self) -> int:
-        return self._most - self._before
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.01):
-            self._most = max(self._most, self._process.memory_info().rss)
-
-
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_brief_answers_in_time_and_says_why(house: House, name: str) -> None:
     house.stub.script = FAULTS[name]
-    with Memory() as memory:
+    with PeakMemory(own) as memory:
         started = time.monotonic()
         answer = ask(house)
         took = time.monotonic() - started
@@ -264,7 +239,7 @@ def test_no_more_are_with_the_model_than_may_be(house: House) -> None:
     """Thirty at once before a hanging model: three are with it, four wait, the brief answers the others; memory stays."""
     house.stub.script = hanging()
     asked_before, most = len(house.stub.requests), 0
-    with ThreadPoolExecutor(30) as pool, Memory() as memory:
+    with ThreadPoolExecutor(30) as pool, PeakMemory(own) as memory:
         asked = [pool.submit(ask, house) for _ in range(30)]
         # looked at before time is up: the endpoint hears of an end a moment later than the queue
         until = time.monotonic() + 0.6 * house.deadline_s

@@ -17,11 +17,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 from PIL import Image
 
 from app.ports import Service
+from eval.memory import PeakMemory, own
 
 MEMORY = 100 * 2**20
 SOON_S = 1.0
@@ -197,36 +197,13 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 }
 
 
-class Memory:
-    """The most memory this process held inside, over what it held before, in bytes."""
-
-    def __enter__(self) -> Memory:
-        self._process, self._over = psutil.Process(), threading.Event()
-        self._before = self._most = self._process.memory_info().rss
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    @property
-    def more(self) -> int:
-        return self._most - self._before
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.005):
-            self._most = max(self._most, self._process.memory_info().rss)
-
-
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_soon_and_cheaply(http: httpx.Client, door: str, name: str) -> None:
     uri = f"data:image/png;base64,{base64.b64encode(BOMBS[name]()).decode()}"
     body = json.dumps(body_for(door, uri)).encode()
     http.get("/v1/health/live")
-    with Memory() as memory:
+    with PeakMemory(own, 0.005) as memory:
         began = time.monotonic()
         reply = http.post(door, content=body, headers={"content-type": "application/json"})
         took = time.monotonic() - began
