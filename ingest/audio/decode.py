@@ -14,13 +14,13 @@ import av
 import msgspec
 
 from ingest.audio.messages import RATE, Sound, SoundClosed, SoundMessage, SoundOpened, SoundOrder
+from ingest.packets import Packets, refuse_short_riff
 from retrieval.errors import SourceRejected
 
 _BYTES_A_MS = RATE * 2 // 1000
 _GAP_MS = 500
 # a jump beyond a day is a broken stamp, not a pause
 _LONGEST_GAP_MS = 86_400_000
-_MOST_DAMAGED = 100
 _MOST_CHANNELS = 64
 # in Hz: no recorder works outside of these, and at one sample a second a few kilobytes would last for hours
 _SLOWEST, _FASTEST = 2_000, 768_000
@@ -28,7 +28,6 @@ _MISSING = 0.9
 _SLACK_MS = 1_500
 # formats whose length stands in a header; of the others it is guessed from the bit rate or taken from the bytes that are there
 _STATED = ("wav", "flac", "mov")
-_RIFF_SLACK = 1024
 
 
 def sound(args: dict[str, Any]) -> Iterator[SoundMessage]:
@@ -82,13 +81,8 @@ def _refuse_long(order: SoundOrder, ms: int) -> None:
 
 
 def _refuse_cut_off(path: str) -> None:
-    """A RIFF file states the size of its first chunk (0 or all ones in a recording never closed); FFmpeg plays what is there."""
     with Path(path).open("rb") as file:
-        head = file.read(8)
-        size = file.seek(0, 2)
-    stated = int.from_bytes(head[4:8], "little")
-    if head.startswith(b"RIFF") and 0 < stated < 0xFFFFFFFF and size + _RIFF_SLACK < stated + 8:
-        raise SourceRejected(f"the recording is cut off: {size} of {stated + 8} bytes are there", kind="truncated")
+        refuse_short_riff(file.read(8), file.seek(0, 2), "recording")
 
 
 def _refuse_shortened(order: SoundOrder, opened: SoundOpened, decoded_ms: int) -> None:
@@ -110,14 +104,18 @@ class _Track:
         self._held = bytearray()
         self._at = 0
         self._samples = 0
-        self.damaged = 0
+        self._packets = Packets("recording")
+
+    @property
+    def damaged(self) -> int:
+        return self._packets.damaged
 
     @property
     def decoded_ms(self) -> int:
         return self._samples * 1000 // RATE
 
     def blocks(self) -> Iterator[Sound]:
-        for frame in self._frames():
+        for frame in self._packets.frames(self._container, self._container.streams.audio[0]):
             start = self._jump(frame)
             if start is not None:
                 yield from self._flushed()
@@ -127,20 +125,6 @@ class _Track:
             while len(self._held) >= self._block:
                 yield self._cut(self._block)
         yield from self._flushed()
-
-    def _frames(self) -> Iterator[Any]:
-        """Frames of the packets that decode; damaged packets are counted and passed over."""
-        packets = self._container.demux(self._container.streams.audio[0])
-        while True:
-            try:
-                packet = next(packets, None)
-                if packet is None:
-                    return
-                yield from packet.decode()
-            except av.error.FFmpegError:
-                self.damaged += 1
-                if self.damaged > _MOST_DAMAGED:
-                    raise SourceRejected("too much of the recording is damaged", kind="truncated") from None
 
     def _jump(self, frame: Any) -> int | None:
         """Where a new run begins: at the first frame, and after a gap in the stamps; None within a run."""

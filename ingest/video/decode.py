@@ -15,6 +15,7 @@ import cv2
 import msgspec
 import numpy as np
 
+from ingest.packets import Packets, refuse_short_riff
 from ingest.video.change import ChangeDetector, planes, work_size
 from ingest.video.keep import Choice, Keeper
 from ingest.video.messages import Closed, Kept, Message, Opened, Order, Sampling
@@ -23,7 +24,6 @@ from retrieval.errors import SourceRejected
 
 _MISSING = 0.9
 _SLACK_MS = 1500
-_RIFF_SLACK = 1024
 
 
 def frames(args: dict[str, Any]) -> Iterator[Message]:
@@ -62,7 +62,7 @@ def _open(path: str) -> Any:
 
 def _refuse_cut_off(path: str) -> None:
     """What the container's own bytes say. A GIF announces no length, but its last byte is the trailer 0x3B (GIF89a §27), perhaps
-    padded with zeros; an AVI states the size of its first RIFF chunk (0 or all ones in a recording never closed)."""
+    padded with zeros; an AVI is a RIFF file."""
     with Path(path).open("rb") as file:
         head = file.read(8)
         size = file.seek(0, 2)
@@ -70,9 +70,7 @@ def _refuse_cut_off(path: str) -> None:
         tail = file.read().rstrip(b"\0")
     if head.startswith(b"GIF8") and not tail.endswith(b"\x3b"):
         raise SourceRejected("the animation is cut off: its last bytes are missing", kind="truncated")
-    stated = int.from_bytes(head[4:8], "little")
-    if head.startswith(b"RIFF") and 0 < stated < 0xFFFFFFFF and size + _RIFF_SLACK < stated + 8:
-        raise SourceRejected(f"the clip is cut off: {size} of {stated + 8} bytes are there", kind="truncated")
+    refuse_short_riff(head, size, "clip")
 
 
 def _describe(order: Order) -> Opened:
@@ -121,13 +119,14 @@ class _Clip:
         self._ms = -1
         self._frame_ms = 40.0
         self._last_look = -(1 << 40)
-        self._decoded = self._looks = self._longest = self._damaged = 0
+        self._decoded = self._looks = self._longest = 0
+        self._packets = Packets("clip")
 
     def kept(self, container: Any) -> Iterator[Kept]:
         stream = container.streams.video[0]
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         self._frame_ms = float(1000 / rate)
-        for frame in self._decode(container, stream):
+        for frame in self._packets.frames(container, stream):
             ms = self._time(frame)
             if self._due(ms, frame):
                 yield from self._look(ms, frame)
@@ -137,24 +136,10 @@ class _Clip:
 
     def closed(self) -> Closed:
         longest = max(self._longest, self._length() - max(self._last_look, 0))
-        return Closed(self._length(), self._decoded, self._looks, longest, self._damaged)
+        return Closed(self._length(), self._decoded, self._looks, longest, self._packets.damaged)
 
     def _length(self) -> int:
         return round(self._ms + self._frame_ms) if self._decoded else 0
-
-    def _decode(self, container: Any, stream: Any) -> Iterator[Any]:
-        """Frames of the packets that decode; damaged packets are counted and passed over."""
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-                if packet is None:
-                    return
-                yield from packet.decode()
-            except av.error.FFmpegError:
-                self._damaged += 1
-                if self._damaged > 100:
-                    raise SourceRejected("too much of the clip is damaged", kind="truncated") from None
 
     def _time(self, frame: Any) -> int:
         """Media time that starts at 0 and always grows; a frame without a stamp follows the one before."""
