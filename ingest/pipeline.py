@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -64,7 +63,6 @@ class _Tally:
 
     def __init__(self, now: Micros) -> None:
         self.reports: list[Report] = []
-        self.kinds: Counter[str] = Counter()
         self.quality = QualityBook(now)
 
     def end(self, report: Report) -> None:
@@ -72,17 +70,16 @@ class _Tally:
         self.quality.ended(report.source, report.status, report.code or "", report.reason or "")
 
     def summary(self) -> Summary:
-        by_status = Counter(report.status for report in self.reports)
-        future = self.quality.future
-        notes = (f"{future} pieces of evidence are dated after now: check clocks and zones",) if future else ()
+        quality = self.quality.close()
+        late = f"{quality.future} pieces of evidence are dated after now: check clocks and zones"
         return Summary(
-            ingested=by_status["ingested"],
-            unchanged=by_status["unchanged"],
+            ingested=quality.sources["ingested"],
+            unchanged=quality.sources["unchanged"],
             rejected=tuple(report for report in self.reports if report.status == "rejected"),
-            evidence_by_kind=dict(sorted(self.kinds.items())),
+            evidence_by_kind={kind: counted["pieces"] for kind, counted in quality.evidence.items()},
             sequence=max((report.sequence for report in self.reports), default=0),
-            notes=notes,
-            quality=self.quality.close(),
+            notes=(late,) if quality.future else (),
+            quality=quality,
         )
 
 
@@ -190,16 +187,14 @@ class Pipeline:
         origin = Origin(item, run.tenant, self._writer.tenant_key(run.tenant), reader.name, reader.version)
         seen: set[str] = set()
         renamed: dict[str, str] = {}
-        kinds: Counter[str] = Counter()
-        quality, sequence = run.tally.quality.apart(), 0
+        quality, sequence, held = run.tally.quality.apart(), 0, 0
         for batch, last in _with_last(reader.read(item, run.tenant)):
             unit = self._unit(batch, origin, run, (seen, renamed))._replace(closes=last)
             sequence = self._writer.commit(unit).sequence
-            kinds.update(piece.kind.value for piece in unit.evidence)
+            held += len(unit.evidence)
             quality.unit(unit, run.knows)
-        run.tally.kinds.update(kinds)
         run.tally.quality.absorb(quality)
-        return Report(item.uri, "ingested", sum(kinds.values()), sequence)
+        return Report(item.uri, "ingested", held, sequence)
 
     def _unit(self, batch: Batch, origin: Origin, run: _Run, carried: tuple[set[str], dict[str, str]]) -> Unit:
         seen, renamed = carried

@@ -149,12 +149,9 @@ class Showing:
         same words and what was recorded there and then are looked up, not all that is like it."""
         if finding.verdict is not Verdict.ANSWERED or desk.strategy not in _FOUND_AT_ONCE:
             return tuple(desk.search(desk.question.text, _HITS, kinds=(*TELLING, Kind.FRAME, Kind.WINDOW)))
-        found, text = desk.hits, desk.question.text
         then = next((e.valid for e in finding.used if e.valid), None)
-        worded = desk.search(text, _ENOUGH, ("words",), quick=True, kinds=TELLING)
-        beside = desk.search(text, _ENOUGH, ("time_place",), quick=True, kinds=_SENSED, window=then) if then else []
-        # how sure an answer is rests on what its own strategy found
-        desk.hits = found
+        worded = desk.glance(_ENOUGH, "words", kinds=TELLING)
+        beside = desk.glance(_ENOUGH, "time_place", kinds=_SENSED, window=then) if then else []
         return (*worded, *beside)
 
     def _pictures(

@@ -92,15 +92,22 @@ class Desk:
         k: int = 10,
         channels: tuple[str, ...] = (),
         pictures: tuple[bytes, ...] = (),
-        quick: bool = False,
         **limits: object,
     ) -> list[Hit]:
-        """Search with the question's as_of; what was degraded is remembered."""
+        """Search with the question's as_of; what was degraded is remembered, and what was found last."""
         filter_ = Filter(as_of=self.as_of, **limits)  # type: ignore[arg-type]
-        query = Query(text=text, k=k, filter=filter_, channels=channels, pictures=pictures, quick=quick)
+        found = self._found(Query(text=text, k=k, filter=filter_, channels=channels, pictures=pictures))
+        self.hits = tuple(found) or self.hits
+        return found
+
+    def glance(self, k: int, channel: str, **limits: object) -> list[Hit]:
+        """What one channel finds for the question at once. How sure an answer is does not rest on it: it is not kept as `hits`."""
+        filter_ = Filter(as_of=self.as_of, **limits)  # type: ignore[arg-type]
+        return self._found(Query(text=self.question.text, k=k, filter=filter_, channels=(channel,), quick=True))
+
+    def _found(self, query: Query) -> list[Hit]:
         found = self.tools.finder.find(query, self.principal)
         self.degraded.extend(d for d in found.degraded if d not in self.degraded)
-        self.hits = tuple(found.hits) or self.hits
         return list(found.hits)
 
     def scan(self, limit: int = 2000, **limits: object) -> list[Evidence]:

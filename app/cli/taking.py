@@ -69,8 +69,17 @@ def _prepare(folder: Path, taken: list[Path]) -> None:
 
     if any(folder.is_relative_to(path) for path in taken):
         raise InputError(f"the report would become evidence in {folder}; give a folder outside of what is ingested")
-    try:
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raises InputError where something cannot be written."""
+    from retrieval.errors import InputError
+
+    try:
+        yield
     except OSError as problem:
         raise InputError(f"the report cannot be written to {folder}: {problem.strerror}") from problem
 
@@ -86,11 +95,9 @@ def _write_quality(folder: Path, summary: IngestSummary, quiet: bool) -> None:
         raise InputError(
             "the server that took the files in gives no report of their quality; it is of an older version"
         )
-    try:
+    with _writing(folder):
         (folder / "quality.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary.quality)))
         (folder / "quality.html").write_text(page(summary.quality), encoding="utf-8")
-    except OSError as problem:
-        raise InputError(f"the report cannot be written to {folder}: {problem.strerror}") from problem
     if not quiet:
         console().print(clean(f"data quality: {folder / 'quality.html'}"))
 

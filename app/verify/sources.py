@@ -21,6 +21,17 @@ _SOURCES = (
     (re.compile(r"\b(?:incident )?report\b", re.I), re.compile(r"\breport|incident|findings\b", re.I)),
     (re.compile(r"\bcounter\b", re.I), re.compile(r"\bcounter\b", re.I)),
 )
+_CREDITED = (
+    re.compile(
+        r"\b(?:according to|as per|per|going by|on the word of)(?: the| an?| its)? (?P<named>[\w -]{3,40}?)(?=[,:;.]|$)",
+        re.I,
+    ),
+    re.compile(
+        r"\b(?:the|an?) (?P<named>[\w -]{3,30}?) (?:says?|said|states?|notes?|has it|tells? (?:us|of)|records?|puts? it)\b",
+        re.I,
+    ),
+)
+_HEAD = 80
 _JOINT = re.compile(r"[,;]|\b(?:and|but|while|whereas|against|versus)\b", re.I)
 
 
@@ -35,19 +46,6 @@ def misplaced(bench: Bench, exhibits: Sequence[Exhibit]) -> Iterator[str]:
     for figure, kind in _paired(bench.claim.text, figures, sorted(named)):
         if not _stands(bench, figure, kind, exhibits):
             yield f"{figure.text.strip()} does not stand in the source that the claim names for it"
-
-
-_CREDITED = (
-    re.compile(
-        r"\b(?:according to|as per|per|going by|on the word of)(?: the| an?| its)? (?P<named>[\w -]{3,40}?)(?=[,:;.]|$)",
-        re.I,
-    ),
-    re.compile(
-        r"\b(?:the|an?) (?P<named>[\w -]{3,30}?) (?:says?|said|states?|notes?|has it|tells? (?:us|of)|records?|puts? it)\b",
-        re.I,
-    ),
-)
-_HEAD = 80
 
 
 def miscredited(claim: str, exhibits: Sequence[Exhibit]) -> Iterator[str]:
@@ -84,5 +82,6 @@ def _stands(bench: Bench, figure: Part, kind: int, exhibits: Sequence[Exhibit]) 
         for s in bench.statements
         if shows.search(exhibits[s.exhibit].text) or shows.search(exhibits[s.exhibit].evidence.source)
     ]
-    facts = [f for s in known for f in s.facts if f.amount and figure.amount]
-    return any(same_amount(figure.amount, f.amount, f.computed) for f in facts if f.amount and figure.amount)
+    return any(
+        same_amount(figure.amount, f.amount, f.computed) for s in known for f in s.facts if f.amount and figure.amount
+    )
