@@ -24,7 +24,7 @@ from prompts import Prompt, load
 from retrieval.errors import EvidenceNotFound
 from retrieval.search.collapse import same_moment
 from retrieval.times import iso
-from retrieval.types import Evidence, Hit, Kind, PageBox, Verdict
+from retrieval.types import Evidence, Kind, PageBox, Verdict
 
 _ITEMS = 24
 _HITS, _ENOUGH = 16, 8
@@ -140,19 +140,24 @@ class Showing:
 
     def _ranked(self, desk: Desk, finding: Finding) -> list[Evidence]:
         """What was pointed at, what the brief relied on, then what search finds beside it."""
-        hits = desk.hits if len(desk.hits) >= _ENOUGH else self._beside(desk, finding)
-        return list({e.id: e for e in (*desk.pinned, *finding.used, *(h.evidence for h in hits))}.values())[:_ITEMS]
+        found = [h.evidence for h in desk.hits] if len(desk.hits) >= _ENOUGH else self._beside(desk, finding)
+        return list({e.id: e for e in (*desk.pinned, *finding.used, *found)}.values())[:_ITEMS]
 
     @staticmethod
-    def _beside(desk: Desk, finding: Finding) -> tuple[Hit, ...]:
+    def _beside(desk: Desk, finding: Finding) -> list[Evidence]:
         """What else may bear on the question. A search is the dearest part of a prompt: where rows, samples or frames answer, the
-        same words and what was recorded there and then are looked up, not all that is like it."""
-        if finding.verdict is not Verdict.ANSWERED or desk.strategy not in _FOUND_AT_ONCE:
-            return tuple(desk.search(desk.question.text, _HITS, kinds=(*TELLING, Kind.FRAME, Kind.WINDOW)))
+        same words and what was recorded there and then are looked up, not all that is like it. An event has been searched for
+        from every side by then."""
+        event = desk.strategy == "event"
+        if event and len(met := desk.met()) >= _ENOUGH:
+            return met[:_HITS]
+        if not event and (finding.verdict is not Verdict.ANSWERED or desk.strategy not in _FOUND_AT_ONCE):
+            hits = desk.search(desk.question.text, _HITS, kinds=(*TELLING, Kind.FRAME, Kind.WINDOW))
+            return [hit.evidence for hit in hits]
         then = next((e.valid for e in finding.used if e.valid), None)
         worded = desk.glance(_ENOUGH, "words", kinds=TELLING)
         beside = desk.glance(_ENOUGH, "time_place", kinds=_SENSED, window=then) if then else []
-        return (*worded, *beside)
+        return [hit.evidence for hit in (*worded, *beside)]
 
     def _pictures(
         self, desk: Desk, exhibits: Sequence[Exhibit], ranked: Sequence[str], slots: int, room: int

@@ -85,6 +85,8 @@ class Desk:
     measured: dict[str, float] = field(default_factory=dict)
     # one question sees one state of the site, whatever is committed meanwhile
     _known: Known | None = None
+    # what has been searched for already, so that a strategy need not know what the one before it tried
+    _asked: dict[Query, Found] = field(default_factory=dict)
 
     def search(
         self,
@@ -106,9 +108,15 @@ class Desk:
         return self._found(Query(text=self.question.text, k=k, filter=filter_, channels=(channel,), quick=True))
 
     def _found(self, query: Query) -> list[Hit]:
-        found = self.tools.finder.find(query, self.principal)
+        found = self._asked.get(query)
+        if found is None:
+            found = self._asked[query] = self.tools.finder.find(query, self.principal)
         self.degraded.extend(d for d in found.degraded if d not in self.degraded)
         return list(found.hits)
+
+    def met(self) -> list[Evidence]:
+        """Everything that searches for this question have found so far, each once, what was found first first."""
+        return list({hit.evidence.id: hit.evidence for found in self._asked.values() for hit in found.hits}.values())
 
     def scan(self, limit: int = 2000, **limits: object) -> list[Evidence]:
         """Evidence matching a filter, in the order of time."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import os
 import secrets
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 SERVE_FILE = "serve.json"
+# new objects that may stand before the young are looked through, and how many such rounds before the older ones, and all, are
+_COLLECT = (20_000, 20, 50)
 # threads beyond those that the budget lets through, to refuse the others in
 _SPARE_WORKERS = 8
 
@@ -159,6 +162,7 @@ def run(settings: Settings, host: str | None, port: int | None, announce: Callab
         from app.wiring import build
 
         one_blas_thread()
+        collect_rarely()
         service = build(settings)
         try:
             app = _application(settings, service, serving)
@@ -177,6 +181,17 @@ def one_blas_thread() -> None:
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1, user_api="blas")
+
+
+def collect_rarely() -> None:
+    """Look for garbage in cycles less often, and never again among what has been loaded so far.
+
+    Nearly everything a question makes goes when its last reference does. Python's own thresholds suit a small program: here a full
+    search through what lives as long as the process held every thread up for 0.1 to 0.6 s, and found nothing (measured).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
 
 
 async def _serve(listener: Listener, announce: Callable[[], None]) -> None:

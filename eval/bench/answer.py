@@ -42,7 +42,7 @@ def run(sizes: Sizes, folder: Path, progress: Progress) -> dict[str, Any]:
     arrivals, scan = Arrivals(), FlatScan(sizes.n)
     with StubModel(arrivals, images=sizes.images) as stub:
         if sizes.images:
-            # charts are drawn once and kept on disk: here, by a server whose memory is gone when the rounds begin
+            # charts that are not on disk yet are drawn here, by a server whose memory is gone when the rounds begin
             _draw(sizes, folder, plant, stub.url, progress)
         with serving(folder, stub.url) as served:
             path = _path(sizes, served, plant, (arrivals, scan), progress)
@@ -99,13 +99,9 @@ def _path(
 
 
 def _draw(sizes: Sizes, folder: Path, plant: Plant, stub_url: str, progress: Progress) -> None:
-    done = folder / f"charts-{sizes.rounds}.drawn"
-    if done.is_file():
-        return
     with serving(folder, stub_url) as served:
         for n in range(sizes.rounds):
             ask_all(served.url, Arrivals(), questions(plant, n), progress)
-    done.touch()
 
 
 def _path_summary(rounds: Sequence[_Round]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ PIECES, RATE = 240, 30.0
 # a reply that is only waited for until its first piece
 _SHORT = 3
 _MODEL = "watchfloor"
+_CLAIM_CHARS = 300
 
 
 class Speaker:
@@ -42,12 +43,19 @@ class Speaker:
         self.body, self.count = body, self.count + 1
         label, text = next(iter(shown(body).items()), ("E1", "Nothing."))
         # the first line of what is shown says where it is from; the second is the evidence's own
-        text = text.partition("\n")[2].partition("\n")[0][:160]
+        text = whole(text.partition("\n")[2].partition("\n")[0])
         claim = json.dumps({"text": text, "evidence": [label]}, ensure_ascii=False)
         yield f'{{"claims": [{claim}'
         for _ in range(self.pieces - 2):
             yield " "
         yield '], "insufficient": false}'
+
+
+def whole(text: str, most: int = _CLAIM_CHARS) -> str:
+    """The text, or its whole sentences within `most` characters: a claim that ends inside a word is not supported, and chat completions
+    tell supported claims alone, so that their first token would be that of the reply's end."""
+    head, stop, _ = text[:most].rpartition(". ")
+    return text if len(text) <= most or not stop else f"{head}."
 
 
 class Throughput(NamedTuple):

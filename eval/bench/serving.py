@@ -13,7 +13,7 @@ import click
 from app.budget import Allowance, Budget
 from app.http.app import create_app
 from app.http.context import Options
-from app.http.serve import Listener, free_port, one_blas_thread
+from app.http.serve import Listener, collect_rarely, free_port, one_blas_thread
 from app.principals import local_principal
 from app.service import Watchfloor
 from eval.bench.house import AT_ONCE, BenchParts, settings_for
@@ -28,6 +28,7 @@ _UP_S = 30.0
 def main(store: Path, model: str) -> None:
     """Serve the store on a free port of loopback and print {"url": …} once it answers."""
     one_blas_thread()
+    collect_rarely()
     settings = settings_for(store, model)
     parts = BenchParts(settings)
     # what an index holds in memory is read now, not while the first question waits

@@ -97,7 +97,8 @@ evidence = Table(
     Column("data", Text, nullable=False),
     UniqueConstraint("id", "revision"),
     Index("ix_evidence_source", "tenant", "source", "superseded_at"),
-    Index("ix_evidence_valid", "tenant", "valid_t0"),
+    # a window begins anywhere before its end: the last two tell which of so many entries are meant without reading their rows
+    Index("ix_evidence_valid", "tenant", "valid_t0", "valid_t1", "kind"),
     Index("ix_evidence_known", "tenant", "recorded_at", "superseded_at"),
     sqlite_autoincrement=True,
 )

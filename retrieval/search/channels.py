@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol, TypeAlias
 import msgspec
 
 from retrieval.pictures import decoded
-from retrieval.ports import CatalogReader, Graph, ImageEncoder, Scored, TextEncoder, VectorIndex, WordIndex
+from retrieval.ports import CatalogReader, Graph, ImageEncoder, Scored, VectorIndex, WordIndex
+from retrieval.search.remembering import Remembering
 from retrieval.types import Evidence, Filter, Kind, Micros, Principal, Query, Vector
 
 HOPS = 2
@@ -75,9 +76,10 @@ class Channel(Protocol):
 
 
 class TextVectors:
-    """Meaning: the question's vector against the vectors of the text space."""
+    """Meaning: the question's vector against the vectors of the text space. A question asks several searches with the same words:
+    they are encoded once."""
 
-    def __init__(self, vectors: VectorIndex, encoder: TextEncoder) -> None:
+    def __init__(self, vectors: VectorIndex, encoder: Remembering) -> None:
         self._vectors = vectors
         self._encoder = encoder
 

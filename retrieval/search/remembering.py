@@ -21,6 +21,11 @@ class Remembering:
         self._kept: OrderedDict[str, Vector] = OrderedDict()
         self._lock = threading.Lock()
 
+    @property
+    def space(self) -> str:
+        """The encoder's own."""
+        return self._encoder.space
+
     def encode(self, texts: Sequence[str]) -> list[Vector]:
         """One (dim,) array a text."""
         with self._lock:

@@ -95,9 +95,9 @@ class Searcher:
         self._models = models
         self._weights = weights
         self._linker = linker
-        self._text = TextVectors(indexes.vectors, models.text) if models.text else None
-        self._words = Words(indexes.words)
         self._vectors_of = Remembering(models.text) if models.text else None
+        self._text = TextVectors(indexes.vectors, self._vectors_of) if self._vectors_of else None
+        self._words = Words(indexes.words)
         self._channels = self._running()
         self._pool = ThreadPoolExecutor(max_workers=len(CHANNELS), thread_name_prefix="search")
 

@@ -18,7 +18,7 @@ from eval.stub import (
     prompt,
     shown,
 )
-from retrieval.types import CharSpan, Entity, EntityType, FrameAt, Interval, Kind, Link, LinkType, Verdict
+from retrieval.types import CharSpan, Entity, EntityType, FrameAt, Interval, Kind, Link, LinkType, RowKey, Verdict
 
 KEY = "sk-the-secret-key"
 ASKED = 1_772_784_000_000_000
@@ -129,3 +129,22 @@ def test_beside_a_row_stand_the_same_words_and_what_was_recorded_there_and_then(
     told = " ".join(shown(stub.requests[-1]).values())
     assert "A-17" in told and "seals" in told
     assert "ladder" in told and "bucket" not in told
+
+
+def test_beside_an_event_stands_what_was_found_of_it_from_every_side(filled: Any, stub: StubModel, ask: Any) -> None:
+    soon = Interval(T0 + 60 * MINUTE, T0 + 60 * MINUTE)
+    here: dict[str, Any] = {"valid": soon, "on": ("P-101",)}
+    notes = [
+        filled.piece(f"note{n}.md", Kind.PASSAGE, CharSpan(0, 9), f"Round {n}: P-101 was looked at.", **here)
+        for n in range(8)
+    ]
+    filled.put(
+        *notes,
+        filled.piece("canteen.md", Kind.PASSAGE, CharSpan(0, 9), "What happened on 4 March 2026: soup."),
+        filled.piece("orders.csv", Kind.ROW, RowKey("work_orders", "WO-7", 1), "WO-7: replace seal", **here),
+        entities=(Entity(id="P-101", type=EntityType.ASSET, tenant="t", name="pump P-101"),),
+    )
+    ask(filled, stub, "What happened to P-101 on 4 March 2026?")
+    told = " ".join(shown(stub.requests[-1]).values())
+    assert "Round 1" in told and "WO-7" in told
+    assert "soup" not in told

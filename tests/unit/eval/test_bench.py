@@ -11,7 +11,7 @@ import pytest
 
 from eval.bench.answer import BARS, _met, _path_summary, _Round, percentile, spread
 from eval.bench.path import Timed
-from eval.bench.proxy import PIECES, Speaker
+from eval.bench.proxy import PIECES, Speaker, whole
 from eval.bench.questions import Asked, questions
 from eval.bench.sources import plant_for, shares
 from eval.bench.store import Built, ready
@@ -72,3 +72,10 @@ def test_the_speaker_says_the_first_evidence_in_its_first_piece() -> None:
     said = json.loads("".join(str(piece) for piece in pieces))
     assert said == {"claims": [{"text": "Pump P-1 was greased", "evidence": ["E1"]}], "insufficient": False}
     assert '"evidence": ["E1"]}' in str(pieces[0])
+
+
+def test_a_claim_ends_with_a_sentence_where_it_is_cut() -> None:
+    assert whole("The belt is worn. The pump leaks", 40) == "The belt is worn. The pump leaks"
+    assert whole("The belt is worn. The pump leaks at the seal", 40) == "The belt is worn."
+    # one long sentence stays whole: half of it would be another claim
+    assert whole("wo: WO-1; asset: P-1; description: seal", 10) == "wo: WO-1; asset: P-1; description: seal"

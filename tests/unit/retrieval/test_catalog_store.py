@@ -181,3 +181,9 @@ def test_rejections_of_an_older_store_are_kept_and_counted_on(tmp_path: Path) ->
             assert catalog.rejections(Principal("t"))[0].tries == tries
     finally:
         catalog.close()
+
+
+def test_a_window_is_told_from_others_by_the_index_alone(made: Path) -> None:
+    columns = "SELECT name FROM pragma_index_info('ix_evidence_valid') ORDER BY seqno"
+    with create_engine(f"sqlite:///{made}").connect() as connection:
+        assert [name for (name,) in connection.execute(text(columns))] == ["tenant", "valid_t0", "valid_t1", "kind"]

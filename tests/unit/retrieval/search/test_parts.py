@@ -10,11 +10,14 @@ import pytest
 
 from retrieval.adapters.late_interaction import LateInteraction, max_sims
 from retrieval.errors import BadSettings
+from retrieval.fakes import MemoryVectors
 from retrieval.fakes.encoders import HashTextEncoder
+from retrieval.search.channels import Ask, TextVectors
 from retrieval.search.collapse import collapse
 from retrieval.search.feedback import common_words, rocchio
+from retrieval.search.remembering import Remembering
 from retrieval.search.weights import CHANNELS, load_weights
-from retrieval.types import CharSpan, Evidence, FrameAt, Hit, Kind, Provenance, Vector
+from retrieval.types import CharSpan, Evidence, Filter, FrameAt, Hit, Kind, Principal, Provenance, Query, Vector
 
 
 def frame(id_: str, ms: int, end_ms: int, **data: str) -> Hit:
@@ -92,9 +95,22 @@ class Counting(HashTextEncoder):
         super().__init__()
         self.seen: list[str] = []
 
+    def encode(self, texts: Sequence[str]) -> Vector:
+        self.seen.extend(texts)
+        return super().encode(texts)
+
     def encode_tokens(self, texts: Sequence[str]) -> list[Vector]:
         self.seen.extend(texts)
         return super().encode_tokens(texts)
+
+
+def test_searches_with_the_same_words_encode_them_once() -> None:
+    encoder = Counting()
+    channel = TextVectors(MemoryVectors(), Remembering(encoder))
+    for kind in (Kind.ALERT, Kind.PASSAGE):
+        query = Query(text="pump leak", filter=Filter(kinds=(kind,)))
+        assert channel.find(Ask(query, Principal("t"), 10, ())) == {}
+    assert encoder.seen == ["pump leak"]
 
 
 def test_late_interaction_prefers_the_text_with_the_words_and_encodes_it_once() -> None:
