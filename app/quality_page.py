@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 _WIDTH, _ROW, _NAMES = 900, 22, 180
+_SKEWS = ("camera", "against", "s ahead", "spread", "clips", "s a day", "for example")
 _STYLE = (
     "body{font:15px system-ui;margin:2rem auto;max-width:72rem;color:#222;padding:0 1rem}table{border-collapse:collapse;margin:1rem 0}"
     "td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left;vertical-align:top}svg{max-width:100%;height:auto}"
@@ -30,6 +31,7 @@ def page(quality: Quality) -> str:
         _section(quality, "recorded", "When it recorded", _picture(quality)),
         _listed(quality, "gaps", "Gaps in what this run read", ("subject", "from", "to", "seconds")),
         _listed(quality, "clocks", "Times and clocks", ("what was assumed", "sources", "for example")),
+        _listed(quality, "skews", "Clocks in pictures", _SKEWS),
         _listed(quality, "notes", "What else was assumed", ("what", "sources", "for example")),
         _listed(quality, "unknown", "Tags that name no known thing", ("tag", "texts", "for example")),
         _listed(quality, "duplicates", "Duplicates", ("source", "has the bytes of")),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ingest.video.skew import CameraSkew, ClipSkew, of_camera, told_by
 from retrieval.intervals import gaps, union
 from retrieval.ports import Unit
 from retrieval.times import iso
@@ -51,7 +52,8 @@ class Recorded(msgspec.Struct, frozen=True):
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
     """The data quality of one run, plain JSON. Lists hold the 50 worst; `totals` says how many there are of each in all.
 
-    `evidence` maps kind → {pieces, untimed}. `clocks` and `notes` are what readers had to assume, about time and else. `unknown` are
+    `evidence` maps kind → {pieces, untimed}. `clocks` and `notes` are what readers had to assume, about time and else. `skews` are
+    how far the clocks in cameras' pictures run ahead of the time known otherwise, the furthest first. `unknown` are
     tags in texts that name no known thing. `duplicates` are [source, the source with the same bytes].
     """
 
@@ -65,6 +67,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[Gap, ...] = ()
     clocks: tuple[Counted, ...] = ()
     notes: tuple[Counted, ...] = ()
+    skews: tuple[CameraSkew, ...] = ()
     unknown: tuple[Counted, ...] = ()
     duplicates: tuple[tuple[str, str], ...] = ()
     rejected: tuple[tuple[str, str, str], ...] = ()
@@ -104,6 +107,7 @@ class QualityBook:
         self.future = 0
         self._recorded: dict[str, list[Interval]] = defaultdict(list)
         self._clocks, self._notes, self._tags = (_Seen(Counter(), {}) for _ in range(3))
+        self._skews: dict[str, dict[str, ClipSkew]] = defaultdict(dict)
         self._keys: set[str] = set()
         self._by_hash: dict[str, str] = {}
         self._duplicates: list[tuple[str, str]] = []
@@ -122,6 +126,8 @@ class QualityBook:
             self._pieces[piece.kind.value] += 1
             self._time(piece.kind, piece.valid)
             notes.update(piece.provenance.notes)
+            if told := told_by(piece):
+                self._skews[told[0]][told[1].source] = told[1]
             if isinstance(piece.locator, RowKey):
                 self._keys.add(piece.locator.key)
             for tag in set(_TAG.findall(piece.text)):
@@ -143,6 +149,8 @@ class QualityBook:
         self.future += other.future
         for subject, spans in other._recorded.items():
             self._recorded[subject] += spans
+        for subject, clips in other._skews.items():
+            self._skews[subject] |= clips
         for mine, its in ((self._clocks, other._clocks), (self._notes, other._notes), (self._tags, other._tags)):
             mine.absorb(its)
         self._keys |= other._keys
@@ -163,6 +171,7 @@ class QualityBook:
             "gaps": all_gaps,
             "clocks": self._clocks.told(),
             "notes": self._notes.told(),
+            "skews": self._all_skews(),
             "unknown": self._tags.told(named),
             "duplicates": self._duplicates,
             "rejected": self._rejected,
@@ -177,6 +186,10 @@ class QualityBook:
             totals={name: len(found) for name, found in lists.items()},
             **{name: tuple(found[:MOST]) for name, found in lists.items()},
         )
+
+    def _all_skews(self) -> list[CameraSkew]:
+        found = [each for subject, clips in self._skews.items() for each in of_camera(subject, clips.values())]
+        return sorted(found, key=lambda each: (-abs(each.seconds), each.subject, each.against))
 
     def _time(self, kind: Kind, valid: Interval | None) -> None:
         if valid is None:

@@ -14,7 +14,19 @@ from app.quality_page import page
 from ingest.quality import MOST, Quality, QualityBook
 from retrieval.ports import Unit
 from retrieval.times import to_micros
-from retrieval.types import CharSpan, Coverage, Evidence, Interval, Kind, Layer, Provenance, RowKey
+from retrieval.types import (
+    CharSpan,
+    Coverage,
+    Evidence,
+    FrameAt,
+    Interval,
+    Kind,
+    Layer,
+    Mention,
+    Provenance,
+    Relation,
+    RowKey,
+)
 
 HOUR = 3_600_000_000
 T0 = to_micros(datetime(2026, 3, 4, tzinfo=UTC))
@@ -94,6 +106,25 @@ def test_sources_apart_give_the_same_as_all_at_once(pieces: list[tuple[str, int 
         part.unit(made, known)
         joined.absorb(part)
     assert whole.close() == joined.close()
+
+
+def test_clocks_in_pictures_that_run_ahead_are_told_by_camera_the_furthest_first() -> None:
+    def seen(source: str, camera: str, ahead: float) -> Evidence:
+        skew = {"seconds": ahead, "mad": 0.0, "readings": 3, "against": "name"}
+        made = piece(source, "x", 1, kind=Kind.FRAME, locator=FrameAt(0))
+        mention = Mention(camera, Relation.OBSERVED_AT)
+        return msgspec.structs.replace(made, data={"skew": skew}, entities=(mention,))
+
+    book, part = QualityBook(NOW), QualityBook(NOW)
+    book.unit(unit(seen("a.mp4", "CAM-1", 2), seen("a.mp4", "CAM-1", 3)), known)
+    part.unit(unit(seen("b.mp4", "CAM-1", 5), seen("c.mp4", "CAM-2", -3600)), known)
+    book.absorb(part)
+    found = book.close()
+    told = [(each.subject, each.seconds, each.clips, each.example) for each in found.skews]
+    assert told == [("CAM-2", -3600.0, 1, "c.mp4"), ("CAM-1", 4.0, 2, "b.mp4")]
+    assert found.totals["skews"] == 2
+    shown = page(msgspec.to_builtins(found))
+    assert "<td>CAM-2</td><td>name</td><td>-3600.0</td>" in shown
 
 
 def test_long_lists_are_cut_and_say_how_long_they_were() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,12 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.ports import Item, SourcePolicy
-from ingest.video.clock import fit, read_clock, without_clock
+from ingest.video.clock import Reading, Writing, clock_in, fit, without_clock
 from ingest.video.start import find_start, from_name, is_sidecar
 from retrieval.errors import SourceRejected
 from retrieval.times import iso, to_micros
 
 START = datetime(2026, 3, 4, 2, 10, tzinfo=UTC)
+
+
+def read_clock(line: str, zone: tzinfo, dates: str) -> Reading | None:
+    return clock_in([line], Writing(zone, dates))
 
 
 def _item(path: Path, policy: SourcePolicy | None = None) -> Item:
