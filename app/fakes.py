@@ -29,8 +29,10 @@ from retrieval.types import (
     CoverageNote,
     Evidence,
     Filter,
+    FrameAt,
     Hit,
     Kind,
+    Moment,
     Principal,
     Provenance,
     Query,
@@ -175,6 +177,18 @@ class MemoryService:
         if found.kind is not Kind.WINDOW:
             raise EvidenceNotFound(f"evidence {evidence_id[:60]} has no picture")
         return Media(_draw(found, self._media_dir / f"{found.id}.png"), "image/png")
+
+    def moment(self, evidence_id: str, principal: Principal, label: str | None = None) -> Moment:
+        frame = self.evidence(evidence_id, principal)
+        if not isinstance(frame.locator, FrameAt):
+            raise EvidenceNotFound(f"evidence {evidence_id[:60]} is no frame")
+        span = (frame.locator.ms, max(frame.locator.ms, frame.locator.end_ms))
+        return Moment(
+            frame=frame.id, source=frame.source, label=label, span_ms=span, valid=frame.valid, frames=(frame,)
+        )
+
+    def clip(self, evidence_id: str, principal: Principal, label: str | None = None) -> Media:
+        return self.media(self.moment(evidence_id, principal, label).frame, principal)
 
     def samples(self, evidence_id: str, principal: Principal) -> Samples:
         found = self.evidence(evidence_id, principal)

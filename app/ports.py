@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from retrieval.types import Answer, Evidence, Hit, Micros, Principal, Query
+from retrieval.types import Answer, Evidence, Hit, Micros, Moment, Principal, Query
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +169,12 @@ class Service(Protocol):
 
     def media(self, evidence_id: str, principal: Principal) -> Media:
         """The frame or page image of a piece, or a drawn chart of a window. Raises EvidenceNotFound."""
+
+    def moment(self, evidence_id: str, principal: Principal, label: str | None = None) -> Moment:
+        """The moment a frame belongs to; with a label, as long as that was seen. Raises EvidenceNotFound for what is no frame."""
+
+    def clip(self, evidence_id: str, principal: Principal, label: str | None = None) -> Media:
+        """A short clip of that moment. Raises EvidenceNotFound, SourceRejected where it cannot be made."""
 
     def samples(self, evidence_id: str, principal: Principal) -> Samples:
         """The readings of a window, to draw or recompute. Raises EvidenceNotFound for anything that is no window."""

@@ -18,7 +18,7 @@ from app.ports import Advance, Answerer, Ask, Check, Conversation, Event, Ingest
 from retrieval.catalog.talks import Talk
 from retrieval.errors import EvidenceNotFound, QuestionTooLong
 from retrieval.ports import Blobs, CatalogReader
-from retrieval.types import Answer, Evidence, Hit, Kind, Principal, Query
+from retrieval.types import Answer, Evidence, Hit, Kind, Moment, Principal, Query
 
 
 class Book(CatalogReader, Protocol):
@@ -61,6 +61,14 @@ class Ingester(Protocol):
     ) -> IngestSummary: ...
 
 
+class Moments(Protocol):
+    """What a frame belongs to, and a short clip of it."""
+
+    def of(self, frame: Evidence, label: str | None, principal: Principal) -> Moment: ...
+
+    def clip(self, moment: Moment) -> tuple[Path, str]: ...
+
+
 class Parts(Protocol):
     """What wiring gives: parts are made when first used, since some take seconds to load."""
 
@@ -87,6 +95,9 @@ class Parts(Protocol):
 
     @property
     def gallery(self) -> Gallery: ...
+
+    @property
+    def moments(self) -> Moments: ...
 
     @property
     def keeper(self) -> Principal:
@@ -181,6 +192,12 @@ class Watchfloor:
         return Media(
             Path(blobs.path(evidence.tenant, evidence.media)), blobs.media_type(evidence.tenant, evidence.media)
         )
+
+    def moment(self, evidence_id: str, principal: Principal, label: str | None = None) -> Moment:
+        return self._parts.moments.of(self.evidence(evidence_id, principal), label, principal)
+
+    def clip(self, evidence_id: str, principal: Principal, label: str | None = None) -> Media:
+        return Media(*self._parts.moments.clip(self.moment(evidence_id, principal, label)))
 
     def samples(self, evidence_id: str, principal: Principal) -> Samples:
         read = self._parts.gallery.readings(self.evidence(evidence_id, principal))

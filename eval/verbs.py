@@ -53,7 +53,7 @@ def site(seed: int, days: int, out: Path, as_json: bool) -> None:
 @click.option("--data", "data_dir", type=_FOLDER, help="Folder of the suite's own data.")
 @click.option("--out", "out_dir", type=_FOLDER, help="Receives the report (html with plots).")
 @click.option("--set", "claim_set", default="tuning", show_default=True, help="Which scripted claims (suite claims).")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same claims.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same claims or clips.")
 @as_json_option
 @verb
 def run(
@@ -68,7 +68,7 @@ def run(
     """Run SUITE and print its metrics.
 
     Suites: site, cases, blind, cranfield, xquad, claims, grounding, xquad-answers, hotpotqa-answers, speech, nab, skab,
-    entities.
+    entities, clocks, presence, tuxpaint, moments.
     """
     from eval.runner import run as run_suite
 

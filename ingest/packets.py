@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import av
@@ -20,15 +20,16 @@ class Packets:
         self._what = what
         self.damaged = 0
 
-    def frames(self, container: Any, stream: Any) -> Iterator[Any]:
-        """Raises SourceRejected: truncated, where more than a hundred packets are damaged."""
+    def frames(self, container: Any, stream: Any, wanted: Callable[[Any], bool] = lambda packet: True) -> Iterator[Any]:
+        """Those of the packets that are `wanted`. Raises SourceRejected: truncated, where more than a hundred packets are damaged."""
         packets = container.demux(stream)
         while True:
             try:
                 packet = next(packets, None)
                 if packet is None:
                     return
-                yield from packet.decode()
+                if wanted(packet):
+                    yield from packet.decode()
             except av.error.FFmpegError:
                 self.damaged += 1
                 if self.damaged > _MOST_DAMAGED:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from ingest.ahead import ReadAhead
 from ingest.assemble import Assembler, Origin
 from ingest.book import EntityBook
-from ingest.media_types import IMAGES, VIDEO, media_type
+from ingest.media_types import BY_ENDING, IMAGES, VIDEO, media_type
 from ingest.ports import Batch, Item, Reader, SourcePolicy
 from ingest.quality import Quality, QualityBook
 from ingest.walk import Found, Site, fingerprint, walk
@@ -23,7 +26,10 @@ from retrieval.types import Coverage, Micros
 SITE_READER = "site@1"
 # what fails so often with the same content fails each time: it is given up until it changes or is released
 GIVEN_UP_AFTER = 3
+# clips that are read at once: the one whose turn it is and those after it
+AT_ONCE = 2
 QUARANTINED = "quarantined"
+T = TypeVar("T")
 
 
 class Report(NamedTuple):
@@ -94,7 +100,9 @@ class Pipeline:
         text_encoder: TextEncoder | None,
         image_encoder: ImageEncoder | None,
         clock: Callable[[], Micros],
+        at_once: int = AT_ONCE,
     ) -> None:
+        self._at_once = at_once
         self._writer = writer
         self._readers = tuple(readers)
         self._assembler = Assembler(blobs, text_encoder, image_encoder)
@@ -114,15 +122,36 @@ class Pipeline:
         tally, tell = _Tally(self._clock()), progress or _silent
         book = EntityBook(self._writer.site(tenant)[0])
         total = len(found.sites) + len(found.files)
-        jobs: list[tuple[Path, Callable[[], Report]]] = []
-        jobs += [(site.path, partial(self._site, site, tenant, book)) for site in found.sites]
-        jobs += [(file.path, partial(self._file, file, tenant, book, tally)) for file in found.files]
-        for done, (path, job) in enumerate(jobs):
-            tell(done, total, path.as_uri(), None)
-            report = job()
-            tally.end(report)
-            tell(done + 1, total, path.as_uri(), report)
+        jobs: list[_Job] = [_SiteJob(site.path, partial(self._site, site, tenant, book)) for site in found.sites]
+        jobs += [_FileJob(self, file, _Run(tenant, book, tally)) for file in found.files]
+        with closing(self._begun(jobs)) as begun:
+            for done, job in enumerate(begun):
+                tell(done, total, job.path.as_uri(), None)
+                report = job.end()
+                tally.end(report)
+                tell(done + 1, total, job.path.as_uri(), report)
         return tally.summary()
+
+    def _begun(self, jobs: Iterable[_Job]) -> Generator[_Job]:
+        """Jobs in order; clips after a clip are begun while it is worked on. Closing it stops those whose turn does not come.
+
+        A clip is not begun before what comes before all clips is committed: alerts say where to look closely.
+        """
+        window: deque[_Job] = deque()
+        try:
+            for job in jobs:
+                if all(each.clip for each in window):
+                    job.begin()
+                window.append(job)
+                if len(window) == self._at_once:
+                    yield window[0]
+                    window.popleft()
+            while window:
+                yield window[0]
+                window.popleft()
+        finally:
+            for job in window:
+                job.stop()
 
     def _site(self, site: Site, tenant: str, book: EntityBook) -> Report:
         source, digest = site.path.as_uri(), fingerprint(site.path)
@@ -134,27 +163,30 @@ class Pipeline:
         book.declare(entities)
         return Report(source, "ingested", 0, receipt.sequence)
 
-    def _file(self, found: Found, tenant: str, book: EntityBook, tally: _Tally) -> Report:
-        source, tried = found.path.as_uri(), ""
+    def prepare(self, found: Found, run: _Run) -> Report | _Reading:
+        """What is to be read of a file, or the report where nothing is."""
+        item = _item(found)
+        run.tally.quality.source(item.uri, item.content_hash)
+        reader = self._reader(item)
+        ingester = self._ingester(reader, item, found.site)
+        state = self._writer.state(run.tenant, item.uri)
+        if state and state.whole and (state.content_hash, state.ingester) == (item.content_hash, ingester):
+            return Report(item.uri, "unchanged", state.evidence, 0)
+        if state and not state.whole:
+            self._writer.abandon(run.tenant, item.uri)
+        tried = content_hash(item.content_hash, ingester)
+        return self._given_up(run.tenant, item.uri, tried) or _Reading(item, reader, ingester, tried)
+
+    def guarded(self, source: str, run: _Run, tried: str, work: Callable[[], T]) -> T | Report:
+        """What the work gives; the report of the rejection where the source is at fault."""
         try:
-            item = _item(found)
-            tally.quality.source(source, item.content_hash)
-            reader = self._reader(item)
-            ingester = self._ingester(reader, item, found.site)
-            state = self._writer.state(tenant, source)
-            if state and state.whole and (state.content_hash, state.ingester) == (item.content_hash, ingester):
-                return Report(source, "unchanged", state.evidence, 0)
-            if state and not state.whole:
-                self._writer.abandon(tenant, source)
-            tried = content_hash(item.content_hash, ingester)
-            given_up = self._given_up(tenant, source, tried)
-            return given_up or self._read(item, reader, _Run(tenant, ingester, book, tally))
+            return work()
         except SourceRejected as problem:
-            return self._rejected(source, tenant, problem.kind, problem.reason)._replace(tried=tried)
+            return self._rejected(source, run.tenant, problem.kind, problem.reason)._replace(tried=tried)
         except UpstreamError as problem:
-            return self._rejected(source, tenant, problem.code, str(problem))
+            return self._rejected(source, run.tenant, problem.code, str(problem))
         except OSError as problem:
-            return self._rejected(source, tenant, "unreadable", f"cannot be read: {problem.strerror or problem}")
+            return self._rejected(source, run.tenant, "unreadable", f"cannot be read: {problem.strerror or problem}")
 
     def _given_up(self, tenant: str, source: str, tried: str) -> Report | None:
         """The report of a source that has failed too often to be tried again as it is."""
@@ -183,12 +215,14 @@ class Pipeline:
         shape = msgspec.json.encode([item.policy, named], order="deterministic")
         return " ".join([*parts, f"policy={content_hash(shape)[:12]}"])
 
-    def _read(self, item: Item, reader: Reader, run: _Run) -> Report:
+    def read(self, reading: _Reading, batches: Iterable[Batch], run: _Run) -> Report:
+        """Commit what is read, batch by batch."""
+        item, reader, run = reading.item, reading.reader, run._replace(ingester=reading.ingester)
         origin = Origin(item, run.tenant, self._writer.tenant_key(run.tenant), reader.name, reader.version)
         seen: set[str] = set()
         renamed: dict[str, str] = {}
         quality, sequence, held = run.tally.quality.apart(), 0, 0
-        for batch, last in _with_last(reader.read(item, run.tenant)):
+        for batch, last in _with_last(batches):
             unit = self._unit(batch, origin, run, (seen, renamed))._replace(closes=last)
             sequence = self._writer.commit(unit).sequence
             held += len(unit.evidence)
@@ -220,13 +254,91 @@ class Pipeline:
 
 
 class _Run(NamedTuple):
+    """What files of one run share; `ingester` is set for the file in hand."""
+
     tenant: str
-    ingester: str
     book: EntityBook
     tally: _Tally
+    ingester: str = ""
 
     def knows(self, tag: str) -> bool:
         return bool(self.book.linker.exact(tag))
+
+
+class _Reading(NamedTuple):
+    """A file that is to be read. `ingester` is everything that shapes what is read of it, `tried` a digest of that and its content."""
+
+    item: Item
+    reader: Reader
+    ingester: str
+    tried: str
+
+
+class _Job(Protocol):
+    """One source. A clip may be begun before its turn; it is ended in its turn, or stopped."""
+
+    path: Path
+    clip: bool
+
+    def begin(self) -> None: ...
+
+    def end(self) -> Report: ...
+
+    def stop(self) -> None: ...
+
+
+class _SiteJob:
+    clip = False
+
+    def __init__(self, path: Path, work: Callable[[], Report]) -> None:
+        self.path, self._work = path, work
+
+    def begin(self) -> None:
+        """Nothing is done before its turn."""
+
+    def end(self) -> Report:
+        return self._work()
+
+    def stop(self) -> None:
+        """Nothing has begun."""
+
+
+class _FileJob:
+    """A clip is read ahead: decoding and looking take long, and another process does most of it."""
+
+    def __init__(self, pipeline: Pipeline, found: Found, run: _Run) -> None:
+        self.path = found.path
+        self.clip = BY_ENDING.get(found.path.suffix.lower()) in VIDEO
+        self._pipeline, self._found, self._run = pipeline, found, run
+        self._prepared: Report | _Reading | None = None
+        self._ahead: ReadAhead | None = None
+
+    def begin(self) -> None:
+        if not self.clip:
+            return
+        prepared = self._prepare()
+        if isinstance(prepared, _Reading):
+            self._ahead = ReadAhead(partial(prepared.reader.read, prepared.item, self._run.tenant))
+
+    def end(self) -> Report:
+        prepared = self._prepared or self._prepare()
+        if isinstance(prepared, Report):
+            return prepared
+        batches = self._ahead or prepared.reader.read(prepared.item, self._run.tenant)
+        work = partial(self._pipeline.read, prepared, batches, self._run)
+        try:
+            return self._pipeline.guarded(prepared.item.uri, self._run, prepared.tried, work)
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        if self._ahead is not None:
+            self._ahead.close()
+
+    def _prepare(self) -> Report | _Reading:
+        work = partial(self._pipeline.prepare, self._found, self._run)
+        self._prepared = self._pipeline.guarded(self.path.as_uri(), self._run, "", work)
+        return self._prepared
 
 
 def _item(found: Found) -> Item:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -21,6 +22,7 @@ from app.http.serve import Serving, read_serving
 from app.ports import Advance, Ask, Check, Conversation, Event, IngestSummary, Media, Samples, SourceReport
 from app.unwire import answer_in, claim_in, conversation_in, evidence_in, hit_in, samples_in
 from app.wire import WireAnswer, WireClaim, WireConversation, WireEvidence, WireHit, WireSamples, as_json
+from app.wire_moments import WireMoment, moment_in
 from retrieval import errors
 from retrieval.errors import (
     ConversationNotFound,
@@ -32,7 +34,7 @@ from retrieval.errors import (
     WatchfloorError,
 )
 from retrieval.times import iso
-from retrieval.types import Answer, Evidence, Hit, Principal, Query
+from retrieval.types import Answer, Evidence, Hit, Moment, Principal, Query
 
 T = TypeVar("T")
 _START_S = 60.0
@@ -139,8 +141,18 @@ class RemoteService:
     def evidence(self, evidence_id: str, principal: Principal) -> Evidence:
         return evidence_in(self._call("GET", _path(evidence_id), WireEvidence))
 
+    def moment(self, evidence_id: str, principal: Principal, label: str | None = None) -> Moment:
+        wire = self._call("GET", f"{_path(evidence_id)}/moment{_labelled(label)}", WireMoment)
+        return moment_in(wire, principal.tenant)
+
+    def clip(self, evidence_id: str, principal: Principal, label: str | None = None) -> Media:
+        return self._file(f"{_path(evidence_id)}/clip{_labelled(label)}")
+
     def media(self, evidence_id: str, principal: Principal) -> Media:
-        response = self._send("GET", f"{_path(evidence_id)}/media")
+        return self._file(f"{_path(evidence_id)}/media")
+
+    def _file(self, place: str) -> Media:
+        response = self._send("GET", place)
         kind = response.headers["content-type"].split(";")[0]
         name = response.headers["etag"].strip('"') + (mimetypes.guess_extension(kind) or "")
         path = Path(self._scratch.name) / name
@@ -284,6 +296,10 @@ def _talk_path(conversation_id: str) -> str:
     if re.fullmatch(r"[\w-]{1,200}", conversation_id, re.ASCII) is None:
         raise ConversationNotFound(f"no conversation {conversation_id[:60]!r} is yours")
     return f"/v1/conversations/{conversation_id}"
+
+
+def _labelled(label: str | None) -> str:
+    return "" if label is None else f"?label={quote(label)}"
 
 
 def _path(evidence_id: str) -> str:

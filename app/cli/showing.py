@@ -11,21 +11,24 @@ import click
 from app.cli.common import as_json_option, clean, console, opened, print_json, settings_of, verb
 
 if TYPE_CHECKING:
-    from app.ports import Samples, Service
+    from app.ports import Media, Samples, Service
     from retrieval.types import Evidence, Principal
 
 _SUFFIXES = {
-    "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif", "video/mp4": ".mp4", "audio/wav": ".wav",
+    "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif", "video/mp4": ".mp4", "video/webm": ".webm",
+    "audio/wav": ".wav",
 }  # fmt: skip
 
 
 @click.command()
 @click.argument("evidence_id", metavar="ID")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the picture or the sound.")
+@click.option("--clip", is_flag=True, help="Write the moment the frame belongs to as a short clip, not the frame.")
+@click.option("--label", help="With --clip: as long as this was seen.")
 @as_json_option
 @click.pass_context
 @verb
-def show(ctx: click.Context, evidence_id: str, out: Path | None, as_json: bool) -> None:
+def show(ctx: click.Context, evidence_id: str, out: Path | None, clip: bool, label: str | None, as_json: bool) -> None:
     """Play evidence back: write the frame or the sound (default ./ID.jpg, ./ID.wav), print the passage, draw the window (PNG with --out).
 
     ID may be the short form of an id that `ask` or `search` printed.
@@ -37,7 +40,10 @@ def show(ctx: click.Context, evidence_id: str, out: Path | None, as_json: bool) 
     wanted = expand(settings_of(ctx).data_dir, evidence_id)
     with opened(ctx) as (service, principal):
         found = service.evidence(wanted, principal)
-        file = _write_picture(service, principal, found, out)
+        if clip:
+            file: Path | None = _write(service.clip(found.id, principal, label), found, out)
+        else:
+            file = _write_picture(service, principal, found, out)
         samples = service.samples(found.id, principal) if isinstance(found.locator, SeriesWindow) else None
     if as_json:
         print_json({**evidence_json(found), "file": None if file is None else str(file)})
@@ -46,13 +52,18 @@ def show(ctx: click.Context, evidence_id: str, out: Path | None, as_json: bool) 
 
 
 def _write_picture(service: Service, principal: Principal, found: Evidence, out: Path | None) -> Path | None:
-    """Write frames and speech always, anything else with a picture when --out asks. Raises InputError where there is none."""
-    from retrieval.errors import InputError
+    """Write frames and speech always, anything else with a picture when --out asks."""
     from retrieval.types import Kind
 
     if (found.kind not in (Kind.FRAME, Kind.TRANSCRIPT) or found.media is None) and out is None:
         return None
-    media = service.media(found.id, principal)
+    return _write(service.media(found.id, principal), found, out)
+
+
+def _write(media: Media, found: Evidence, out: Path | None) -> Path:
+    """Raises InputError where it cannot be written."""
+    from retrieval.errors import InputError
+
     file = out or Path(f"{found.id}{_SUFFIXES.get(media.media_type, media.path.suffix)}")
     try:
         shutil.copyfile(media.path, file)

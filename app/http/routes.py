@@ -50,6 +50,7 @@ from app.wire import (
     samples_out,
     summary_json,
 )
+from app.wire_moments import WireMoment, moment_out
 from retrieval.errors import BadQuery, SourceRejected
 from retrieval.types import Answer, Claim
 
@@ -184,6 +185,35 @@ def media(request: AnyRequest, evidence_id: FromPath[str]) -> Response[Any]:
 
 
 @get(
+    "/v1/evidence/{evidence_id:str}/moment",
+    tags=["evidence"],
+    responses=_FAILURES,
+    sync_to_thread=True,
+    summary="The moment a frame belongs to",
+    description="A run of like frames; with `label`, as long as the label was seen without a break of over five seconds.",
+)
+def moment(request: AnyRequest, evidence_id: FromPath[str], label: str | None = None) -> WireMoment:
+    context = context_of(request)
+    return moment_out(context.service.moment(evidence_id, context.principal, label))
+
+
+@route(
+    "/v1/evidence/{evidence_id:str}/clip",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    tags=["evidence"],
+    responses=_FAILURES,
+    sync_to_thread=True,
+    summary="Play a moment",
+    description="The recording itself where it is H.264 and still there, else its kept frames. Takes Range and If-None-Match.",
+)
+def clip(request: AnyRequest, evidence_id: FromPath[str], label: str | None = None) -> Response[Any]:
+    context = context_of(request)
+    found = context.service.clip(evidence_id, context.principal, label)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return media_response(found, headers, body=request.method != "HEAD")
+
+
+@get(
     "/v1/evidence/{evidence_id:str}/samples",
     tags=["evidence"],
     responses=_FAILURES,
@@ -313,6 +343,8 @@ ROUTES = [
     search,
     evidence,
     media,
+    moment,
+    clip,
     samples,
     ingest,
     ingest_local,

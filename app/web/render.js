@@ -87,7 +87,24 @@ export function answerInto(node, answer, open, rate) {
 
 function player(found, where) {
   if (found.kind === "transcript") return el("audio", { src: mediaUrl(found.id), controls: true, "aria-label": where });
-  return el("img", { src: mediaUrl(found.id), alt: where });
+  const image = el("img", { src: mediaUrl(found.id), alt: where });
+  if (found.kind !== "frame" || !("moment" in found.data)) return image;
+  const holder = el("div");
+  const play = el("button", { type: "button", class: "play", onclick: () => playMoment(holder, found.id, where) }, "Play the moment");
+  holder.replaceChildren(image, play);
+  return holder;
+}
+
+/** The moment around a frame as a clip, with its kept frames below. */
+async function playMoment(holder, id, where) {
+  const reply = await fetch(`/v1/evidence/${encodeURIComponent(id)}/moment`);
+  if (!reply.ok) return holder.append(el("p", { class: "quiet" }, "This moment cannot be shown any more."));
+  const moment = await reply.json();
+  const video = el("video", { src: moment.clip, controls: true, autoplay: true, muted: true, "aria-label": where });
+  const few = moment.thumbnails.filter((_, at, all) => at % Math.ceil(all.length / 8) === 0);
+  const strip = few.map((frame) => el("img", { src: frame.media, alt: `frame at ${(frame.ms / 1000).toFixed(1)} s`, loading: "lazy" }));
+  const length = ((moment.end_ms - moment.start_ms) / 1000).toFixed(1);
+  holder.replaceChildren(video, el("p", { class: "quiet" }, `${length} s, ${moment.thumbnails.length} kept frames`), el("div", { class: "strip" }, strip));
 }
 
 /** One piece of evidence into the dialog. */

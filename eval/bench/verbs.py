@@ -40,6 +40,23 @@ def answer(n: int, store: Path, rounds: int, images: int, as_json: bool) -> None
         _paint(found)
 
 
+@bench.command()
+@click.option("--seconds", type=click.IntRange(40), default=60, show_default=True, help="Length of the clips.")
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Rounds of each measurement.")
+@click.option("--folder", type=_FOLDER, required=True, help="Where the clips are made, and kept for the next run.")
+@as_json_option
+@verb
+def ingest(seconds: int, rounds: int, folder: Path, as_json: bool) -> None:
+    """Keyframing against bare decoding, two clips at once, and a clip all the way in against real time."""
+    from eval.bench.ingest import Sizes, run_bench
+
+    found = run_bench(Sizes(seconds, rounds), folder, _teller())
+    if as_json:
+        print_json(found)
+    else:
+        _paint_bars(found)
+
+
 def _teller() -> Callable[[int, int, str], None]:
     """A line on standard error whenever what is done changes, and every tenth of it."""
     last: list[tuple[str, int]] = []
@@ -61,16 +78,23 @@ def _paint(found: dict[str, Any]) -> None:
         cells = (of["n"], of["asked_the_model"], f"{of['p50_ms']:.1f}", f"{of['p95_ms']:.1f}")
         table.add_row(kind, *map(str, cells))
     console().print(table)
-    path, proxy, machine = found["path"], found["proxy"], found["machine"]
+    path, proxy = found["path"], found["proxy"]
     click.echo(f"one flat scan: {_told(path['scan_p50_ms'])} ms; the whole path, p95: {_told(path['p95_ms'])} ms")
     click.echo(
         f"{proxy['at_once']} at once: {_told(proxy['ours_per_s'])} replies/s, direct {_told(proxy['direct_per_s'])}"
     )
-    bars = Table("bar", "limit", "found", "met")
+    _paint_bars(found)
+    click.echo(f"{found['store']['n']} pieces")
+
+
+def _paint_bars(found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    bars, machine = Table("bar", "limit", "found", "met"), found["machine"]
     for name, bar in found["bars"].items():
         bars.add_row(name, f"{bar['bar']:g}", f"{bar['found']:.3f}", "yes" if bar["met"] else "no")
     console().print(bars)
-    click.echo(f"{machine['cores']} cores, {machine['cpu']}, load {machine['load_1m']}, {found['store']['n']} pieces")
+    click.echo(f"{machine['cores']} cores, {machine['cpu']}, load {machine['load_1m']}")
 
 
 def _told(spread: dict[str, float]) -> str:

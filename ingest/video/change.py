@@ -54,15 +54,18 @@ def work_size(width: int, height: int, lines: int) -> tuple[int, int]:
 
 def planes(yuv420: Plane, height: int) -> Planes:
     """Split and smooth a yuv420p picture stored as one array of shape (height * 3/2, width)."""
-    import cv2
-
     width = yuv420.shape[1]
     quarter = height // 4
-    y = yuv420[:height]
     u = yuv420[height : height + quarter].reshape(height // 2, width // 2)
     v = yuv420[height + quarter : height + 2 * quarter].reshape(height // 2, width // 2)
-    smooth = [np.asarray(cv2.blur(plane, (3, 3)), np.uint8) for plane in (y, u, v)]
-    return Planes(*smooth)
+    return smoothed(Planes(yuv420[:height], u, v))
+
+
+def smoothed(raw: Planes) -> Planes:
+    """Each plane averaged over 3x3 pixels."""
+    import cv2
+
+    return Planes(*(np.asarray(cv2.blur(plane, (3, 3)), np.uint8) for plane in raw))
 
 
 def scores(left: Planes, right: Planes) -> NDArray[np.uint8]:
@@ -85,31 +88,42 @@ def _block_max(plane: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 class ChangeDetector:
-    """Feeds on looks in order; `against` compares the newest look with the reference (the last kept frame)."""
+    """Feeds on looks in order, evenly spaced; `compare` holds the newest look, `differs` any picture, against the reference (the
+    last kept frame)."""
 
     def __init__(self) -> None:
         self._previous: Planes | None = None
         self._reference: Planes | None = None
+        self._score: NDArray[np.uint8] | None = None
         self._noise: deque[float] = deque(maxlen=32)
         self._changed: deque[Mask] = deque(maxlen=_HISTORY)
 
     def look(self, now: Planes) -> None:
         """Take the next look into the noise and busy statistics."""
         if self._previous is not None:
-            score = scores(self._previous, now)
-            self._noise.append(float(np.median(score)))
-            self._changed.append(score > self._threshold())
+            self._score = scores(self._previous, now)
+            self._noise.append(float(np.median(self._score)))
+            self._changed.append(self._score > self._threshold())
+        # the reference is the look before, more often than not: then the two are compared already
+        self._score = self._score if self._reference is self._previous else None
         self._previous = now
 
-    def keep(self) -> None:
-        """Make the newest look the reference."""
-        self._reference = self._previous
+    def keep(self, now: Planes | None = None) -> None:
+        """Make the newest look the reference, or a picture between two looks."""
+        self._reference, self._score = (self._previous if now is None else now), None
 
     def compare(self) -> Change:
         """The newest look against the reference. Before the first `keep` everything has changed."""
-        if self._reference is None or self._previous is None:
+        return self._against(self._previous, self._score)
+
+    def differs(self, now: Planes) -> Change:
+        """A picture between two looks against the reference. It says nothing of noise: it is nearer than looks are."""
+        return self._against(now, None)
+
+    def _against(self, now: Planes | None, score: NDArray[np.uint8] | None) -> Change:
+        if self._reference is None or now is None:
             return Change(1.0, 1.0)
-        changed = scores(self._reference, self._previous) > self._threshold()
+        changed = (scores(self._reference, now) if score is None else score) > self._threshold()
         busy = self._busy()
         if busy is None:
             share = float(changed.mean())

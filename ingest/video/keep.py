@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ingest.video.change import Change
 from ingest.video.messages import Sampling
 
-_OTHER_PICTURE = 0.5
+OTHER_PICTURE = 0.5
 
 
 class Choice(NamedTuple):
@@ -31,8 +31,10 @@ class Keeper:
         self._frames_in_moment = 0
         self._moving = False
 
-    def decide(self, ms: int, change: Change, *, cut: bool = False, key: bool = False) -> Choice | None:
-        """None = a near-duplicate of the last kept frame, which stands for it."""
+    def decide(
+        self, ms: int, change: Change, *, cut: bool = False, key: bool = False, rests: bool = True
+    ) -> Choice | None:
+        """None = a near-duplicate of the last kept frame, which stands for it. `rests` false: only a change is a reason to keep it."""
         if self._last < 0:
             return self._kept("first", ms, new=True)
         if cut:
@@ -41,17 +43,19 @@ class Keeper:
             choice = self._kept("key" if key else "change", ms, new=self._begins(ms, change))
             self._moving = change.apart > 0
             return choice
-        if self._fixed and ms - self._last >= self._sampling.floor_ms:
+        if rests and self._fixed and ms - self._last >= self._sampling.floor_ms:
             return self._at_rest(ms)
         return None
 
     def _begins(self, ms: int, change: Change) -> bool:
         """Whether a changed frame begins a moment: unless the motion is one and the same, or only a clock moved on."""
-        if change.share > _OTHER_PICTURE:
+        if change.share > OTHER_PICTURE:
             return True
         if not self._fixed or change.apart == 0:
             return False
-        moving_on = ms - self._last <= 2 * self._step and ms - self._moment_began < self._sampling.moment_ms
+        moving_on = (
+            self._moving and ms - self._last <= 2 * self._step and ms - self._moment_began < self._sampling.moment_ms
+        )
         return not moving_on
 
     def _at_rest(self, ms: int) -> Choice:

@@ -1,0 +1,116 @@
+"""Ways through a clip: every frame, keyframes only, or the frames between two times. Runs in the sandbox's child."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import av
+
+from ingest.packets import Packets
+
+Opener = Callable[[], Any]
+
+
+class Timed(NamedTuple):
+    """A decoded frame and its media time in ms from the first."""
+
+    ms: int
+    frame: Any
+
+
+class MediaTime:
+    """Media time that starts at 0 and always grows; a frame without a stamp follows the one before. `origin` is the container's own time of
+    the first frame, in seconds."""
+
+    def __init__(self, stream: Any) -> None:
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        self.frame_ms = float(1000 / rate)
+        self.origin: float | None = None
+        self.latest = -1
+        self.decoded = 0
+
+    def of(self, frame: Any) -> int:
+        """Of the next frame, in order."""
+        self.decoded += 1
+        expected = self.latest + self.frame_ms if self.latest >= 0 else 0.0
+        if frame.time is not None:
+            self.origin = frame.time if self.origin is None else self.origin
+            expected = (frame.time - self.origin) * 1000
+        self.latest = max(self.latest + 1, round(expected))
+        return self.latest
+
+
+def every_frame(container: Any, times: MediaTime, packets: Packets) -> Iterator[Timed]:
+    """All frames, in order. Raises SourceRejected: truncated."""
+    for frame in packets.frames(container, container.streams.video[0]):
+        yield Timed(times.of(frame), frame)
+
+
+class Keyframes:
+    """The keyframes that are due, `step_ms` apart or more; nothing else is decoded. `end_ms` is where the last packet ends."""
+
+    def __init__(self, container: Any, times: MediaTime, packets: Packets, step_ms: int) -> None:
+        self._container, self._times, self._packets = container, times, packets
+        self._stream = container.streams.video[0]
+        self._tick_ms = float(self._stream.time_base * 1000)
+        self._step = step_ms - times.frame_ms / 2
+        self._last: float | None = None
+        self._end = 0.0
+
+    def __iter__(self) -> Iterator[Timed]:
+        """Raises SourceRejected: truncated."""
+        for frame in self._packets.frames(self._container, self._stream, self._due):
+            yield Timed(self._times.of(frame), frame)
+
+    @property
+    def end_ms(self) -> int:
+        return round(self._end - (self._times.origin or 0.0) * 1000)
+
+    def _due(self, packet: Any) -> bool:
+        """Whether to decode it; every packet moves the end on."""
+        if packet.pts is None:
+            return not packet.size  # what drains the decoder
+        at = packet.pts * self._tick_ms
+        length = packet.duration * self._tick_ms if packet.duration else self._times.frame_ms
+        self._end = max(self._end, at + length)
+        if not packet.is_keyframe or (self._last is not None and at - self._last < self._step):
+            return False
+        self._last = at
+        return True
+
+
+class Between:
+    """Frames between two times, on a second way into the same file. It is opened when first needed."""
+
+    def __init__(self, opener: Opener, times: MediaTime) -> None:
+        self._opener, self._times = opener, times
+        self._container: Any = None
+
+    def frames(self, after_ms: int, before_ms: int, step_ms: int) -> Iterator[Timed]:
+        """Those in (after, before), `step_ms` apart or more. Damage ends them early: what is between two looks is extra."""
+        self._container = self._container or self._opener()
+        stream = self._container.streams.video[0]
+        origin = self._times.origin or 0.0
+        try:
+            self._container.seek(int((origin + after_ms / 1000) / stream.time_base), stream=stream)
+            yield from self._decoded(stream, origin, (after_ms, before_ms), step_ms)
+        except av.error.FFmpegError:
+            return
+
+    def close(self) -> None:
+        if self._container is not None:
+            self._container.close()
+
+    def _decoded(self, stream: Any, origin: float, span: tuple[int, int], step_ms: int) -> Iterator[Timed]:
+        last = span[0]
+        for frame in self._container.decode(stream):
+            if frame.time is None:
+                continue
+            ms = round((frame.time - origin) * 1000)
+            if ms >= span[1]:
+                return
+            if ms - last >= step_ms - self._times.frame_ms / 2:
+                last = ms
+                yield Timed(ms, frame)

@@ -1,0 +1,161 @@
+"""The moment a frame belongs to: from when to when, its frames, and a short clip of it.
+
+Without a label a moment is a run of like frames, as they were ingested: a still scene, or one stretch of motion. With one it is the
+stretch in which the label was seen, without a break of more than five seconds; where no detector reports the label, the stretch in which
+frames look like the words nearly as much as this one does.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple, Protocol
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from ingest.sandbox import Limits, run_as
+from ingest.video.cut import Cut, CutOrder, Still
+from ingest.walk import fingerprint
+from retrieval.errors import EvidenceNotFound
+from retrieval.ids import content_hash
+from retrieval.ports import Blobs, CatalogReader, SourceState
+from retrieval.types import Evidence, Filter, FrameAt, Interval, Kind, Moment, Principal
+
+BREAK_MS = 5_000
+_AROUND_US = 20 * 60 * 1_000_000
+_MOST = 20_000
+_SHOWN_MS = 30_000
+_STILLS = 240
+_BLURRED = "blur"
+_ENDINGS = {"video/mp4": ".mp4", "video/webm": ".webm"}
+
+_WORKER = "ingest.video.cut:clip"
+_LIMITS = Limits(wall_s=60, cpu_s=120)
+
+# how far from what the clip looks like at most times to what the frame in hand looks like
+_HALF = 0.5
+
+StateOf = Callable[[str, str], SourceState | None]
+
+
+class Likely(Protocol):
+    """How much frames look like what words say."""
+
+    def scores(self, words: str, filter_: Filter, principal: Principal) -> dict[str, float]:
+        """Evidence id → likeness; empty where nothing can compare them."""
+
+
+class Playable(NamedTuple):
+    """A file to play and its media type."""
+
+    path: Path
+    media_type: str
+
+
+def cut_apart(order: CutOrder) -> Cut:
+    """Make a clip in a child process. Raises SourceRejected: unreadable, timeout, too_large."""
+    return next(iter(run_as(Cut, _WORKER, msgspec.to_builtins(order, builtin_types=(bytes,)), _LIMITS)))
+
+
+class Moments:
+    """`state` tells what was ingested of a tenant's source. Clips are kept below `folder`. Safe to share between threads."""
+
+    def __init__(
+        self, catalog: CatalogReader, blobs: Blobs, folder: Path, state: StateOf, likeness: Likely | None = None
+    ) -> None:
+        self._catalog, self._blobs, self._folder, self._state = catalog, blobs, folder, state
+        self._likeness = likeness
+
+    def of(self, frame: Evidence, label: str | None, principal: Principal) -> Moment:
+        """The moment around a frame. Raises EvidenceNotFound for anything that is no frame of a clip, and for a label that no detector
+        saw in it and no encoder can compare it with."""
+        if frame.kind is not Kind.FRAME or not isinstance(frame.locator, FrameAt):
+            raise EvidenceNotFound(f"{frame.id} is no frame of a clip, so it has no moment")
+        wanted = _around(frame)
+        frames = sorted(self._catalog.scan(wanted, principal, _MOST), key=_begin)
+        run = _stretch(frames, frame, self._alike(frame, label, wanted, principal)) if label else _like(frames, frame)
+        last = max(_end(each) for each in run)
+        span = (_begin(run[0]), last)
+        valid = Interval(run[0].valid.t0, run[0].valid.t0 + (span[1] - span[0]) * 1000) if run[0].valid else None
+        return Moment(frame=frame.id, source=frame.source, label=label, span_ms=span, valid=valid, frames=tuple(run))
+
+    def clip(self, moment: Moment) -> Playable:
+        """The clip, made once and kept. Raises EvidenceNotFound where its frames are gone, SourceRejected where no clip can be made."""
+        key = content_hash(*(f"{each.id}.{each.revision}" for each in moment.frames))[:32]
+        for kind, ending in _ENDINGS.items():
+            if (path := self._folder / f"{key}{ending}").is_file():
+                return Playable(path, kind)
+        made = cut_apart(self._order(moment))
+        path = self._folder / f"{key}{_ENDINGS[made.media_type]}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{threading.get_ident()}.tmp")
+        fresh.write_bytes(made.data)
+        fresh.replace(path)
+        return Playable(path, made.media_type)
+
+    def _alike(self, frame: Evidence, label: str, wanted: Filter, principal: Principal) -> Callable[[Evidence], bool]:
+        """What tells whether a frame shows the label."""
+        if _shows(frame, label):
+            return lambda each: _shows(each, label)
+        scores = self._likeness.scores(label, wanted, principal) if self._likeness else {}
+        if frame.id not in scores:
+            raise EvidenceNotFound(f"nothing called {label[:64]!r} was seen in {frame.id}")
+        usual = median(scores.values())
+        least = usual + _HALF * (scores[frame.id] - usual)
+        return lambda each: each.id == frame.id or scores.get(each.id, -1.0) >= least
+
+    def _order(self, moment: Moment) -> CutOrder:
+        start, end = moment.span_ms
+        chosen = moment.frames[:: -(-len(moment.frames) // _STILLS)]
+        stills = tuple(Still(_begin(f), self._blobs.get(f.tenant, f.media)) for f in chosen if f.media)
+        path = self._original(moment.frames)
+        return CutOrder(path=path, start_ms=start, end_ms=end, stills=stills, shown_ms=min(end - start, _SHOWN_MS))
+
+    def _original(self, frames: Sequence[Evidence]) -> str:
+        """The file the frames come from; "" where it is not there as it was, or something in it had to be hidden."""
+        first, place = frames[0], urlsplit(frames[0].source)
+        if place.scheme != "file" or any(_BLURRED in each.provenance.models for each in frames):
+            return ""
+        path, state = Path(unquote(place.path)), self._state(first.tenant, first.source)
+        same = state is not None and path.is_file() and fingerprint(path) == state.content_hash
+        return str(path) if same else ""
+
+
+def _around(frame: Evidence) -> Filter:
+    """Frames of the same source; where times are known, those of the 40 minutes around it."""
+    span = frame.valid
+    near = Interval(span.t0 - _AROUND_US, span.t1 + _AROUND_US) if span else None
+    return Filter(kinds=(Kind.FRAME,), sources=(frame.source,), window=near)
+
+
+def _like(frames: Sequence[Evidence], frame: Evidence) -> list[Evidence]:
+    """The frames of the same run of like ones."""
+    number = frame.data.get("moment")
+    return [each for each in frames if each.id == frame.id or (number and each.data.get("moment") == number)]
+
+
+def _stretch(frames: Sequence[Evidence], frame: Evidence, shows: Callable[[Evidence], bool]) -> list[Evidence]:
+    """The frames that show it, without a long break, around this one."""
+    showing = [each for each in frames if shows(each)]
+    at = next(index for index, each in enumerate(showing) if each.id == frame.id)
+    first, last = at, at
+    while first > 0 and _begin(showing[first]) - _end(showing[first - 1]) <= BREAK_MS:
+        first -= 1
+    while last + 1 < len(showing) and _begin(showing[last + 1]) - _end(showing[last]) <= BREAK_MS:
+        last += 1
+    return showing[first : last + 1]
+
+
+def _shows(frame: Evidence, label: str) -> bool:
+    return bool(frame.data.get("counts", {}).get(label))
+
+
+def _begin(frame: Evidence) -> int:
+    return frame.locator.ms if isinstance(frame.locator, FrameAt) else 0
+
+
+def _end(frame: Evidence) -> int:
+    return max(frame.locator.ms, frame.locator.end_ms) if isinstance(frame.locator, FrameAt) else 0
