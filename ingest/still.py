@@ -61,7 +61,7 @@ def picture(args: dict[str, Any]) -> Iterator[Still]:
 def _still(image: Image.Image, order: StillOrder) -> Still:
     exif = image.getexif()
     details = exif.get_ifd(_EXIF)
-    upright = ImageOps.exif_transpose(image).convert("RGB")
+    upright = _on_white(ImageOps.exif_transpose(image))
     kept = _within(upright, order.long_side)
     grey = kept.convert("L")
     edges = grey.filter(ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128))
@@ -75,6 +75,14 @@ def _still(image: Image.Image, order: StillOrder) -> Still:
         brightness=round(ImageStat.Stat(grey).mean[0], 1),
         sharpness=round(ImageStat.Stat(edges).stddev[0], 1),
     )
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """RGB; what is transparent shows white paper, as viewers show it, and not the colour that lies hidden there."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    seen = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
 
 
 def _within(image: Image.Image, side: int) -> Image.Image:

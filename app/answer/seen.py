@@ -14,12 +14,14 @@ from app.answer.desk import Desk, Finding, claim
 from app.answer.sights import Asked
 from app.answer.views import View, coverage_notes, order
 from app.answer.wording import offset, stretch
+from app.words import source_name
 from retrieval.types import (
     Claim,
     CoverageNote,
     Evidence,
     FrameAt,
     Interval,
+    Kind,
     Verdict,
 )
 
@@ -36,6 +38,7 @@ _EDGE = re.compile(
 _JOIN = 30_000_000
 _JOIN_MS = 30_000
 _EPISODES = 6
+_CLIPS = 3
 
 
 class Episode(NamedTuple):
@@ -108,11 +111,35 @@ def _observed(desk: Desk, episodes: Sequence[Episode], notes: tuple[CoverageNote
         top = max(episodes, key=lambda e: e.most)
         peak = max(top.frames, key=lambda f: (_count(f, top.label), _score(f, top.label)))
         text = f"At most {top.most} × {top.label} at once on {top.view.name}, {_at(desk, peak)}."
-        return Finding(Verdict.ANSWERED, (claim(text, (peak, _quote(peak))),), (peak,), notes)
+        counted = _counted(desk, top)
+        claims = (claim(text, (peak, _quote(peak))), *(_followed(desk, top, each) for each in counted))
+        return Finding(Verdict.ANSWERED, claims, (peak, *counted), notes)
     chosen = _edge(desk, episodes) or _choose(episodes)
     chosen.sort(key=lambda e: order(e.frames[0]))
     claims = tuple(_episode_claim(desk, e) for e in chosen)
     return Finding(Verdict.ANSWERED, claims, tuple(e.best for e in chosen), notes)
+
+
+def _counted(desk: Desk, episode: Episode) -> list[Evidence]:
+    """What was counted by following the label through the clips of an episode, the first few."""
+    sources = tuple(dict.fromkeys(frame.source for frame in episode.frames))[:_CLIPS]
+    found = desk.scan(kinds=(Kind.PASSAGE,), sources=sources)
+    return [each for each in found if "tracks" in each.data and each.data.get("label") == episode.label]
+
+
+def _followed(desk: Desk, episode: Episode, counted: Evidence) -> Claim:
+    """How many different ones, of the whole clip: it may be longer than the time asked for."""
+    most, lasting, once = (
+        counted.data["most"],
+        counted.data["lasting"],
+        counted.data["tracks"] - counted.data["lasting"],
+    )
+    more = f" and {once} more seen in one look only" if once else ""
+    text = (
+        f"Followed from look to look through {source_name(counted.source)}, {_at(desk, counted)}: {lasting} × {episode.label}{more}, "
+        f"at most {most} at once; an estimate, since one lost and found again counts twice and two taken for one count once."
+    )
+    return claim(text, (counted, _quote(counted)))
 
 
 def _edge(desk: Desk, episodes: Sequence[Episode]) -> list[Episode]:

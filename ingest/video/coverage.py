@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from ingest.ports import Detector, Item, TextReader
 from ingest.video.drafts import between
+from ingest.video.veil import Veil
 from retrieval.types import Coverage, Layer, Micros
 
 _TEXT_MISSED = 1.0
@@ -28,6 +29,12 @@ class ClipCoverage:
     def examined(self, detectors: Sequence[Detector], longest_ms: int, how: str) -> list[Coverage]:
         """One record a detector. A near-duplicate counts as looked at through the kept frame it is like."""
         return [self._record(Layer.EXAMINED, how + each.name, longest_ms / 1000, each.able) for each in detectors]
+
+    def hidden(self, veil: Veil, longest_ms: int, how: str) -> list[Coverage]:
+        """What was looked for to be blurred, how often and how well; none where nothing had to be."""
+        if not veil.wanted:
+            return []
+        return [self._record(Layer.EXAMINED, how + veil.name, longest_ms / 1000, veil.able)]
 
     def text(self, reader: TextReader, looked_ms: Sequence[int]) -> list[Coverage]:
         """What was read: the longest time between two frames that were really read."""

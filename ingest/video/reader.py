@@ -16,21 +16,26 @@ import msgspec
 from PIL import Image
 
 from ingest.audio.listener import Ears, Listener
-from ingest.ports import Batch, Detector, Item, TextReader
+from ingest.ports import Batch, Detector, Draft, Item, SourcePolicy, TextReader
 from ingest.sandbox import Limits, run_as
 from ingest.video import seen as eyes
+from ingest.video.attention import AlertAttention, Spans
 from ingest.video.burnt_in import Budget, BurntIn, Line
-from ingest.video.clock import ClockFit, Reading, fit, read_clock
+from ingest.video.clock import Reading
 from ingest.video.coverage import ClipCoverage
 from ingest.video.drafts import Picture, between, draft
 from ingest.video.messages import Closed, Kept, Message, Opened, Order, Sampling
-from ingest.video.start import Start, find_start, zone_of
+from ingest.video.start import Start, find_start
+from ingest.video.timing import ClipTiming
+from ingest.video.tracks import Looked, summary
+from ingest.video.veil import Shown, Veil
+from ingest.vision.redact import Redactor
+from ingest.vision.tracking import Following
 from retrieval.errors import SourceRejected
 from retrieval.types import Coverage
 
 _MOST = 64
 _ENOUGH = 40
-_SKEW = 2_000_000
 _MESSAGE: Any = Message
 _WORKER = "ingest.video.decode:frames"
 
@@ -47,19 +52,25 @@ class VideoReader:
         limits: Limits | None = None,
         sampling: Sampling | None = None,
         ears: Ears | None = None,
+        redactor: Redactor | None = None,
+        attention: AlertAttention | None = None,
     ) -> None:
+        self._attention = attention
         self._detectors = tuple(detectors)
+        self._redactor = redactor
         self._ocr = ocr
         self._limits = limits or Limits()
         self._sampling = sampling or Sampling()
         self._ears = ears
-        self.version = versioned("1", self._detectors, ocr, self._sampling) + (f"; {ears.name}" if ears else "")
+        self.version = versioned("2", self._detectors, ocr, self._sampling) + (f"; {ears.name}" if ears else "")
+        self.version += f"; {redactor.name}" if redactor else ""
 
     def accepts(self, item: Item) -> bool:
         return item.media_type.startswith("video/") or item.media_type == "image/gif"
 
     def read(self, item: Item, tenant: str) -> Iterator[Batch]:
-        """A clip that is all sound is listened to. Raises SourceRejected: empty, truncated, unreadable, too_large, timeout, no_sound."""
+        """A clip that is all sound is listened to. Raises SourceRejected: empty, truncated, unreadable, too_large, timeout, no_sound,
+        and privacy where what its policy blurs cannot be found."""
         refuse_empty(item.path)
         try:
             yield from self._film(item, tenant)
@@ -69,8 +80,9 @@ class VideoReader:
             yield from Listener(item, tenant, find_start(item), self._ears, self._limits).file()
 
     def _film(self, item: Item, tenant: str) -> Iterator[Batch]:
-        clip = _Clip(item, self._detectors, self._ocr)
-        order = msgspec.to_builtins(Order(str(item.path), item.policy.fixed, self._sampling))
+        clip = _Clip(item, self._detectors, self._ocr, self._redactor)
+        focus = self._focus(clip.start, item, tenant)
+        order = msgspec.to_builtins(Order(str(item.path), item.policy.fixed, self._sampling, focus))
         messages: Generator[Message, None, None] = run_as(_MESSAGE, _WORKER, order, self._limits)
         with closing(messages):
             held: list[Kept] = []
@@ -81,32 +93,41 @@ class VideoReader:
                     yield from clip.batches(held, rest=True)
                     if clip.sound:
                         yield from Listener(item, tenant, clip.start, self._ears, self._limits).track(message.length_ms)
-                    yield Batch(coverage=clip.coverage(message, tenant))
+                    yield Batch(clip.counted(message), clip.coverage(message, tenant))
                 else:
                     held.append(message)
                     yield from clip.batches(held, rest=False)
+
+    def _focus(self, start: Start, item: Item, tenant: str) -> Spans:
+        if self._attention is None:
+            return ()
+        return self._attention.spans(tenant, start.camera, start.at, item.policy.labels)
 
 
 class _Clip:
     """The clip in hand: its start, its text, and which frames were read."""
 
-    def __init__(self, item: Item, detectors: Sequence[Detector], ocr: TextReader | None) -> None:
+    def __init__(
+        self, item: Item, detectors: Sequence[Detector], ocr: TextReader | None, redactor: Redactor | None
+    ) -> None:
         self._item = item
         self._detectors = detectors
         self._ocr = ocr
-        self._start = find_start(item)
+        self._timing = ClipTiming(find_start(item), item.policy)
         self.sound = False
-        self._zone = zone_of(item.policy.timezone)
         self._burnt: BurntIn | None = None
-        self._timed = False
-        self._made = ""
         self._fixed = True
+        self._redactor = redactor
+        self._veil = Veil(None, SourcePolicy(), None)
+        self._following = Following()
         self._models = {"ocr": ocr.name} if ocr else {}
         if detectors:
             self._models["detectors"] = ", ".join(detector.name for detector in detectors)
 
     def opened(self, message: Opened) -> None:
-        self._made = message.made
+        self._timing.opened(message.made)
+        self._veil = Veil(self._redactor, self._item.policy, self.start.camera)
+        self._models |= self._veil.models
         self.sound = message.sound
         self._fixed = message.fixed
         if self._ocr is not None:
@@ -115,7 +136,7 @@ class _Clip:
     @property
     def start(self) -> Start:
         """As known so far: a burnt-in clock settles it with the first batch."""
-        return self._start
+        return self._timing.start
 
     def batches(self, held: list[Kept], *, rest: bool) -> Iterator[Batch]:
         """Take full batches off `held`; all of it at the end."""
@@ -127,64 +148,59 @@ class _Clip:
             yield self._batch(group)
 
     def coverage(self, closed: Closed, tenant: str) -> list[Coverage]:
-        subject = self._start.camera or self._item.uri
-        made = ClipCoverage(self._item, tenant, subject, self._start.at, closed.length_ms)
+        subject = self.start.camera or self._item.uri
+        made = ClipCoverage(self._item, tenant, subject, self.start.at, closed.length_ms)
         how = "motion-sampling+" if self._fixed else "scene-sampling+"
         records = [made.recorded(), *made.examined(self._detectors, closed.longest_ms, how)]
+        records += made.hidden(self._veil, closed.longest_ms, how)
         if self._ocr is not None and self._burnt is not None:
             records += made.text(self._ocr, self._burnt.looked)
         return records
 
+    def counted(self, closed: Closed) -> list[Draft]:
+        """What was followed through the clip, in words; nothing where the camera moves."""
+        able = {each.name: each.able for each in self._detectors}
+        looked = Looked(Path(self._item.name).stem, self.start.camera, self.start.at, closed.longest_ms, able)
+        return [summary(each, looked, self._models, self.start.notes) for each in self._following.counted()]
+
     def _batch(self, group: Sequence[Kept]) -> Batch:
         images = [open_jpeg(kept.jpeg) for kept in group]
         lines = [self._lines(kept, image) for kept, image in zip(group, images, strict=True)]
-        clocks = [self._clock(found) for found in lines]
-        if not self._timed:
-            self._settle([(kept.ms * 1000, clock) for kept, clock in zip(group, clocks, strict=True) if clock])
-        seen = eyes.look(self._detectors, images)
+        clocks = [self._timing.clock(found) for found in lines]
+        self._timing.take([(kept.ms * 1000, clock) for kept, clock in zip(group, clocks, strict=True) if clock])
+        seen = self._followed(group, images, eyes.look(self._detectors, images))
+        shown = self._veil.over([kept.jpeg for kept in group], images, seen, lines)
         label = Path(self._item.name).stem
-        pictures = [self._picture(*found) for found in zip(group, seen, lines, clocks, strict=True)]
-        return Batch([draft(each, label, self._start.camera, self._models) for each in pictures])
+        pictures = [self._picture(*found) for found in zip(group, seen, shown, clocks, strict=True)]
+        return Batch([draft(each, label, self.start.camera, self._models) for each in pictures])
+
+    def _followed(
+        self, group: Sequence[Kept], images: Sequence[Image.Image], seen: Sequence[eyes.Seen]
+    ) -> list[eyes.Seen]:
+        """What was seen, with its tracks; a moving camera moves everything, so nothing is followed then."""
+        if not self._fixed:
+            return list(seen)
+        return [
+            self._following.frame((kept.ms, kept.end_ms), found, image)
+            for kept, image, found in zip(group, images, seen, strict=True)
+        ]
 
     def _lines(self, kept: Kept, image: Image.Image) -> list[Line]:
         return self._burnt.read(kept.ms, image, kept.changed) if self._burnt else []
 
-    def _clock(self, lines: Sequence[Line]) -> Reading | None:
-        """The clock of a frame; date and time may stand on two lines."""
-        read = [line.text for line in lines if not line.carried]
-        for text in (*read, " ".join(read)):
-            if found := read_clock(text, self._zone, self._item.policy.dates):
-                return found
-        return None
-
-    def _settle(self, readings: Sequence[tuple[int, Reading]]) -> None:
-        """Decide the start once, on the clip's first batch."""
-        self._timed = True
-        clock = fit(readings)
-        if self._start.at is None:
-            self._start = _from_clock(self._start, clock, len(readings), self._item.policy.timezone)
-            if self._start.at is None and self._made:
-                note = f"the container says it was made {self._made}: often the time of an export, so not used"
-                self._start = self._start._replace(notes=(*self._start.notes, note))
-        elif clock is not None and abs(clock.start - self._start.at) > _SKEW:
-            skew = (clock.start - self._start.at) / 1e6
-            note = (
-                f"the burnt-in clock differs from the {self._start.how} by {skew:+.0f} s; the {self._start.how} is kept"
-            )
-            self._start = self._start._replace(notes=(*self._start.notes, note))
-
-    def _picture(self, kept: Kept, seen: eyes.Seen, lines: Sequence[Line], clock: Reading | None) -> Picture:
+    def _picture(self, kept: Kept, seen: eyes.Seen, shown: Shown, clock: Reading | None) -> Picture:
         data: dict[str, Any] = {
             "moment": kept.moment,
             "why": kept.why,
             "changed": kept.changed,
             "brightness": kept.brightness,
             "sharpness": kept.sharpness,
+            **self._timing.data(kept.ms, shown.lines, clock),
         }
-        if clock and self._start.at is not None:
-            data["clock_skew_s"] = round((clock.at - self._start.at - kept.ms * 1000) / 1e6, 1)
-        span = (kept.ms, kept.end_ms)
-        return Picture(kept.jpeg, span, between(self._start.at, span), seen, lines, data, self._start.notes)
+        if self._veil.wanted:
+            data["blurred"] = shown.blurred
+        span, notes = (kept.ms, kept.end_ms), (*self.start.notes, *self._veil.notes)
+        return Picture(shown.jpeg, span, between(self.start.at, span), seen, shown.lines, data, notes)
 
 
 def versioned(version: str, detectors: Sequence[Detector], ocr: TextReader | None, sampling: Sampling) -> str:
@@ -221,19 +237,3 @@ def _cut(held: Sequence[Kept], rest: bool) -> int:
         if size < len(held) and held[size].moment != held[size - 1].moment:
             return size
     return _MOST if len(held) > _MOST else 0
-
-
-def _from_clock(start: Start, clock: ClockFit | None, read: int, zone: str) -> Start:
-    if clock is None:
-        why = (
-            "no start time known"
-            if not read
-            else "the burnt-in clocks do not agree with media time; no start time known"
-        )
-        return start._replace(notes=(*start.notes, why))
-    note = f"start time from the burnt-in clock, {clock.agreeing} of {clock.read} readings agree"
-    if not clock.zoned:
-        note += f", read in {zone}"
-    if clock.pace is not None:
-        note += f", pace {clock.pace:.3f}"
-    return start._replace(at=clock.start, how="clock", notes=(*start.notes, note))

@@ -40,10 +40,11 @@ def words(totals: dict[str, int]) -> str:
 
 
 def as_data(seen: Seen) -> list[dict[str, Any]]:
-    """Detections as plain JSON, best first."""
+    """Detections as plain JSON, best first; with their track where they were followed."""
     flat = [(name, detection) for name, found in seen.items() for detection in found]
     flat.sort(key=lambda entry: -entry[1].score)
     return [
         {"label": item.label, "score": round(item.score, 3), "box": list(item.box) if item.box else None, "by": name}
+        | ({} if item.track is None else {"track": item.track})
         for name, item in flat
     ]

@@ -22,9 +22,11 @@ from ingest.ocr import RapidText
 from ingest.ports import Batch, Detection, Draft, Item, SourcePolicy
 from ingest.video.messages import Sampling
 from ingest.video.reader import VideoReader
+from ingest.vision.cascades import haar_plates
+from ingest.vision.redact import Redactor, padded
 from retrieval.errors import SourceRejected
 from retrieval.times import to_micros
-from retrieval.types import Interval, Layer, Mention, Relation
+from retrieval.types import Box, FrameAt, Interval, Kind, Layer, Mention, Relation
 
 DATA = Path(os.environ.get("WATCHFLOOR_TEST_DATA", Path(__file__).parents[2] / "../shared/data"))
 START = datetime(2026, 3, 4, 2, 10, tzinfo=UTC)
@@ -83,9 +85,10 @@ def _item(path: Path, media_type: str = "video/mp4", policy: SourcePolicy | None
     return Item(path, path.as_uri(), path.name, media_type, "0", policy or SourcePolicy())
 
 
-def _read(reader: VideoReader | ImageReader, item: Item) -> tuple[list[Draft], list[Batch]]:
+def _read(reader: VideoReader | ImageReader, item: Item, kind: Kind = Kind.FRAME) -> tuple[list[Draft], list[Batch]]:
+    """The drafts of one kind, and all batches."""
     batches = list(reader.read(item, "t"))
-    return [draft for batch in batches for draft in batch.drafts], batches
+    return [draft for batch in batches for draft in batch.drafts if draft.kind is kind], batches
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +113,103 @@ def test_a_clip_named_by_its_recorder(tmp_path: Path) -> None:
     whole = Interval(to_micros(START), to_micros(START + timedelta(seconds=60)))
     assert (recorded.layer, recorded.subject, recorded.valid) == (Layer.RECORDED, "CAM-07", whole)
     assert (examined.by, examined.interval_s, examined.able) == ("motion-sampling+red-spots 1", 1.0, {"person": 0.0})
+
+
+def test_who_was_seen_is_followed_and_told(tmp_path: Path) -> None:
+    item = _item(_clip(tmp_path / "CAM-07_20260304T021000Z.mp4"))
+    drafts, batches = _read(VideoReader([RedSpots()]), item, Kind.PASSAGE)
+    (told,) = drafts
+    assert told in batches[-1].drafts and told.locator == FrameAt(33_000, 36_000)
+    assert told.text == (
+        "CAM-07 counts person: at most 1 at once and 1 in all, followed from look to look. Most at once at 2026-03-04 02:10:33 UTC. "
+        "Seen from 2026-03-04 02:10:33 UTC to 2026-03-04 02:10:36 UTC. Looked at every 1 s at the least; a look misses 0% of them."
+    )
+    assert told.models == {"detectors": "red-spots 1"} and told.mentions == (Mention("CAM-07", Relation.OBSERVED_AT),)
+    frames, _ = _read(VideoReader([RedSpots()]), item)
+    assert [found["track"] for frame in frames for found in frame.data["detections"]] == [1]
+
+
+def test_a_moving_camera_is_not_followed_through(tmp_path: Path) -> None:
+    item = _item(_clip(tmp_path / "a.mp4"), policy=SourcePolicy(fixed=False))
+    assert _read(VideoReader([RedSpots()]), item, Kind.PASSAGE)[0] == []
+
+
+class RedPeople:
+    """A finder of people that knows red by its value."""
+
+    name, missed, within = "red people 1", 0.1, ""
+
+    def find(self, images: Sequence[Image.Image]) -> list[list[Box]]:
+        return [[each.box for each in found if each.box] for found in RedSpots().detect(images)]
+
+
+def _red(jpeg: bytes | None) -> int:
+    """How many pixels of a kept picture are of a person's red."""
+    assert jpeg is not None
+    picture = np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"), np.int16)
+    return int(((picture[..., 0] - picture[..., 1] > 60) & (picture[..., 0] - picture[..., 2] > 60)).sum())
+
+
+def test_people_are_blurred_before_a_frame_is_kept(tmp_path: Path, ocr: RapidText) -> None:
+    path = _clip(tmp_path / "CAM-07_20260304T021000Z.mp4", clock=START)
+    policy = SourcePolicy(blur_by_camera={"cam07": ("person",)})
+    # wider than the box, and brighter below: the mean of all that is no red
+    redactor = Redactor({"person": [Wide(RedPeople())]}, {})
+    drafts, batches = _read(VideoReader([RedSpots()], ocr, redactor=redactor), _item(path, policy=policy))
+    shown = next(draft for draft in drafts if draft.data["counts"])
+    bare, _ = _read(VideoReader([RedSpots()], ocr, redactor=redactor), _item(path))
+    assert _red(next(draft for draft in bare if draft.data["counts"]).media) > 20
+    assert _red(shown.media) == 0 and shown.data["blurred"] == {"person": 1} and shown.data["counts"] == {"person": 1}
+    assert shown.models["blur"] == "person: wide"
+    assert any("blurred before it was kept: person" in note and "missed: person 10%" in note for note in shown.notes)
+    assert drafts[0].valid and drafts[0].valid.t0 == to_micros(START), "the clock is read all the same"
+    hidden = [each for each in batches[-1].coverage if "blur of" in each.by]
+    assert [(each.able, each.interval_s) for each in hidden] == [({"blurred person": 0.1}, 1.0)]
+    assert all("blur" not in draft.models and "blurred" not in draft.data for draft in bare)
+
+
+class Wide:
+    """The boxes of another finder, ten times as wide and high."""
+
+    name, missed, within = "wide", 0.1, ""
+
+    def __init__(self, finder: RedPeople) -> None:
+        self._finder = finder
+
+    def find(self, images: Sequence[Image.Image]) -> list[list[Box]]:
+        return [[padded(box, 4.5) for box in found] for found in self._finder.find(images)]
+
+
+@pytest.mark.parametrize("redactor", [None, Redactor({}, {"face": "no cascades"})])
+def test_what_cannot_be_blurred_is_not_taken_in(tmp_path: Path, redactor: Redactor | None) -> None:
+    policy = SourcePolicy(blur=("face",))
+    clip = _item(_clip(tmp_path / "a.mp4", 5), policy=policy)
+    still = tmp_path / "a.jpg"
+    _frame(34, None).save(still)
+    for reader, item in (
+        (VideoReader(redactor=redactor), clip),
+        (ImageReader(redactor=redactor), _item(still, "image/jpeg", policy)),
+    ):
+        with pytest.raises(SourceRejected, match="its policy blurs every face, and that is off") as caught:
+            _read(reader, item)
+        assert caught.value.kind == "privacy"
+
+
+def test_a_plate_that_can_be_read_is_neither_kept_nor_told(tmp_path: Path, ocr: RapidText) -> None:
+    image = _frame(0, None)
+    ImageDraw.Draw(image).text((200, 250), "7348 KLM", fill="white", font=ImageFont.load_default(28))
+    ImageDraw.Draw(image).text((420, 300), "LOADING BAY", fill="white", font=ImageFont.load_default(28))
+    path = tmp_path / "yard.png"
+    image.save(path)
+    redactor = Redactor({"plate": [haar_plates()]}, {})
+    (bare,), _ = _read(ImageReader(ocr=ocr), _item(path, "image/png"))
+    assert "7348" in bare.text and "LOADING" in bare.text
+    policy = SourcePolicy(blur=("plate",))
+    (kept,), _ = _read(ImageReader(ocr=ocr, redactor=redactor), _item(path, "image/png", policy))
+    assert "7348" not in repr(kept._replace(media=None)) and "LOADING" in kept.text
+    assert kept.media is not None
+    again = ocr.lines(Image.open(io.BytesIO(kept.media)).convert("RGB"))
+    assert again and not any("7348" in text or "KLM" in text for text, _ in again)
 
 
 def test_the_same_clip_twice_gives_the_same_drafts(tmp_path: Path) -> None:
@@ -190,6 +290,17 @@ def test_exif_times_are_read_in_the_policys_zone(tmp_path: Path) -> None:
     (draft,), _ = _read(ImageReader(), _item(path, "image/jpeg", SourcePolicy(timezone="Europe/Berlin")))
     assert draft.valid and draft.valid.t0 == to_micros(START)
     assert "time from EXIF, read in Europe/Berlin" in draft.notes
+
+
+def test_what_is_transparent_shows_white_paper(tmp_path: Path) -> None:
+    """Black ink on a transparent ground whose hidden colour is black too."""
+    drawing = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    ImageDraw.Draw(drawing).line((8, 32, 56, 32), (0, 0, 0, 255), 4)
+    path = tmp_path / "sketch.png"
+    drawing.save(path)
+    (draft,), _ = _read(ImageReader(), _item(path, "image/png"))
+    shown = np.asarray(Image.open(io.BytesIO(draft.media or b"")).convert("L"))
+    assert shown[4:20].min() > 240 and shown[31:33, 20:40].max() < 40
 
 
 def _png_bomb() -> bytes:

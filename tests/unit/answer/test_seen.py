@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from retrieval.types import Kind, Principal, Verdict
+from retrieval.types import FrameAt, Kind, Principal, Verdict
+
+from .conftest import covered, frames, site, span
 
 DAY = "on 4 March 2026"
 
@@ -28,6 +32,32 @@ def test_the_place_leads_to_its_camera(plant: Any) -> None:
 def test_counting_takes_the_most_at_once(plant: Any) -> None:
     finding = plant.find(f"How many people were seen on CAM-07 between 10:00 and 11:00 {DAY}?")
     assert "3 × person" in finding.claims[0].text and "10:40:00" in finding.claims[0].text
+
+
+def test_counting_cites_what_was_followed_through_the_clip(tmp_path: Path, house_in: Callable[[Path], Any]) -> None:
+    house = house_in(tmp_path)
+    seen = frames(house, "CAM-07", ["10:00:00", "10:00:05"], person=2)
+    told = {"label": "person", "most": 2, "tracks": 5, "lasting": 3}
+    place, valid = FrameAt(0, 10_000), span("10:00:00", "10:00:10")
+    made = [
+        house.piece(
+            "CAM-07.mp4",
+            Kind.PASSAGE,
+            place,
+            f"counts {each}",
+            valid=valid,
+            on=("CAM-07",),
+            data=told | {"label": each},
+        )
+        for each in ("person", "car")
+    ]
+    filmed = covered("CAM-07", "CAM-07.mp4", [span("10:00", "11:00")], "motion-sampling+d", {"person": 0.05}, 1.0)
+    house.put(*seen, *made, coverage=filmed, **site())
+    finding = house.find(f"How many people were seen on CAM-07 between 10:00 and 11:00 {DAY}?")
+    at_once, followed = finding.claims
+    assert "2 × person" in at_once.text and [each.kind for each in followed.citations] == [Kind.PASSAGE]
+    assert "through CAM-07.mp4" in followed.text and "10:00:00" in followed.text
+    assert "3 × person and 2 more seen in one look only, at most 2 at once; an estimate" in followed.text
 
 
 @pytest.mark.parametrize(

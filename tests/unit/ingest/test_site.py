@@ -52,12 +52,30 @@ def test_policies(tmp_path):
     assert good.policy("notes.md") == SourcePolicy(timezone="Europe/Madrid")
 
 
+def test_what_is_blurred_adds_up(tmp_path):
+    good = site(
+        tmp_path,
+        GOOD.replace("timezone: Europe/Madrid}\nimage", "timezone: Europe/Madrid, blur: [plate]}\nimage")
+        .replace("labels: [security]}", "aliases: [yard cam], blur: [person, face]}")
+        .replace('CAM-01/*", camera: CAM-01}', 'CAM-01/*", camera: CAM-01, blur: [face]}'),
+    )
+    assert good.policy("cameras/CAM-01/a.mp4").blur == ("face", "person", "plate")
+    # the file may name the camera: by its id, its name or an alias, however it is written
+    elsewhere = good.policy("phone/cam01_20260304T021000Z.mp4")
+    assert (elsewhere.blur, elsewhere.camera) == (("plate",), None)
+    assert {elsewhere.blurred(name) for name in ("cam-01", "CAMERA 1", "Yard_Cam", None)} == {
+        ("face", "person", "plate")
+    }
+    assert [list(e.facts["blur"]) for e in good.entities("t") if e.facts.get("blur")] == [["plate"], ["person", "face"]]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
         ("zone: zone-a, feeds", "zone: zone-x, feeds", r"assets\[0\].zone: 'zone-x' is not a declared zone"),
         ("feeds: [T-201]", "feeds: [CAM-01]", r"assets\[0\].feeds: 'CAM-01' is not a declared asset"),
         ("Europe/Madrid", "Europe/Atlantis", "site.timezone"),
+        ("labels: [security]", "blur: [people]", r"'people' - at `\$\.cameras\[0\]\.blur"),
         ("camera: CAM-01}", "camera: CAM-9}", r"sources\[0\].camera"),
         ("id: T-201", "id: P-101", "declared twice"),
         ("unit: mm/s", "unitt: mm/s", "unitt"),
