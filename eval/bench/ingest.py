@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
+import cv2
 import msgspec
 
 from eval.bench.footage import rolling, watched, write
 from eval.bench.journey import travel
 from eval.bench.machine import facts
 from ingest.sandbox import Limits, run
+from ingest.video.change import Plane
 from ingest.video.decode import describe, open_clip
 from ingest.video.messages import Order, Sampling
-from ingest.video.thinning import Encoder, Thinning
+from ingest.video.thinning import Encoded, Encoder, Thinning
 
 Progress = Callable[[int, int, str], None]
 BARS = {"keyframing_over_rgb": 7.0, "keyframing_over_bare": 0.85, "two_files": 1.7, "times_real_time": 10.0}
@@ -40,12 +42,13 @@ class Sizes(NamedTuple):
 class _Unkept:
     """Keeps no picture: what is timed is which frames are kept."""
 
-    def jpeg(self, frame: Any) -> bytes:
-        return b""
+    def encode(self, frame: Any, luma: Plane) -> Encoded:
+        return Encoded(b"", 0.0, 0.0)
 
 
 def run_bench(sizes: Sizes, folder: Path, progress: Progress) -> dict[str, Any]:
     """Every ratio, with the machine and the clips it was measured on. The clips stay in `folder` for the next run."""
+    cv2.setNumThreads(1)  # as in the decoder's own process
     clips = _clips(sizes.seconds, folder, progress)
     decoding = {name: _decoding(path, sizes, progress) for name, path in clips.items()}
     pair = _pair(clips["watched"], folder, sizes, progress)

@@ -131,8 +131,8 @@ class ChangeDetector:
         return Change(float((changed & ~busy).mean()), float((changed & ~_around(busy, 1, _NEAR_BUSY)).mean()))
 
     def _threshold(self) -> float:
-        """A quarter-quantile over recent pairs: a pair in which most of the picture moves says nothing about noise."""
-        noise = float(np.quantile(self._noise, 0.25)) if self._noise else 0.0
+        """The lower quarter's end over recent pairs: a pair in which most of the picture moves says nothing about noise."""
+        noise = sorted(self._noise)[len(self._noise) // 4] if self._noise else 0.0
         return max(_LEAST, _NOISE_FACTOR * noise + 4.0)
 
     def _busy(self) -> Mask | None:

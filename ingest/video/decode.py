@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import msgspec
 
 from ingest.packets import refuse_short_riff
@@ -25,6 +26,7 @@ _SLACK_MS = 1500
 
 def frames(args: dict[str, Any]) -> Iterator[Message]:
     """Yield Opened, Kept…, Closed. Raises SourceRejected (truncated, too_large, unreadable)."""
+    cv2.setNumThreads(1)  # clips are decoded side by side, each on a core of its own
     order = msgspec.convert(args, Order)
     _refuse_cut_off(order.path)
     with open_clip(order.path) as container:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -49,14 +50,18 @@ def every_frame(container: Any, times: MediaTime, packets: Packets) -> Iterator[
 
 
 class Keyframes:
-    """The keyframes that are due, `step_ms` apart or more; nothing else is decoded. `end_ms` is where the last packet ends."""
+    """The keyframes that are due, `step_ms` apart or more; nothing else is decoded. `end_ms` is where the last packet ends.
+
+    Every packet is read all the same: FFmpeg's demuxer can leave them out (AVDISCARD_NONKEY), but in MP4 with B-frames it then gives the
+    keyframes the times of others (seen with FFmpeg 8.1.2).
+    """
 
     def __init__(self, container: Any, times: MediaTime, packets: Packets, step_ms: int) -> None:
         self._container, self._times, self._packets = container, times, packets
         self._stream = container.streams.video[0]
         self._tick_ms = float(self._stream.time_base * 1000)
         self._step = step_ms - times.frame_ms / 2
-        self._last: float | None = None
+        self._due_from = -math.inf
         self._end = 0.0
 
     def __iter__(self) -> Iterator[Timed]:
@@ -75,9 +80,9 @@ class Keyframes:
         at = packet.pts * self._tick_ms
         length = packet.duration * self._tick_ms if packet.duration else self._times.frame_ms
         self._end = max(self._end, at + length)
-        if not packet.is_keyframe or (self._last is not None and at - self._last < self._step):
+        if not packet.is_keyframe or at < self._due_from:
             return False
-        self._last = at
+        self._due_from = at + self._step
         return True
 
 

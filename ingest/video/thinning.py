@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from ingest.packets import Packets
-from ingest.video.change import Change, ChangeDetector, Planes, smoothed, work_size
+from ingest.video.change import Change, ChangeDetector, Plane, Planes, smoothed, work_size
 from ingest.video.keep import OTHER_PICTURE, Choice, Keeper
 from ingest.video.messages import Closed, Kept, Opened, Order
 from ingest.video.passes import Between, Keyframes, MediaTime, Opener, Timed, every_frame
@@ -19,10 +19,18 @@ from ingest.video.steady import SceneCuts
 from retrieval.errors import SourceRejected
 
 
-class Encoder(Protocol):
-    """What makes bytes of a frame."""
+class Encoded(NamedTuple):
+    """A frame to keep: its JPEG, the mean of its luma and the standard deviation of the luma's Laplacian, both in 0–255 units."""
 
-    def jpeg(self, frame: Any) -> bytes: ...
+    jpeg: bytes
+    brightness: float
+    sharpness: float
+
+
+class Encoder(Protocol):
+    """What makes of a frame what is kept. `luma` is its Y plane at the work size."""
+
+    def encode(self, frame: Any, luma: Plane) -> Encoded: ...
 
 
 class Thinning:
@@ -161,15 +169,16 @@ class Thinning:
             self._held.end_ms = timed.ms
             self._held.moment = choice.moment if choice.settles else self._held.moment
             yield self._held
+        made = self._pictures.encode(timed.frame, small.y)
         self._held = Kept(
             ms=timed.ms,
             end_ms=timed.ms,
-            jpeg=self._pictures.jpeg(timed.frame),
+            jpeg=made.jpeg,
             moment=choice.moment,
             why=choice.why,
             changed=round(change.share, 4),
-            brightness=round(float(small.y.mean()), 1),
-            sharpness=round(float(cv2.Laplacian(small.y, cv2.CV_16S).std()), 1),
+            brightness=made.brightness,
+            sharpness=made.sharpness,
         )
 
 
@@ -180,8 +189,12 @@ class Pictures:
         self._long_side, self._quality = long_side, quality
         self._scaler = VideoReformatter()
 
-    def jpeg(self, frame: Any) -> bytes:
+    def encode(self, frame: Any, luma: Plane) -> Encoded:
         """Raises SourceRejected where it cannot be encoded."""
+        spread = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1]
+        return Encoded(self._jpeg(frame), round(float(cv2.mean(luma)[0]), 1), round(float(spread[0, 0]), 1))
+
+    def _jpeg(self, frame: Any) -> bytes:
         scale = min(1.0, self._long_side / max(frame.width, frame.height))
         width, height = (max(2, round(side * scale)) for side in (frame.width, frame.height))
         picture = np.asarray(self._scaler.reformat(frame, width, height, "bgr24").to_ndarray(), np.uint8)
