@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 from app.ports import Advance, Ask, Check, Conversation, Event, IngestSummary, Media, Samples, SourceReport, Turn
 from retrieval.errors import BadQuery, ConversationNotFound, EvidenceNotFound, InputError, QuestionTooLong
 from retrieval.ids import content_hash, evidence_id
+from retrieval.moment import Moment
 from retrieval.pictures import decoded
 from retrieval.types import (
     Answer,
@@ -32,7 +33,6 @@ from retrieval.types import (
     FrameAt,
     Hit,
     Kind,
-    Moment,
     Principal,
     Provenance,
     Query,

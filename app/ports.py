@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from retrieval.types import Answer, Evidence, Hit, Micros, Moment, Principal, Query
+from retrieval.moment import Moment
+from retrieval.types import Answer, Evidence, Hit, Micros, Principal, Query
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,8 +17,9 @@ from app.gallery import Gallery
 from app.ports import Advance, Answerer, Ask, Check, Conversation, Event, IngestSummary, Media, Samples
 from retrieval.catalog.talks import Talk
 from retrieval.errors import EvidenceNotFound, QuestionTooLong
+from retrieval.moment import Moment
 from retrieval.ports import Blobs, CatalogReader
-from retrieval.types import Answer, Evidence, Hit, Kind, Moment, Principal, Query
+from retrieval.types import Answer, Evidence, Hit, Kind, Principal, Query
 
 
 class Book(CatalogReader, Protocol):
@@ -194,10 +195,13 @@ class Watchfloor:
         )
 
     def moment(self, evidence_id: str, principal: Principal, label: str | None = None) -> Moment:
-        return self._parts.moments.of(self.evidence(evidence_id, principal), label, principal)
+        with self._budget.shared(principal):
+            return self._parts.moments.of(self.evidence(evidence_id, principal), label, principal)
 
     def clip(self, evidence_id: str, principal: Principal, label: str | None = None) -> Media:
-        return Media(*self._parts.moments.clip(self.moment(evidence_id, principal, label)))
+        with self._budget.shared(principal):
+            moment = self._parts.moments.of(self.evidence(evidence_id, principal), label, principal)
+            return Media(*self._parts.moments.clip(moment))
 
     def samples(self, evidence_id: str, principal: Principal) -> Samples:
         read = self._parts.gallery.readings(self.evidence(evidence_id, principal))

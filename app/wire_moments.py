@@ -8,7 +8,8 @@ import msgspec
 
 from app.unwire import interval_of
 from app.wire import Span, span_of
-from retrieval.types import Evidence, FrameAt, Kind, Moment, Provenance
+from retrieval.moment import Moment
+from retrieval.types import Evidence, FrameAt, Kind, Provenance
 
 
 class Thumbnail(msgspec.Struct, frozen=True):

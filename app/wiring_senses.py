@@ -31,6 +31,7 @@ _BLUR_SCORE = 0.3
 _NOBODY = (
     "no detector of people; install [eyes] with encoders.detector auto, or set detection.yolo to one that knows person"
 )
+_NO_VEHICLE = _NOBODY.replace("people", "vehicles").replace("person", "car")
 _UNSET = {
     OPEN: "no weights are named; set detection.open_vocabulary and detection.labels",
     YOLO: "no weights are named; set detection.yolo",
@@ -89,11 +90,14 @@ class Senses:
         people = [each for each in boxed if PERSON in each.able]
         found: dict[str, list[Finder]] = {PERSON: [People(each) for each in people]}
         faces = self._try(FACE, self._faces)
-        found[FACE] = [faces, *(Heads(each) for each in people)] if faces else []
+        # cascades alone found a quarter of the faces and no plate: without a detector they are no reason to keep a picture
+        sure = bool(people) or self._settings.privacy.faces is not None
+        found[FACE] = [faces, *(Heads(each) for each in people)] if faces and sure else []
         plates = self._try(PLATE, haar_plates)
         vehicles = [each for each in boxed if VEHICLES & set(each.able)]
-        found[PLATE] = [plates, *(Bumpers(each) for each in vehicles)] if plates else []
-        off = {name: self.troubles.get(name, _NOBODY) for name, finders in found.items() if not finders}
+        found[PLATE] = [plates, *(Bumpers(each) for each in vehicles)] if plates and vehicles else []
+        said = {PLATE: _NO_VEHICLE}
+        off = {n: self.troubles.get(n, said.get(n, _NOBODY)) for n, finders in found.items() if not finders}
         return Redactor({name: finders for name, finders in found.items() if finders}, off)
 
     def _boxed(self) -> list[Detector]:

@@ -42,6 +42,7 @@ class ReadAhead:
         while self._thread.is_alive():
             self._drain()
             self._thread.join(_TICK_S)
+        self._drain()
 
     def _run(self) -> None:
         last: BaseException | None = None

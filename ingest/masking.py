@@ -68,10 +68,11 @@ def telephone(text: str) -> bool:
     return 7 <= sum(sign.isdigit() for sign in text) <= 15
 
 
-_NUMBER = r"\(?\d{1,5}\)?(?:[ .\-/]?\(?\d{1,5}\)?){1,6}"
+# between two digits stand at most two signs, so that a run of digits can be split in one way only
+_NUMBER = r"\(?\d(?:[ .\-/()]{0,2}\d){6,14}"
 # a number ends where no more of a word, a decimal or a time follows
 _END = r"(?![\w]|[.,:]\d)"
-_TELEPHONE = r"\b(?:tel|telephone|phone|mobile|mob|cell|fax|call|dial|ring|tel[eé]fono|m[oó]vil|handy)\b"
+_TELEPHONE = r"\b(?:tel|telephone|phone|mobile|mob|cell|fax|(?:call|dial|ring)(?= (?:at|on|no|number)\b)|tel[eé]fono|m[oó]vil|handy)\b"
 _BETWEEN = r"(?:[ .:]|\bno\b|\bnumber\b|\bat\b|\bon\b){1,6}"
 _SSN = r"(?<![\w-])(?:SSN|social security)\W{0,3}(?:no\.?|number)?\W{0,3}(?P<it>\d{3}-?\d{2}-?\d{4})(?![\w-])"
 PATTERNS = tuple(
@@ -92,7 +93,7 @@ PATTERNS = tuple(
 class PatternMasker:
     """The Masker by the patterns above, in their order."""
 
-    name = "patterns 1"
+    name = "patterns 2"
 
     def mask(self, text: str) -> Masked:
         counts: dict[str, int] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import av
@@ -20,16 +20,18 @@ class Packets:
         self._what = what
         self.damaged = 0
 
-    def frames(self, container: Any, stream: Any, wanted: Callable[[Any], bool] = lambda packet: True) -> Iterator[Any]:
-        """Those of the packets that are `wanted`. Raises SourceRejected: truncated, where more than a hundred packets are damaged."""
+    def frames(
+        self, container: Any, stream: Any, chosen: Callable[[Any], Sequence[Any]] = lambda packet: (packet,)
+    ) -> Iterator[Any]:
+        """Of the packets `chosen` when one is read, in order. Raises SourceRejected: truncated, where more than a hundred are damaged."""
         packets = container.demux(stream)
         while True:
             try:
                 packet = next(packets, None)
                 if packet is None:
                     return
-                if wanted(packet):
-                    yield from packet.decode()
+                for each in chosen(packet):
+                    yield from each.decode()
             except av.error.FFmpegError:
                 self.damaged += 1
                 if self.damaged > _MOST_DAMAGED:

@@ -14,9 +14,10 @@ import msgspec
 from ingest.ahead import ReadAhead
 from ingest.assemble import Assembler, Origin
 from ingest.book import EntityBook
-from ingest.media_types import BY_ENDING, IMAGES, VIDEO, media_type
+from ingest.media_types import AUDIO, BY_ENDING, IMAGES, VIDEO, media_type
 from ingest.ports import Batch, Item, Reader, SourcePolicy
 from ingest.quality import Quality, QualityBook
+from ingest.video.start import find_start
 from ingest.walk import Found, Site, fingerprint, walk
 from retrieval.errors import SourceRejected, UpstreamError
 from retrieval.ids import content_hash
@@ -215,13 +216,14 @@ class Pipeline:
         shape = msgspec.json.encode([item.policy, named], order="deterministic")
         return " ".join([*parts, f"policy={content_hash(shape)[:12]}"])
 
-    def read(self, reading: _Reading, batches: Iterable[Batch], run: _Run) -> Report:
-        """Commit what is read, batch by batch."""
+    def read(self, reading: _Reading, ahead: ReadAhead | None, run: _Run) -> Report:
+        """Commit what is read, batch by batch; what was read ahead where something was."""
         item, reader, run = reading.item, reading.reader, run._replace(ingester=reading.ingester)
         origin = Origin(item, run.tenant, self._writer.tenant_key(run.tenant), reader.name, reader.version)
         seen: set[str] = set()
         renamed: dict[str, str] = {}
         quality, sequence, held = run.tally.quality.apart(), 0, 0
+        batches = ahead or reader.read(item, run.tenant)
         for batch, last in _with_last(batches):
             unit = self._unit(batch, origin, run, (seen, renamed))._replace(closes=last)
             sequence = self._writer.commit(unit).sequence
@@ -324,8 +326,7 @@ class _FileJob:
         prepared = self._prepared or self._prepare()
         if isinstance(prepared, Report):
             return prepared
-        batches = self._ahead or prepared.reader.read(prepared.item, self._run.tenant)
-        work = partial(self._pipeline.read, prepared, batches, self._run)
+        work = partial(self._pipeline.read, prepared, self._ahead, self._run)
         try:
             return self._pipeline.guarded(prepared.item.uri, self._run, prepared.tried, work)
         finally:
@@ -334,6 +335,7 @@ class _FileJob:
     def stop(self) -> None:
         if self._ahead is not None:
             self._ahead.close()
+            self._ahead = None
 
     def _prepare(self) -> Report | _Reading:
         work = partial(self._pipeline.prepare, self._found, self._run)
@@ -345,7 +347,10 @@ def _item(found: Found) -> Item:
     """Raises SourceRejected for a type that is not read or an empty file, OSError for one that cannot be opened."""
     kind = media_type(found.path)
     policy = found.site.description.policy(found.name) if found.site else SourcePolicy()
-    return Item(found.path, found.path.as_uri(), found.name, kind, fingerprint(found.path), policy)
+    item = Item(found.path, found.path.as_uri(), found.name, kind, fingerprint(found.path), policy)
+    # whose camera it is may be told by the file's name or what lies beside it alone
+    named = find_start(item).camera if policy.labels_by_camera and kind in VIDEO | IMAGES | AUDIO else None
+    return item._replace(policy=policy.labelled(named))
 
 
 def _labelled(coverage: Coverage, labels: tuple[str, ...]) -> Coverage:

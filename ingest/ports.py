@@ -36,6 +36,12 @@ class SourcePolicy(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     blur: tuple[str, ...] = ()
     blur_by_camera: dict[str, tuple[str, ...]] = {}
+    labels_by_camera: dict[str, tuple[str, ...]] = {}
+
+    def labelled(self, camera: str | None) -> SourcePolicy:
+        """The same with the labels of this camera, where it is one of the site's."""
+        labels = self.labels_by_camera.get(camera_key(camera or ""), self.labels)
+        return msgspec.structs.replace(self, labels=labels, labels_by_camera={})
 
     def blurred(self, camera: str | None) -> tuple[str, ...]:
         """What must be blurred in pictures of this camera, sorted; where it is none of the site's, what any of them asks for."""

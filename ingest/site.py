@@ -119,6 +119,7 @@ class SiteDescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             # only ever added up: a source cannot show what its camera or its site hides
             blur=tuple(sorted({*self.site.blur, *given.blur, *(camera.blur if camera else ())})),
             blur_by_camera={} if camera else self._blur_by_camera(),
+            labels_by_camera={} if owner or given.labels else self._labels_by_camera(),
         )
 
     def _blur_by_camera(self) -> dict[str, tuple[str, ...]]:
@@ -126,6 +127,12 @@ class SiteDescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         if not any(camera.blur for camera in self.cameras):
             return {}
         return {camera_key(name): c.blur for c in self.cameras for name in (c.id, c.name, *c.aliases)}
+
+    def _labels_by_camera(self) -> dict[str, tuple[str, ...]]:
+        """Who may see what each camera records, by every name it has; empty where none says."""
+        if not any(camera.labels for camera in self.cameras):
+            return {}
+        return {camera_key(name): c.labels for c in self.cameras for name in (c.id, c.name, *c.aliases)}
 
     def entities(self, tenant: str) -> list[Entity]:
         """The site and everything in it."""

@@ -163,20 +163,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     data: dict[str, Any] = {}
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of a clip around a frame: [start, end) in ms of media time, in UTC where known, and its kept frames in order.
-
-    `label` is what was seen in all of them; None = a run of like frames.
-    """
-
-    frame: str
-    source: str
-    label: str | None
-    span_ms: tuple[int, int]
-    valid: Interval | None
-    frames: tuple[Evidence, ...]
-
-
 class Embedding(msgspec.Struct, frozen=True):
     """A vector of a piece of evidence. `vector` is float32, L2-normalised, shape (dim,). `part` counts a piece's vectors.
 

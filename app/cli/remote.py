@@ -33,8 +33,9 @@ from retrieval.errors import (
     UpstreamError,
     WatchfloorError,
 )
+from retrieval.moment import Moment
 from retrieval.times import iso
-from retrieval.types import Answer, Evidence, Hit, Moment, Principal, Query
+from retrieval.types import Answer, Evidence, Hit, Principal, Query
 
 T = TypeVar("T")
 _START_S = 60.0

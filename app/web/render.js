@@ -97,10 +97,11 @@ function player(found, where) {
 
 /** The moment around a frame as a clip, with its kept frames below. */
 async function playMoment(holder, id, where) {
-  const reply = await fetch(`/v1/evidence/${encodeURIComponent(id)}/moment`);
-  if (!reply.ok) return holder.append(el("p", { class: "quiet" }, "This moment cannot be shown any more."));
+  const gone = () => holder.append(el("p", { class: "quiet" }, "This moment cannot be shown now."));
+  const reply = await fetch(`/v1/evidence/${encodeURIComponent(id)}/moment`).catch(() => null);
+  if (!reply?.ok) return gone();
   const moment = await reply.json();
-  const video = el("video", { src: moment.clip, controls: true, autoplay: true, muted: true, "aria-label": where });
+  const video = el("video", { src: moment.clip, controls: true, autoplay: true, muted: true, "aria-label": where, onerror: gone });
   const few = moment.thumbnails.filter((_, at, all) => at % Math.ceil(all.length / 8) === 0);
   const strip = few.map((frame) => el("img", { src: frame.media, alt: `frame at ${(frame.ms / 1000).toFixed(1)} s`, loading: "lazy" }));
   const length = ((moment.end_ms - moment.start_ms) / 1000).toFixed(1);

@@ -13,6 +13,7 @@ from app.settings import load
 from app.wiring import build
 from eval.bench.footage import BEGAN, CAMERA
 from eval.site.checkpoint_folder import default_folder
+from retrieval.errors import InputError
 
 _SITE = """site: {{id: bench, name: Bench}}
 image_encoder: {encoder}
@@ -53,7 +54,8 @@ def travel(clip: Path, seconds: int, folder: Path) -> Journey:
             began = time.perf_counter()
             summary = service.ingest([root / "site"], local_principal(settings), None)
             walls.append(time.perf_counter() - began)
-            assert not summary.rejected, summary.rejected
+            if summary.rejected:
+                raise InputError(f"the clip was refused: {summary.rejected[0]['reason']}")
     finally:
         service.close()
     return Journey(

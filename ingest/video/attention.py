@@ -34,7 +34,7 @@ class AlertAttention:
         if not watched:
             return ()
         wanted = Filter(
-            kinds=(Kind.ALERT,), entities=tuple(sorted(watched)), window=Interval(start, start + _LONGEST_US)
+            kinds=(Kind.ALERT,), entities=tuple(sorted(watched)), window=Interval(start - AFTER_US, start + _LONGEST_US)
         )
         alerts = self._scan(wanted, Principal(tenant, "ingest", tuple(labels)), _MOST)
         return joined(alert.valid.t0 - start for alert in alerts if alert.valid)

@@ -22,6 +22,7 @@ from retrieval.errors import SourceRejected
 COPIED, DRAWN = "video/mp4", "video/webm"
 _COPYABLE = frozenset({"yuv420p", "yuvj420p"})
 _TICK = Fraction(1, 1000)
+_LARGEST = 200 << 20
 
 
 class Still(msgspec.Struct, frozen=True):
@@ -34,11 +35,12 @@ class Still(msgspec.Struct, frozen=True):
 class CutOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What to cut: [start, end) in ms of media time. `path` is the original, or "" where it may not or cannot be used.
 
-    `stills` are shown where it is not copied, over `shown_ms` in all. A copy begins at most `lead_ms` early and is at most
-    `longest_ms` long.
+    `stills` are shown where it is not copied, over `shown_ms` in all. A copy begins at most `lead_ms` early; what is
+    longer than `longest_ms` is not copied.
     """
 
     path: str
+    demuxer: str
     start_ms: int
     end_ms: int
     stills: tuple[Still, ...]
@@ -59,13 +61,14 @@ class Cut(msgspec.Struct, frozen=True):
 def clip(args: dict[str, Any]) -> Iterator[Cut]:
     """Yield one Cut. Raises SourceRejected: unreadable, where neither way gives a picture."""
     order = msgspec.convert(args, CutOrder)
-    yield (_copied(order) if order.path else None) or _drawn(order)
+    short = order.end_ms - order.start_ms <= order.longest_ms
+    yield (_copied(order) if order.path and short else None) or _drawn(order)
 
 
 def _copied(order: CutOrder) -> Cut | None:
     """The original's packets; None where they cannot be played, or begin too far before the start."""
     try:
-        with av.open(order.path) as source:
+        with av.open(order.path, format=order.demuxer or None, options={"protocol_whitelist": "file"}) as source:
             stream = source.streams.video[0]
             if stream.codec_context.name != "h264" or stream.codec_context.pix_fmt not in _COPYABLE:
                 return None
@@ -82,7 +85,7 @@ def _copied(order: CutOrder) -> Cut | None:
 
 def _muxed(source: Any, stream: Any, origin: float, order: CutOrder) -> Cut | None:
     out, began, shift = io.BytesIO(), -1.0, 0
-    end = min(order.end_ms, order.start_ms + order.longest_ms)
+    end = order.end_ms
     with av.open(out, "w", format="mp4") as target:
         copy = target.add_stream_from_template(stream)
         for packet in source.demux(stream):
@@ -97,6 +100,8 @@ def _muxed(source: Any, stream: Any, origin: float, order: CutOrder) -> Cut | No
                 break
             packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, copy
             target.mux(packet)
+            if out.tell() > _LARGEST:
+                return None
             if float(packet.dts * packet.time_base) * 1000 + began >= end:
                 break
     return Cut(COPIED, out.getvalue(), max(0, round(began))) if began >= 0 else None

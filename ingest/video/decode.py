@@ -29,10 +29,10 @@ def frames(args: dict[str, Any]) -> Iterator[Message]:
     cv2.setNumThreads(1)  # clips are decoded side by side, each on a core of its own
     order = msgspec.convert(args, Order)
     _refuse_cut_off(order.path)
-    with open_clip(order.path) as container:
+    with open_clip(order.path, order.demuxer) as container:
         opened = describe(container, order)
         yield opened
-        thinning = Thinning(order, opened, container, lambda: open_clip(order.path))
+        thinning = Thinning(order, opened, container, lambda: open_clip(order.path, order.demuxer))
         yield from thinning.kept()
     closed = thinning.closed()
     _refuse_short(opened, closed)
@@ -47,10 +47,10 @@ def _refuse_short(opened: Opened, closed: Closed) -> None:
         raise SourceRejected(f"the clip is cut off: {got:.1f} s of {said:.1f} s could be decoded", kind="truncated")
 
 
-def open_clip(path: str) -> Any:
+def open_clip(path: str, demuxer: str = "") -> Any:
     """The container, to be closed. Raises SourceRejected: truncated, unreadable, no_video."""
     try:
-        container = av.open(path)
+        container = av.open(path, format=demuxer or None, options={"protocol_whitelist": "file"})
     except av.error.InvalidDataError as error:
         raise SourceRejected(f"the index of the clip cannot be read ({error.strerror})", kind="truncated") from error
     except (av.error.FFmpegError, OSError) as error:
@@ -101,7 +101,7 @@ def describe(container: Any, order: Order) -> Opened:
 
 def _stands_still(order: Order) -> bool:
     """Probed on another way into the file: the one in hand stays at its start."""
-    with open_clip(order.path) as container:
+    with open_clip(order.path, order.demuxer) as container:
         return stands_still(container, container.streams.video[0])
 
 

@@ -31,12 +31,14 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
 
 class Order(msgspec.Struct, frozen=True):
     """The child's task. `fixed` None = find out whether the camera stands still. `focus` are spans of media time, in ms and in order, to
-    look at closely: an alert was raised in them."""
+    look at closely: an alert was raised in them. `demuxer` is the only FFmpeg format it may be read as; "" where it is known what it is.
+    """
 
     path: str
     fixed: bool | None
     sampling: Sampling
     focus: tuple[tuple[int, int], ...] = ()
+    demuxer: str = ""
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened"):

@@ -16,16 +16,22 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from ingest.media_types import demuxer, media_type
 from ingest.sandbox import Limits, run_as
 from ingest.video.cut import Cut, CutOrder, Still
 from ingest.walk import fingerprint
 from retrieval.errors import EvidenceNotFound
 from retrieval.ids import content_hash
+from retrieval.moment import Moment
 from retrieval.ports import Blobs, CatalogReader, SourceState
-from retrieval.types import Evidence, Filter, FrameAt, Interval, Kind, Moment, Principal
+from retrieval.types import Evidence, Filter, FrameAt, Interval, Kind, Micros, Principal
 
 BREAK_MS = 5_000
-_AROUND_US = 20 * 60 * 1_000_000
+_MINUTE_US = 60_000_000
+_REACHES_US = (20 * _MINUTE_US, 3 * 60 * _MINUTE_US, 24 * 60 * _MINUTE_US)
+_KEPT_BYTES = 2 << 30
+# median absolute deviations from what the clip looks like at most times
+_STANDS_OUT = 3.0
 _MOST = 20_000
 _SHOWN_MS = 30_000
 _STILLS = 240
@@ -68,19 +74,32 @@ class Moments:
     ) -> None:
         self._catalog, self._blobs, self._folder, self._state = catalog, blobs, folder, state
         self._likeness = likeness
+        # each takes a process and up to two cores: one at a time, so that questions go on
+        self._making = threading.Lock()
 
     def of(self, frame: Evidence, label: str | None, principal: Principal) -> Moment:
         """The moment around a frame. Raises EvidenceNotFound for anything that is no frame of a clip, and for a label that no detector
         saw in it and no encoder can compare it with."""
-        if frame.kind is not Kind.FRAME or not isinstance(frame.locator, FrameAt):
+        if frame.kind is not Kind.FRAME or "moment" not in frame.data:
             raise EvidenceNotFound(f"{frame.id} is no frame of a clip, so it has no moment")
-        wanted = _around(frame)
-        frames = sorted(self._catalog.scan(wanted, principal, _MOST), key=_begin)
-        run = _stretch(frames, frame, self._alike(frame, label, wanted, principal)) if label else _like(frames, frame)
+        run = self._run(frame, label, principal)
         last = max(_end(each) for each in run)
         span = (_begin(run[0]), last)
         valid = Interval(run[0].valid.t0, run[0].valid.t0 + (span[1] - span[0]) * 1000) if run[0].valid else None
         return Moment(frame=frame.id, source=frame.source, label=label, span_ms=span, valid=valid, frames=tuple(run))
+
+    def _run(self, frame: Evidence, label: str | None, principal: Principal) -> list[Evidence]:
+        """The moment's frames; looked for further away as long as it may go on there."""
+        for reach in _REACHES_US:
+            wanted = _around(frame, reach)
+            near = {each.id: each for each in (*self._catalog.scan(wanted, principal, _MOST), frame)}
+            frames = sorted(near.values(), key=_begin)
+            run = (
+                _stretch(frames, frame, self._alike(frame, label, wanted, principal)) if label else _like(frames, frame)
+            )
+            if frame.valid is None or (run[0] is not frames[0] and run[-1] is not frames[-1]):
+                break
+        return run
 
     def clip(self, moment: Moment) -> Playable:
         """The clip, made once and kept. Raises EvidenceNotFound where its frames are gone, SourceRejected where no clip can be made."""
@@ -88,12 +107,14 @@ class Moments:
         for kind, ending in _ENDINGS.items():
             if (path := self._folder / f"{key}{ending}").is_file():
                 return Playable(path, kind)
-        made = cut_apart(self._order(moment))
+        with self._making:
+            made = cut_apart(self._order(moment))
         path = self._folder / f"{key}{_ENDINGS[made.media_type]}"
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{threading.get_ident()}.tmp")
         fresh.write_bytes(made.data)
         fresh.replace(path)
+        _forget_oldest(self._folder, _KEPT_BYTES, path)
         return Playable(path, made.media_type)
 
     def _alike(self, frame: Evidence, label: str, wanted: Filter, principal: Principal) -> Callable[[Evidence], bool]:
@@ -104,6 +125,9 @@ class Moments:
         if frame.id not in scores:
             raise EvidenceNotFound(f"nothing called {label[:64]!r} was seen in {frame.id}")
         usual = median(scores.values())
+        spread = median(abs(score - usual) for score in scores.values())
+        if scores[frame.id] <= usual + _STANDS_OUT * spread:
+            raise EvidenceNotFound(f"{frame.id} looks no more like {label[:64]!r} than the rest of its clip")
         least = usual + _HALF * (scores[frame.id] - usual)
         return lambda each: each.id == frame.id or scores.get(each.id, -1.0) >= least
 
@@ -112,7 +136,10 @@ class Moments:
         chosen = moment.frames[:: -(-len(moment.frames) // _STILLS)]
         stills = tuple(Still(_begin(f), self._blobs.get(f.tenant, f.media)) for f in chosen if f.media)
         path = self._original(moment.frames)
-        return CutOrder(path=path, start_ms=start, end_ms=end, stills=stills, shown_ms=min(end - start, _SHOWN_MS))
+        form = demuxer(media_type(Path(path))) if path else ""
+        return CutOrder(
+            path=path, demuxer=form, start_ms=start, end_ms=end, stills=stills, shown_ms=min(end - start, _SHOWN_MS)
+        )
 
     def _original(self, frames: Sequence[Evidence]) -> str:
         """The file the frames come from; "" where it is not there as it was, or something in it had to be hidden."""
@@ -124,10 +151,10 @@ class Moments:
         return str(path) if same else ""
 
 
-def _around(frame: Evidence) -> Filter:
-    """Frames of the same source; where times are known, those of the 40 minutes around it."""
+def _around(frame: Evidence, reach: Micros) -> Filter:
+    """Frames of the same source; where times are known, those within `reach` of it."""
     span = frame.valid
-    near = Interval(span.t0 - _AROUND_US, span.t1 + _AROUND_US) if span else None
+    near = Interval(span.t0 - reach, span.t1 + reach) if span else None
     return Filter(kinds=(Kind.FRAME,), sources=(frame.source,), window=near)
 
 
@@ -147,6 +174,18 @@ def _stretch(frames: Sequence[Evidence], frame: Evidence, shows: Callable[[Evide
     while last + 1 < len(showing) and _begin(showing[last + 1]) - _end(showing[last]) <= BREAK_MS:
         last += 1
     return showing[first : last + 1]
+
+
+def _forget_oldest(folder: Path, most: int, spare: Path) -> None:
+    """Delete the clips made longest ago until the rest takes at most so many bytes; they are made again when asked for."""
+    clips = sorted((path.stat().st_mtime_ns, path.stat().st_size, path) for path in folder.iterdir() if path.is_file())
+    held = sum(size for _, size, _ in clips)
+    for _, size, path in clips:
+        if held <= most:
+            return
+        if path != spare:
+            path.unlink(missing_ok=True)
+            held -= size
 
 
 def _shows(frame: Evidence, label: str) -> bool:

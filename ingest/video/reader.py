@@ -16,6 +16,7 @@ import msgspec
 from PIL import Image
 
 from ingest.audio.listener import Ears, Listener
+from ingest.media_types import demuxer
 from ingest.ports import Batch, Detector, Draft, Item, SourcePolicy, TextReader
 from ingest.sandbox import Limits, run_as
 from ingest.video import seen as eyes
@@ -63,7 +64,7 @@ class VideoReader:
         self._sampling = sampling or Sampling()
         self._ears = ears
         self.version = versioned("2", self._detectors, ocr, self._sampling) + (f"; {ears.name}" if ears else "")
-        self.version += f"; {redactor.name}" if redactor else ""
+        self.version += "".join(f"; {part.name}" for part in (redactor, attention) if part)
 
     def accepts(self, item: Item) -> bool:
         return item.media_type.startswith("video/") or item.media_type == "image/gif"
@@ -82,7 +83,9 @@ class VideoReader:
     def _film(self, item: Item, tenant: str) -> Iterator[Batch]:
         clip = _Clip(item, self._detectors, self._ocr, self._redactor)
         focus = self._focus(clip.start, item, tenant)
-        order = msgspec.to_builtins(Order(str(item.path), item.policy.fixed, self._sampling, focus))
+        order = msgspec.to_builtins(
+            Order(str(item.path), item.policy.fixed, self._sampling, focus, demuxer(item.media_type))
+        )
         messages: Generator[Message, None, None] = run_as(_MESSAGE, _WORKER, order, self._limits)
         with closing(messages):
             held: list[Kept] = []

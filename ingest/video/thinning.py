@@ -45,10 +45,10 @@ class Thinning:
     ) -> None:
         self._sampling, self._focus, self._opened = order.sampling, order.focus, opened
         self._container = container
-        self._times = MediaTime(container.streams.video[0])
+        self._times = MediaTime(container.streams.video[0], opened.announced_ms)
         self._packets = Packets("clip")
         self._between = Between(opener, self._times)
-        self._keyframes = Keyframes(container, self._times, self._packets, order.sampling.step_ms)
+        self._keyframes = Keyframes(container, self._times, self._packets, order.sampling)
         self._shrinker = Shrinker(work_size(opened.width, opened.height, order.sampling.work_height))
         self._pictures = pictures or Pictures(order.sampling.long_side, order.sampling.jpeg_quality)
         self._detector = ChangeDetector()

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from PIL import Image, ImageDraw
 
 from eval.moments.brief import clips, found, kept, write
+from ingest.images import ImageReader
 from ingest.pipeline import Pipeline
 from ingest.video.playback import Moments
 from ingest.video.reader import VideoReader
@@ -134,6 +135,41 @@ def test_labels_are_not_made_up(house: House, tmp_path: Path) -> None:
     house.take(_clip(tmp_path / "yard.mp4"))
     with pytest.raises(EvidenceNotFound, match="unicorn"):
         house.moments.of(house.in_the_visit(), "unicorn", ME)
+
+
+class Scored:
+    """Likeness by the number of a frame: a ramp, of which only the top stands out."""
+
+    def __init__(self, high: int) -> None:
+        self._high = high
+
+    def scores(self, words: str, filter_: Filter, principal: Principal) -> dict[str, float]:
+        return {name: 0.9 if number >= self._high else 0.1 + number / 1000 for number, name in enumerate(self.names)}
+
+    names: tuple[str, ...] = ()
+
+
+def test_what_looks_like_the_words_is_a_moment_and_what_does_not_is_none(house: House, tmp_path: Path) -> None:
+    house.take(_clip(tmp_path / "yard.mp4"))
+    frames = house.frames()
+    alike = Scored(len(frames) - 3)
+    alike.names = tuple(each.id for each in frames)
+    moments = Moments(house.catalog, house.blobs, tmp_path / "clips", house.catalog.state, alike)
+    found = moments.of(frames[-2], "a hat", ME)
+    assert [each.id for each in found.frames] == [each.id for each in frames[-3:]]
+    with pytest.raises(EvidenceNotFound, match="no more like"):
+        moments.of(frames[3], "a unicorn", ME)
+
+
+def test_a_still_picture_has_no_moment(house: House, tmp_path: Path) -> None:
+    path = tmp_path / "still.jpg"
+    _picture(0).save(path)
+    catalog = house.catalog
+    pipeline = Pipeline(catalog, house.blobs, [ImageReader()], None, None, lambda: 1)
+    assert not pipeline.run([path], TENANT).rejected
+    (still,) = house.frames()
+    with pytest.raises(EvidenceNotFound, match="no frame of a clip"):
+        house.moments.of(still, None, ME)
 
 
 def test_two_clips_at_once_give_what_one_by_one_gives(tmp_path: Path) -> None:

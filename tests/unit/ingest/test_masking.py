@@ -97,12 +97,24 @@ class Said:
 
 def test_a_reader_behind_the_masker_lets_nothing_through() -> None:
     reader: Reader = MaskingReader(Said(), MASKER)
-    assert (reader.name, reader.version) == ("said", "1; masked by patterns 1")
+    assert (reader.name, reader.version) == ("said", "1; masked by patterns 2")
     item: Item = None  # type: ignore[assignment]
     assert reader.accepts(item)
     (batch,) = reader.read(item, "t")
     assert "ana" not in repr(batch)
     row, passage = batch.drafts
     assert row.data == {"fields": {"by": "[email]", "n": 3}, "lines": ["[email]", 2.5]}
-    assert row.notes == ("masked: email ×1",) and row.models == {"x": "y", "masked": "patterns 1"}
+    assert row.notes == ("masked: email ×1",) and row.models == {"x": "y", "masked": "patterns 2"}
     assert passage.notes == () and passage.embed is None
+
+
+@pytest.mark.parametrize("text", ["ring 4500 3200 mm", "call 2026 03 04", "the call came 2026-03-04 02:10:00"])
+def test_plant_figures_are_no_telephones(text: str) -> None:
+    assert PatternMasker().mask(text).text == text
+
+
+@pytest.mark.parametrize("word", ["+1" + "1" * 40 + "a ", "tel " + "1" * 36 + "a ", "call at (" + "1 " * 40 + "a "])
+def test_hostile_digits_end_at_once(word: str) -> None:
+    """These took minutes a megabyte when digits could be split in many ways."""
+    text = word * 2000
+    assert PatternMasker().mask(text).text

@@ -269,6 +269,24 @@ class CountedReader(PagesReader):
         yield from super().read(item, tenant)
 
 
+class HastyReader(PagesReader):
+    """Finds out that a file cannot be read before it gives a first batch: its `read` is no generator."""
+
+    def read(self, item, tenant):
+        if "BROKEN" in item.path.read_text():
+            raise SourceRejected("no list of records", kind="unknown_shape")
+        return super().read(item, tenant)
+
+
+def test_a_reader_that_refuses_at_once_stops_nothing_else(shop):
+    shop.readers[0] = HastyReader()
+    put(shop.folder, "a.txt", "BROKEN")
+    put(shop.folder, "b.txt", "fine")
+    summary = shop.run(shop.folder)
+    assert summary.ingested == 1
+    assert [(row.code, row.reason) for row in summary.rejected] == [("unknown_shape", "no list of records")]
+
+
 def noted(shop):
     """Run, and remember rejections as the ingest job does."""
     job = IngestJob(shop, shop.folder.parent / "state", lambda: Ran(shop.run), House())

@@ -49,7 +49,16 @@ def test_policies(tmp_path):
     )
     assert good.policy("alerts/old.csv") == SourcePolicy(timezone="America/New_York", dates="us", labels=("ops",))
     assert good.policy("sensors/P-101-VIB.csv") == SourcePolicy(timezone="Europe/Madrid", sensor="P-101-VIB")
-    assert good.policy("notes.md") == SourcePolicy(timezone="Europe/Madrid")
+    assert good.policy("notes.md").labelled(None) == SourcePolicy(timezone="Europe/Madrid")
+
+
+def test_who_may_see_a_camera_holds_wherever_its_clips_lie(tmp_path):
+    good = site(tmp_path, GOOD.replace("labels: [security]}", "aliases: [yard cam], labels: [security]}"))
+    elsewhere = good.policy("phone/cam01_20260304T021000Z.mp4")
+    assert {elsewhere.labelled(name).labels for name in ("cam-01", "CAMERA 1", "Yard_Cam")} == {("security",)}
+    assert elsewhere.labelled("CAM-99").labels == elsewhere.labelled(None).labels == ()
+    assert good.policy("cameras/CAM-01/a.mp4").labels == ("security",)
+    assert good.policy("alerts/a.csv").labelled("CAM-01").labels == ("ops",), "a source's own labels are not replaced"
 
 
 def test_what_is_blurred_adds_up(tmp_path):
