@@ -13,6 +13,7 @@ PDF = "application/pdf"
 MAIL = "message/rfc822"
 MARKDOWN, HTML, TEXT = "text/markdown", "text/html", "text/plain"
 CSV, TSV, JSON, JSONL = "text/csv", "text/tab-separated-values", "application/json", "application/x-ndjson"
+PARQUET = "application/vnd.apache.parquet"
 VIDEO = frozenset({"video/mp4", "video/x-msvideo", "video/x-matroska", "video/webm", "video/quicktime"})
 IMAGES = frozenset({"image/jpeg", "image/png", "image/gif"})
 AUDIO = frozenset(
@@ -22,7 +23,7 @@ AUDIO = frozenset(
 RAW_RATES = {"audio/basic": 8_000, "audio/x-alaw": 8_000}
 OFFICE = frozenset({DOCX, XLSX, PPTX})
 TEXTUAL = frozenset({CSV, TSV, JSON, JSONL, MAIL})
-STRUCTURED = frozenset({CSV, TSV, JSON, JSONL, XLSX})
+STRUCTURED = frozenset({CSV, TSV, JSON, JSONL, XLSX, PARQUET})
 DOCUMENTS = frozenset({PDF, DOCX, PPTX, MAIL, MARKDOWN, HTML, TEXT})
 
 BY_ENDING = {
@@ -35,6 +36,7 @@ BY_ENDING = {
     ".pdf": PDF, ".docx": DOCX, ".pptx": PPTX, ".xlsx": XLSX, ".eml": MAIL,
     ".md": MARKDOWN, ".markdown": MARKDOWN, ".html": HTML, ".htm": HTML,
     ".txt": TEXT, ".log": TEXT, ".csv": CSV, ".tsv": TSV, ".json": JSON, ".jsonl": JSONL, ".ndjson": JSONL,
+    ".parquet": PARQUET, ".pq": PARQUET,
 }  # fmt: skip
 # formats of one maker's older programs: what to do is said instead of merely that they are unknown
 _REFUSED = {
@@ -47,7 +49,7 @@ _DEMUXERS = {
     "audio/wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "ogg", "audio/flac": "flac", "audio/mp4": "mov",
     "audio/x-gsm": "gsm", "audio/basic": "mulaw", "audio/x-alaw": "alaw",
     "video/mp4": "mov", "video/quicktime": "mov", "video/x-msvideo": "avi",
-    "video/x-matroska": "matroska", "video/webm": "matroska",
+    "video/x-matroska": "matroska", "video/webm": "matroska", "image/gif": "gif",
 }  # fmt: skip
 _HEAD = 4096
 _ONE_FAMILY = (
@@ -71,7 +73,7 @@ def media_type(path: Path) -> str:
 
 
 def demuxer(kind: str) -> str:
-    """The only FFmpeg format that sound of this media type may be read as: a playlist named .wav must not open other files."""
+    """The only FFmpeg format that a file of this media type may be read as: a playlist named .wav or .mp4 must not open other files."""
     return _DEMUXERS[kind]
 
 
@@ -126,6 +128,8 @@ _MAGIC = (
     (b"GIF89a", "image/gif"),
     (b"\x1aE\xdf\xa3", "video/x-matroska"),
     (b"PK\x03\x04", "application/zip"),
+    (b"PAR1", PARQUET),
+    (b"PARE", PARQUET),
     (b"OggS", "audio/ogg"),
     (b"fLaC", "audio/flac"),
     (b"ID3", "audio/mpeg"),

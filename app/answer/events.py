@@ -22,6 +22,7 @@ from app.answer.rows import by_key, row_claim
 from app.answer.seen import Episode, find_episodes, notable
 from app.answer.sentences import Sentence
 from app.answer.series import Series, quantities
+from app.answer.storms import gathered, is_storm
 from app.answer.views import View, coverage_notes, find_views
 from app.answer.wording import moment, number, stretch
 from retrieval.types import Claim, CoverageNote, EntityType, Evidence, Interval, Kind, Layer, RowKey, Verdict
@@ -79,7 +80,8 @@ def reconstruct(desk: Desk, site: Site, all_series: Sequence[Series]) -> Finding
 
 def digest(desk: Desk, window: Interval) -> Finding | None:
     """What happened in a time, wherever: its alerts, the gravest first, and the sentences that give causes."""
-    alerts = sorted(desk.scan(500, kinds=(Kind.ALERT,), window=window), key=lambda a: (-severity(a), a.valid or window))
+    found = gathered(desk.scan(500, kinds=(Kind.ALERT,), window=window), 5)
+    alerts = sorted(found, key=lambda a: (-severity(a), a.valid or window))
     if not alerts:
         return None
     hits = desk.search(desk.question.text + " " + alerts[0].text, 8, kinds=(Kind.PASSAGE,), window=window)
@@ -123,7 +125,7 @@ def _anchor(desk: Desk, things: Sequence[str], window: Interval | None) -> Evide
         if not things and limit is None:
             continue
         hits = desk.search(desk.question.text, 8, kinds=kinds, entities=tuple(things), window=limit)
-        timed = [h.evidence for h in hits if h.evidence.valid is not None]
+        timed = [h.evidence for h in hits if h.evidence.valid is not None and not is_storm(h.evidence)]
         if timed:
             # the gravest alert is the event; among equals, the one nearest to the question
             return max(timed, key=lambda e: (severity(e), -timed.index(e)))
@@ -153,9 +155,9 @@ def _event_window(anchor: Evidence, window: Interval | None) -> Interval | None:
 def _alerts(desk: Desk, plan: Plan) -> Part:
     """The anchor, and alerts of the same thing that overlap it."""
     if plan.anchor is None or plan.anchor.kind is not Kind.ALERT:
-        found = desk.scan(200, kinds=(Kind.ALERT,), entities=plan.things, window=plan.window)[:3]
+        found = gathered(desk.scan(200, kinds=(Kind.ALERT,), entities=plan.things, window=plan.window), 3)[:3]
         return Part(tuple(row_claim(desk, a) for a in found), tuple(found))
-    beside = desk.scan(20, kinds=(Kind.ALERT,), entities=plan.things, window=plan.anchor.valid)
+    beside = gathered(desk.scan(20, kinds=(Kind.ALERT,), entities=plan.things, window=plan.anchor.valid), 3)
     chosen = {a.id: a for a in (plan.anchor, *beside[:2])}.values()
     return Part(tuple(row_claim(desk, a) for a in chosen), tuple(chosen))
 

@@ -14,6 +14,7 @@ from app.answer.desk import Desk, Finding, claim
 from app.answer.question import Statistic
 from app.answer.series import Series, quantities
 from app.answer.wording import duration, moment, number, stretch
+from retrieval.resampling import breaks
 from retrieval.types import Claim, CoverageNote, Evidence, Interval, Kind, SeriesWindow, Verdict
 
 _CITED = 8
@@ -209,11 +210,23 @@ def _aggregate(
     def compute(desk: Desk, series: Series, samples: Samples) -> list[Claim]:
         value, span = _value(float(reduce(samples.v)), samples.unit), Interval(int(samples.t[0]), int(samples.t[-1]))
         text = (
-            f"The {word} of {series.name} was {value} over {len(samples.v)} samples, {stretch(span, desk.tools.zone)}."
+            f"The {word} of {series.name} was {value} over {len(samples.v)} samples, {stretch(span, desk.tools.zone)}"
+            f"{_hole(desk, series, samples)}."
         )
         return [claim(text, *_spread(samples))]
 
     return compute
+
+
+def _hole(desk: Desk, series: Series, samples: Samples) -> str:
+    """The longest time without samples among them, where there is a gap: no figure stands for it."""
+    at = breaks(samples.t, int(series.interval_s * 1e6))
+    if not series.interval_s or not len(at):
+        return ""
+    widest = int(at[np.argmax(samples.t[at + 1] - samples.t[at])])
+    span = Interval(int(samples.t[widest]), int(samples.t[widest + 1]))
+    more = f", the longest of {len(at)} gaps" if len(at) > 1 else ""
+    return f"; no samples {stretch(span, desk.tools.zone)}{more}"
 
 
 def _spread(samples: Samples) -> list[tuple[Evidence, str]]:
@@ -278,7 +291,29 @@ def _anomalies(desk: Desk, series: Series, samples: Samples) -> list[Claim]:
     worst = [(e, max(found, key=lambda a: float(a["score"]))) for e, found in inside if found]
     worst = sorted(worst, key=lambda pair: -float(pair[1]["score"]))[:3]
     told = [(e, _told(desk, a, samples.unit)) for e, a in sorted(worst, key=lambda pair: int(pair[1]["t"]))]
+    told += [(e, _jointly(desk, flag, samples.unit)) for e, flag in _joint(samples, asked)]
     return [claim(f"{series.name}: {text}.", (e, text)) for e, text in told] or _range(desk, series, samples)
+
+
+def _joint(samples: Samples, asked: Interval | None) -> list[tuple[Evidence, Mapping[str, Any]]]:
+    """The gravest time at which the series was unusual together with others, by how far beyond the limit it was."""
+    found = [(e, flag) for e in samples.windows for flag in e.data.get("joint") or ()]
+    inside = [(e, f) for e, f in found if asked is None or (int(f["t0"]) < asked.t1 and int(f["t1"]) >= asked.t0)]
+    return sorted(inside, key=lambda pair: -float(pair[1]["statistic"]) / float(pair[1]["limit"]))[:1]
+
+
+def _jointly(desk: Desk, flag: Mapping[str, Any], unit: str) -> str:
+    own, zone = flag["own"], desk.tools.zone
+    far = [
+        f"{one['series']} ({float(one['spreads']):+.0f})" for one in flag["carriers"] if one["series"] != own["series"]
+    ]
+    span = Interval(int(flag["t0"]), int(flag["t1"]))
+    return (
+        f"unusual together with {', '.join(far) or 'the series beside it'}, {stretch(span, zone)}: "
+        f"at {moment(int(flag['peak']), zone)} the statistic was {number(float(flag['statistic']))} against a limit of "
+        f"{number(float(flag['limit']))}, the moving average {_value(float(own['average']), unit)}, {float(own['spreads']):+.0f} "
+        f"spreads from the usual {_value(float(own['usual']), unit)}"
+    )
 
 
 def _told(desk: Desk, worst: Mapping[str, Any], unit: str) -> str:
@@ -319,4 +354,5 @@ def _silence(desk: Desk, series: Series, window: Interval | None) -> tuple[Cover
 def _examined(desk: Desk, series: Series, samples: Samples) -> CoverageNote:
     span = Interval(int(samples.t[0]), int(samples.t[-1]))
     text = f"{series.name}: {len(samples.t)} samples read, one every {duration(series.interval_s)}"
+    text += _hole(desk, series, samples)
     return CoverageNote(series.subject, "examined", span, text)

@@ -10,6 +10,7 @@ from app.answer.desk import Desk, Finding, claim, headline
 from app.answer.passages import gives
 from app.answer.question import Wants
 from app.answer.series import stem, tokens_of
+from app.answer.storms import gathered, single
 from app.answer.wording import moment, stretch
 from retrieval.types import Claim, Evidence, Kind, RowKey, Verdict
 
@@ -123,6 +124,7 @@ def row_tokens(row: Evidence) -> frozenset[str]:
 
 def count(desk: Desk, rows: Sequence[Evidence], what: str) -> Finding:
     """How many rows; once for all of them and once for each word that narrows."""
+    rows = single(rows)
     narrowed = narrow(desk, rows)
     total = claim(_counted(len(rows), what, ()), *_sample(rows))
     claims = [total]
@@ -142,6 +144,7 @@ def _sample(rows: Sequence[Evidence]) -> list[tuple[Evidence, str]]:
 def listing(desk: Desk, rows: Sequence[Evidence]) -> Finding:
     """The rows themselves, those that fit the question's words best."""
     narrowed = narrow(desk, rows)
+    narrowed = narrowed._replace(rows=gathered(narrowed.rows, _LISTED))
     chosen = narrowed.rows[:_LISTED]
     claims = tuple(row_claim(desk, r) for r in chosen)
     more = len(narrowed.rows) - len(chosen)

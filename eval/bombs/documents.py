@@ -57,6 +57,22 @@ def pdf_with_a_loop() -> bytes:
     return body + table + b"trailer<</Size 3/Root 1 0 R/Prev %d>>\nstartxref\n%d\n%%%%EOF" % (at, at)
 
 
+def pdf_of_a_giant_scan() -> bytes:
+    """A page that is one picture of 60,000 by 60,000 pixels, all of them blank (ISO 32000-1, 8.9.5)."""
+    packer = zlib.compressobj(9)
+    rows = [packer.compress(bytes(1 << 20)) for _ in range(429)] + [packer.flush()]
+    data = zlib.compress(b"".join(rows), 9)
+    picture = b"<</Type/XObject/Subtype/Image/Width 60000/Height 60000/BitsPerComponent 1/ColorSpace/DeviceGray"
+    drawing = b"99 0 0 99 0 0 cm /a Do"
+    return _pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources<</XObject<</a 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(drawing), drawing),
+        picture + b"/Length %d/Filter[/FlateDecode/FlateDecode]>>stream\n%s\nendstream" % (len(data), data),
+    )
+
+
 def docx_that_swells() -> bytes:
     """A Word document of 900 MB of one letter, which deflate takes to less than a megabyte."""
     made = io.BytesIO()

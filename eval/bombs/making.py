@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.bombs import documents, media, pictures
+from eval.bombs import columns, documents, media, pictures
 
 MOST = 1 << 20
 
@@ -29,6 +29,7 @@ BOMBS = (
     Bomb("nested.pdf", documents.pdf_of_nested_streams),
     Bomb("pages.pdf", documents.pdf_of_a_million_pages),
     Bomb("loop.pdf", documents.pdf_with_a_loop),
+    Bomb("scan.pdf", documents.pdf_of_a_giant_scan),
     Bomb("inflated.docx", documents.docx_that_swells),
     Bomb("renamed.docx", documents.docx_with_its_text_under_another_name),
     Bomb("overlapping.docx", documents.docx_of_overlapping_parts),
@@ -42,6 +43,9 @@ BOMBS = (
     Bomb("slow.wav", media.wav_of_a_sample_a_second),
     Bomb("cut.ogg", media.ogg_that_ends_at_once),
     Bomb("deep.json", documents.json_of_great_depth),
+    Bomb("rows.parquet", columns.parquet_of_a_trillion_rows),
+    Bomb("word.parquet", columns.parquet_of_one_great_word),
+    Bomb("deep.parquet", columns.parquet_of_endless_depth),
 )
 
 

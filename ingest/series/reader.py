@@ -13,12 +13,15 @@ from ingest.entities import EntityLinker
 from ingest.ports import Batch, Draft, Item
 from ingest.series.anomaly import standard
 from ingest.series.anomaly.flagging import flag
+from ingest.series.gaps import gaps
+from ingest.series.joint import Episode, episodes, groups, joint_flags
 from ingest.series.samples import Series, read_series, spans
-from ingest.series.windows import Window, crossings, cut, figures, flags
-from ingest.tables.records import clock_for
+from ingest.series.telling import window_text
+from ingest.series.units import named, same
+from ingest.series.windows import Window, buckets, crossings, cut, figures, flags
+from ingest.tables.reading import clock_for
 from ingest.tables.shape import Shape
 from ingest.tables.table import Table
-from retrieval.times import to_datetime
 from retrieval.types import (
     Coverage,
     Entity,
@@ -33,13 +36,13 @@ from retrieval.types import (
     SeriesWindow,
 )
 
-READER = "series-reader@2"
+READER = "series-reader@3"
 _WIDE = 4
 SAMPLES = "application/vnd.watchfloor.samples+json"
 
 
 class _Place(NamedTuple):
-    """What a series is, beyond its numbers. `subject` is what coverage is about."""
+    """What a series is, beyond its numbers. `subject` is what coverage is about, `asset` what it belongs to ("" where that is unknown)."""
 
     subject: str
     title: str
@@ -47,6 +50,8 @@ class _Place(NamedTuple):
     unit: str
     limits: dict[str, float]
     mentions: tuple[Mention, ...]
+    asset: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def series_batches(
@@ -62,19 +67,30 @@ def series_batches(
         for name in sorted(assets)
         if not known.exact(name)
     ]
-    for index, series in enumerate(found):
-        place = _place(series, table, item, site, known)
-        drafts = list(_drafts(series, place, zone, len(found) > _WIDE, table.notes))
+    places = [_place(series, table, item, site, known) for series in found]
+    together = _episodes(found, places)
+    for index, (series, place) in enumerate(zip(found, places, strict=True)):
+        place = place._replace(notes=(*table.notes, *series.notes, *place.notes))
+        drafts = list(_drafts(series, place, zone, len(found) > _WIDE, together.get(index, ())))
         yield Batch(drafts, _coverage(series, place, item, tenant), entities if index == 0 else ())
 
 
-def _drafts(series: Series, place: _Place, zone: tzinfo, wide: bool, notes: tuple[str, ...]) -> Iterator[Draft]:
+def _episodes(found: Sequence[Series], places: Sequence[_Place]) -> dict[int, list[Episode]]:
+    """The episodes of the group that a series, by its place in the file, belongs to."""
+    assets = {id(series): place.asset for series, place in zip(found, places, strict=True)}
+    told = [(group, episodes(found, group)) for group in groups(found, lambda series: assets[id(series)])]
+    return {member: episodes_ for group, episodes_ in told for member in group.members}
+
+
+def _drafts(series: Series, place: _Place, zone: tzinfo, wide: bool, together: Sequence[Episode]) -> Iterator[Draft]:
     anomalies = flag(series.t, series.v)
     for window in cut(series, zone, wide):
         data = {
             "series": series.column, "unit": place.unit, "quantity": place.quantity, "step_s": series.step / 1e6,
             **figures(series, window), "limits": place.limits,
             "crossings": crossings(series, window, place.limits), "anomalies": flags(series, window, anomalies),
+            "joint": joint_flags(window, series.column, together), "gaps": gaps(series, window),
+            "buckets": buckets(series, window),
         }  # fmt: skip
         lines = series.line[window.a : window.b]
         locator = SeriesWindow(series.column, window.t0, window.t1, int(lines.min()), int(lines.max()))
@@ -87,31 +103,9 @@ def _drafts(series: Series, place: _Place, zone: tzinfo, wide: bool, notes: tupl
             media_type=SAMPLES,
             mentions=place.mentions,
             data=data,
-            models={"anomalies": standard.VERSION},
-            notes=(*notes, *series.notes),
+            models={"anomalies": standard.VERSION, **({"joint": standard.ROWS_VERSION} if data["joint"] else {})},
+            notes=place.notes,
         )
-
-
-def window_text(title: str, window: Window, data: dict[str, Any]) -> str:
-    """The figures of a window in one sentence; anomalies and passed limits say by how much and against what."""
-    unit = f" {data['unit']}" if data["unit"] else ""
-    day = to_datetime(window.t0).date()
-    text = (
-        f"{title} {_period(window)} UTC: min {_figure(data['min'])} at {_clock(data['t_min'], day)}, "
-        f"max {_figure(data['max'])} at {_clock(data['t_max'], day)}, mean {_figure(data['mean'])}{unit}, n={data['count']}"
-    )
-    for c in data["crossings"]:
-        side = "below" if c["peak"] < c["value"] else "above"
-        text += (
-            f"; {c['count']} samples {side} the {c['limit']} limit of {_figure(c['value'])}{unit}, "
-            f"first at {_clock(c['first'], day)}, up to {_figure(c['peak'])}"
-        )
-    for a in data["anomalies"]:
-        text += (
-            f"; anomaly at {_clock(a['t'], day)}: {_figure(a['value'])}{unit}, {a['score']:.0f} spreads {a['direction']} "
-            f"the {a['against']} of {_figure(a['baseline'])}, tail probability {a['tail']:.0e}"
-        )
-    return text
 
 
 def _place(
@@ -126,26 +120,32 @@ def _place(
     around = ", ".join(part for part in (asset, names.get(zone, zone) if zone else None) if part)
     title = f"{sensor.id} {quantity or sensor.name}" + (f" ({around})" if around else "")
     mentions = [Mention(sensor.id, Relation.MEASURES)] + ([Mention(asset, Relation.MENTIONS)] if asset else [])
+    unit, limits, notes = _scale(series, sensor)
+    return _Place(
+        sensor.id, title, quantity or sensor.name, unit, limits, tuple(mentions), asset or series.asset, notes
+    )
+
+
+def _scale(series: Series, sensor: Entity) -> tuple[str, dict[str, float], tuple[str, ...]]:
+    """Unit and limits of a declared sensor. What the file says of its own numbers wins; limits in another unit are not compared."""
     limits = {str(k): float(v) for k, v in dict(sensor.facts.get("limits", {})).items()}
-    unit = str(sensor.facts.get("unit", ""))
-    return _Place(sensor.id, title, quantity or sensor.name, unit, limits, tuple(mentions))
+    declared = str(sensor.facts.get("unit", ""))
+    told = series.unit or named(series.column).unit
+    if not told or not declared or same(told, declared):
+        return declared or told, limits, ()
+    note = f"the file gives {told}, the site description {declared}: values stay in {told} and limits are not compared"
+    return told, {}, (note,)
 
 
 def _unbound(series: Series, table: Table, item: Item, known: EntityLinker) -> _Place:
     """A column nobody declared: it is called by its file, its asset and itself, and covers only `file#column`."""
-    column, unit = _unit(series.column)
+    column, unit = named(series.column)
     words = re.sub(r"[_\s]+", " ", column).strip()
     stem = re.sub(r"[_\s]+", " ", table.stem).strip()
     title = f"{words} ({series.asset}) of {stem}" if series.asset else f"{words} of {stem}"
     assets = known.exact(series.asset) or ((series.asset,) if any(c.isdigit() for c in series.asset) else ())
     mentions = tuple(Mention(asset, Relation.MENTIONS) for asset in assets)
-    return _Place(f"{item.uri}#{series.column}", title, words, unit, {}, mentions)
-
-
-def _unit(column: str) -> tuple[str, str]:
-    """ "Pressure (bar)" and "Pressure [bar]" carry their unit."""
-    found = re.fullmatch(r"(.+?)\s*[(\[]([^()\[\]]{1,12})[)\]]", column.strip())
-    return (found[1], found[2]) if found else (column, "")
+    return _Place(f"{item.uri}#{series.column}", title, words, series.unit or unit, {}, mentions, series.asset)
 
 
 def _around(sensor: Entity, links: Sequence[Link]) -> tuple[str | None, str | None]:
@@ -170,20 +170,3 @@ def _samples(series: Series, place: _Place, window: Window) -> bytes:
     return msgspec.json.encode(
         {"series": series.column, "unit": place.unit, "t": series.t[part].tolist(), "v": series.v[part].tolist()}
     )
-
-
-def _period(window: Window) -> str:
-    start, end = to_datetime(window.t0), to_datetime(window.t1)
-    form = "%H:%M" if start.second == end.second == 0 and start.microsecond == end.microsecond == 0 else "%H:%M:%S"
-    later = end.strftime(form) if start.date() == end.date() else end.strftime(f"%Y-%m-%d {form}")
-    return f"{start.strftime(f'%Y-%m-%d {form}')}–{later}"
-
-
-def _clock(t: int, day: Any) -> str:
-    moment = to_datetime(t)
-    form = "%H:%M:%S" if moment.second else "%H:%M"
-    return moment.strftime(form if moment.date() == day else f"%Y-%m-%d {form}")
-
-
-def _figure(value: float) -> str:
-    return f"{value:.4g}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.6g}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from ingest.series.anomaly.flagging import Account, Anomaly
 from ingest.series.samples import Series
+from retrieval.resampling import resampled
 from retrieval.times import to_datetime, to_micros
 
 _SECOND = 1_000_000
@@ -21,6 +22,7 @@ _LENGTHS = (
 )  # fmt: skip
 _FEWEST, _FEWEST_WIDE, _LIKED, _MOST = 24, 12, 200, 300
 _SAMPLES = 4
+_PARTS = 24
 _DIGITS = 10
 
 
@@ -71,6 +73,23 @@ def figures(series: Series, window: Window) -> dict[str, Any]:
     return {
         "count": len(v), "min": float(v[low]), "max": float(v[high]), "t_min": int(t[low]), "t_max": int(t[high]),
         "mean": rounded(mean), "std": rounded(math.sqrt(variance)), "first": float(v[0]), "last": float(v[-1]),
+    }  # fmt: skip
+
+
+def buckets(series: Series, window: Window) -> dict[str, Any] | None:
+    """The course of a long window in 24 parts, as plain JSON: where each begins, its samples, mean, least and greatest value.
+
+    Parts without samples are left out. None for windows of less than a day and for few samples, which say it themselves.
+    """
+    if window.t1 - window.t0 < _DAY or window.b - window.a <= _PARTS * _SAMPLES:
+        return None
+    part = slice(window.a, window.b)
+    # a day on which clocks change has 23 or 25 hours: its parts are as much shorter or longer
+    length = -(-(window.t1 - window.t0) // _PARTS)
+    found = resampled(series.t[part], series.v[part], length, window.t0)
+    return {
+        "length_s": length / _SECOND, "t0": found.t0.tolist(), "samples": found.samples.tolist(),
+        "mean": [rounded(mean) for mean in found.mean.tolist()], "min": found.low.tolist(), "max": found.high.tolist(),
     }  # fmt: skip
 
 

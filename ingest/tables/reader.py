@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from ingest.media_types import STRUCTURED, XLSX
+from ingest.media_types import PARQUET, STRUCTURED, XLSX
 from ingest.ports import Batch, Item
 from ingest.series.anomaly import standard
 from ingest.series.reader import series_batches
+from ingest.tables.parquet import load_parquet
 from ingest.tables.records import record_batches, text_batch
 from ingest.tables.shape import TableKind, shape_of
 from ingest.tables.table import Table, load
@@ -18,10 +19,10 @@ from retrieval.types import Entity, Link
 
 
 class TableReader:
-    """csv, tsv, json, jsonl and xlsx. `site` gives the tenant's entities and links: units and limits of sensors come from there."""
+    """csv, tsv, json, jsonl, xlsx and parquet. `site` gives the tenant's entities and links: units, limits, what is related."""
 
     name = "tables"
-    version = f"2 {standard.VERSION}"
+    version = f"3 {standard.VERSION} {standard.ROWS_VERSION}"
 
     def __init__(self, site: Callable[[str], tuple[list[Entity], list[Link]]]) -> None:
         self._site = site
@@ -30,13 +31,15 @@ class TableReader:
         return item.media_type in STRUCTURED
 
     def read(self, item: Item, tenant: str) -> Iterator[Batch]:
-        """Raises SourceRejected (see table.load and load_workbook, and broken_row, ambiguous_dates).
+        """Raises SourceRejected (see table.load, load_workbook and load_parquet, and broken_row, ambiguous_dates).
 
         Of a single table it is raised before the first batch; a workbook's sheets are read one after another.
         """
         if item.media_type == XLSX:
-            return self._workbook(item, tenant)
-        return self._batches(load(item), item, tenant, item.name)
+            yield from self._workbook(item, tenant)
+        else:
+            table = load_parquet(item) if item.media_type == PARQUET else load(item)
+            yield from self._batches(table, item, tenant, item.name)
 
     def _workbook(self, item: Item, tenant: str) -> Iterator[Batch]:
         read = load_workbook(item)
@@ -55,4 +58,4 @@ class TableReader:
         shape = shape_of(table, hint)
         if shape.kind is TableKind.SERIES:
             return series_batches(table, shape, item, tenant, self._site(tenant))
-        return record_batches(table, shape, item, tenant)
+        return record_batches(table, shape, item, tenant, self._site(tenant))

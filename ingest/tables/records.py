@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ingest.ports import Batch, Draft, Item
 from ingest.reports.dates import opening_date
 from ingest.reports.passages import SIZE
+from ingest.tables.alerts import Relations, Told, alert_draft, storm_drafts, told_alerts
+from ingest.tables.reading import Read, clock_for, read_row
 from ingest.tables.shape import Role, Shape, TableKind, text_cell
-from ingest.tables.table import Row, Table, typed
-from ingest.tables.wording import alert_text, row_text, stamp
-from ingest.timestamps import Cell, Clock, UndecidedDateError, is_blank, quoted
-from retrieval.errors import SourceRejected
-from retrieval.types import Coverage, Entity, EntityType, Interval, Kind, Layer, Mention, Relation, RowKey
+from ingest.tables.table import Row, Table
+from ingest.tables.wording import row_text
+from ingest.timestamps import Clock, is_blank
+from retrieval.types import Coverage, Entity, EntityType, Interval, Kind, Layer, Link, Mention, Relation, RowKey
 
 BATCH = 500
-READER = "table-reader@1"
+READER = "table-reader@2"
 _ABLE = {
     TableKind.ALERTS: "alert",
     TableKind.WORK_ORDERS: "work order",
@@ -27,19 +28,16 @@ _ABLE = {
 _LONGEST_ID = 40
 
 
-class _Read(NamedTuple):
-    """One row, read: its fields as plain data, its time columns, and when it happened."""
-
-    fields: dict[str, Cell]
-    times: dict[str, Interval]
-    valid: Interval | None
-    notes: tuple[str, ...]
-
-
-def record_batches(table: Table, shape: Shape, item: Item, tenant: str) -> Iterator[Batch]:
+def record_batches(
+    table: Table, shape: Shape, item: Item, tenant: str, site: tuple[Sequence[Entity], Sequence[Link]] = ((), ())
+) -> Iterator[Batch]:
     """All rows, in batches of 500; the first carries the assets found. Raises SourceRejected (broken_row) before any batch."""
     clock = clock_for(table, shape, item)
-    drafts = [_draft(table, shape, row, _read(table, shape, row, clock), clock) for row in table.rows]
+    reads = [_read(table, shape, row, clock) for row in table.rows]
+    if shape.kind is TableKind.ALERTS:
+        drafts = _alerts(table, shape, reads, Relations.of(*site))
+    else:
+        drafts = [_draft(table, shape, row, read, clock) for row, read in zip(table.rows, reads, strict=True)]
     coverage = _examined(drafts, shape, item, tenant)
     entities = _assets(table, shape, tenant)
     for start in range(0, len(drafts), BATCH):
@@ -73,81 +71,43 @@ def _joined(row: Row) -> str:
     return " | ".join(text_cell(cell) for cell in row.cells if not is_blank(cell))
 
 
-def clock_for(table: Table, shape: Shape, item: Item) -> Clock:
-    """One clock for all time columns of the file, so that its dates read one way. Raises SourceRejected when they cannot."""
-    try:
-        return Clock.over(item.policy, (cell for index in shape.times for cell in table.column(index)))
-    except ValueError as problem:
-        raise SourceRejected(str(problem), kind="broken_row") from problem
+def _read(table: Table, shape: Shape, row: Row, clock: Clock) -> Read:
+    """A row, with what its clock has assumed so far."""
+    read = read_row(table, shape, row, clock)
+    return read._replace(notes=(*read.notes, *clock.notes())) if read.times else read
 
 
-def _read(table: Table, shape: Shape, row: Row, clock: Clock) -> _Read:
-    times: dict[str, Interval] = {}
-    fields: dict[str, Cell] = {}
-    notes: list[str] = []
-    for index, (name, cell) in enumerate(zip(table.columns, row.cells, strict=True)):
-        value = typed(cell)
-        if value is None:
-            continue
-        fields[name] = value
-        if index in shape.times:
-            span = _time(cell, clock, row, _must_parse(shape, index), notes)
-            if span is not None:
-                times[name] = span
-                fields[name] = stamp(span, cell)
-    valid = _valid(table, shape, times, notes)
-    return _Read(fields, times, valid, tuple(notes))
+def _alerts(table: Table, shape: Shape, reads: Sequence[Read], site: Relations) -> list[Draft]:
+    told = told_alerts(table, shape, reads)
+    drafts = [_alert(table, shape, one, reads[one.head]) for one in told]
+    return [*drafts, *storm_drafts(table, shape, told, reads, site)]
 
 
-def _must_parse(shape: Shape, index: int) -> bool:
-    """An alert without a readable start is broken; elsewhere "TBD" in a date column only leaves the time unknown."""
-    return shape.kind is TableKind.ALERTS and index == shape.first(Role.START)
+def _alert(table: Table, shape: Shape, told: Told, read: Read) -> Draft:
+    return alert_draft(table, shape, told, read, _common(table, shape, table.rows[told.head], read))
 
 
-def _time(cell: Cell, clock: Clock, row: Row, strict: bool, notes: list[str]) -> Interval | None:
-    try:
-        return clock.read(cell)
-    except UndecidedDateError as problem:
-        notes.append(f"time unknown: {problem}")
-    except (ValueError, OverflowError) as problem:
-        if strict:
-            raise SourceRejected(f"line {row.line}: {problem}", kind="broken_row") from problem
-        notes.append(f"not a time: {quoted(cell)}")
-    return None
-
-
-def _valid(table: Table, shape: Shape, times: Mapping[str, Interval], notes: list[str]) -> Interval | None:
-    start, end = (_of_role(table, shape, role, times) for role in (Role.START, Role.END))
-    if start is None or end is None:
-        return start or end
-    if end.t1 < start.t0:
-        notes.append("its end lies before its start; only the start is used")
-        return start
-    return Interval(start.t0, end.t1)
-
-
-def _of_role(table: Table, shape: Shape, role: Role, times: Mapping[str, Interval]) -> Interval | None:
-    found = [times[table.columns[i]] for i in shape.roles.get(role, ()) if table.columns[i] in times]
-    return found[0] if found else None
-
-
-def _draft(table: Table, shape: Shape, row: Row, read: _Read, clock: Clock) -> Draft:
-    key_column = shape.first(Role.KEY)
-    key = text_cell(row.cells[key_column]) if key_column is not None else ""
-    notes = (*table.notes, *read.notes, *(clock.notes() if read.times else ()))
-    mentions = tuple(Mention(name, Relation.MENTIONS) for name in _asset_ids(shape, row))
-    common: dict[str, Any] = {"mentions": mentions, "data": {"table": table.stem, "fields": read.fields}}
-    locator = RowKey(table.stem, key, row.line)
-    if shape.kind is TableKind.ALERTS:
-        text = alert_text(table.columns, shape, read.fields, read.times, read.valid)
-        return Draft(Kind.ALERT, locator, text, read.valid, notes=notes, **common)
+def _draft(table: Table, shape: Shape, row: Row, read: Read, clock: Clock) -> Draft:
+    common = _common(table, shape, row, read)
     if shape.kind is TableKind.NARRATIVES:
         text, valid, note = _narrative(read, clock)
-        return Draft(Kind.PASSAGE, locator, text, valid, notes=notes + note, **common)
-    return Draft(Kind.ROW, locator, row_text(table.stem, read.fields, read.times), read.valid, notes=notes, **common)
+        return Draft(Kind.PASSAGE, text=text, valid=valid, **{**common, "notes": common["notes"] + note})
+    return Draft(Kind.ROW, text=row_text(table.stem, read.fields, read.times), valid=read.valid, **common)
 
 
-def _narrative(read: _Read, clock: Clock) -> tuple[str, Interval | None, tuple[str, ...]]:
+def _common(table: Table, shape: Shape, row: Row, read: Read) -> dict[str, Any]:
+    """What drafts of rows have, whatever they are about."""
+    column = shape.first(Role.KEY)
+    key = text_cell(row.cells[column]) if column is not None else ""
+    return {
+        "locator": RowKey(table.stem, key, row.line),
+        "notes": (*table.notes, *read.notes),
+        "mentions": tuple(Mention(name, Relation.MENTIONS) for name in _asset_ids(shape, row)),
+        "data": {"table": table.stem, "fields": read.fields},
+    }
+
+
+def _narrative(read: Read, clock: Clock) -> tuple[str, Interval | None, tuple[str, ...]]:
     """Title and story; the day the story opens with ("On November 20 2008 …"), when no column tells the time."""
     texts = {name: value for name, value in read.fields.items() if isinstance(value, str)}
     story = max(texts, key=lambda name: len(texts[name]))

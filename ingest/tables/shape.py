@@ -33,6 +33,10 @@ class Role(StrEnum):
     MESSAGE = "message"
     RULE = "rule"
     SEVERITY = "severity"
+    UNIT = "unit"
+    QUALITY = "quality"
+    STATE = "state"
+    ACKNOWLEDGED = "acknowledged"
 
 
 _NAMES: Mapping[Role, str] = {
@@ -50,14 +54,24 @@ _NAMES: Mapping[Role, str] = {
     "wo_description event_description what",
     Role.RULE: "rule rule_id rule_name alarm alarm_name alert_type alarm_type kpi kpi_name condition",
     Role.SEVERITY: "severity level criticality alarm_level alert_level",
+    Role.UNIT: "unit units uom unit_of_measure engineering_unit engineering_units eng_unit",
+    Role.QUALITY: "quality qual quality_code opc_quality data_quality value_quality",
+    Role.STATE: "state status event event_type action transition alarm_state alert_state event_state new_state condition_state "
+    "alarm_status alert_status",
+    Role.ACKNOWLEDGED: "acknowledged acknowledged_at acknowledged_time acknowledge_time acknowledgement_time ack ack_at ack_time "
+    "acked acked_at time_acknowledged",
 }
 _ROLE_OF = {name: role for role, names in _NAMES.items() for name in names.split()}
 _ALERT_ONLY = frozenset(
     "alert_id alarm_id rule rule_id rule_name alarm alarm_name alarm_type alert_type severity alarm_level alert_level raised "
-    "raised_at raised_time cleared cleared_at cleared_time anomaly_score acknowledged ack".split()
+    "raised_at raised_time cleared cleared_at cleared_time anomaly_score acknowledged acknowledged_at ack ack_time alarm_state "
+    "alert_state".split()
 )
+# columns that say whose a value is, in what and how good
+BESIDE_VALUES = (Role.ASSET, Role.ASSET_NAME, Role.SENSOR, Role.UNIT, Role.QUALITY)
 _WORK_ORDER = re.compile(r"(wo|work_?order)(_?(id|number|no|num|description|type|status))?")
 _LONG_TEXT = 200
+_TIMED = frozenset({Role.START, Role.END, Role.ACKNOWLEDGED})
 
 
 class Shape(NamedTuple):
@@ -106,23 +120,20 @@ def _measure(table: Table, index: int) -> _Column:
     filled = [cell for cell in table.column(index) if not is_blank(cell)]
     n = max(1, len(filled))
     name = plain_name(table.columns[index])
-    named_time = _ROLE_OF.get(name) in (Role.START, Role.END)
+    named_time = _ROLE_OF.get(name) in _TIMED
     times = sum(1 for cell in filled if looks_like_time(cell) or (named_time and is_epoch(cell)))
     numbers = sum(1 for cell in filled if number(cell) is not None)
     return _Column(name, len(filled), times / n, numbers / n, sum(len(str(c)) for c in filled) / n)
 
 
 def _is_time(column: _Column, role: Role | None) -> bool:
-    return column.filled > 0 and column.times >= 0.5 and (column.numbers < 0.5 or role in (Role.START, Role.END))
+    return column.filled > 0 and column.times >= 0.5 and (column.numbers < 0.5 or role in _TIMED)
 
 
 def _timed(roles: dict[Role, tuple[int, ...]], times: tuple[int, ...]) -> dict[Role, tuple[int, ...]]:
-    """Start and end must hold times; where no column is called a start, the first column of times is one."""
-    kept = {
-        role: tuple(i for i in found if role not in (Role.START, Role.END) or i in times)
-        for role, found in roles.items()
-    }
-    others = tuple(i for i in times if i not in kept.get(Role.END, ()))
+    """Start, end and acknowledgement must hold times; where no column is called a start, the first column of times is one."""
+    kept = {role: tuple(i for i in found if role not in _TIMED or i in times) for role, found in roles.items()}
+    others = tuple(i for i in times if i not in (*kept.get(Role.END, ()), *kept.get(Role.ACKNOWLEDGED, ())))
     if not kept.get(Role.START) and others:
         kept[Role.START] = others[:1]
     return {role: found for role, found in kept.items() if found}
@@ -153,8 +164,8 @@ def _kind(
 def _only_numbers(
     columns: list[_Column], roles: Mapping[Role, tuple[int, ...]], times: tuple[int, ...], values: tuple[int, ...]
 ) -> bool:
-    """One column of times; the rest numbers, blanks, or the name of the asset or sensor measured."""
-    named = {i for role in (Role.ASSET, Role.ASSET_NAME, Role.SENSOR) for i in roles.get(role, ())}
+    """One column of times; the rest numbers, blanks, unit and quality, or the name of the asset or sensor measured."""
+    named = {i for role in BESIDE_VALUES for i in roles.get(role, ())}
     measured = [i for i in values if i not in named and i not in roles.get(Role.KEY, ())]
     rest = set(range(len(columns))) - set(times) - set(values) - named
     return len(times) == 1 and bool(measured) and not any(columns[i].filled for i in rest)

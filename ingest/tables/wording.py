@@ -20,6 +20,18 @@ def when(span: Interval) -> str:
     return start.strftime(form) + " UTC"
 
 
+def took(us: int) -> str:
+    """A length of time in µs as people say it, two units at most: "4 min 10 s", "2 h"."""
+    seconds = round(us / 1e6)
+    sizes = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+    first = next((n for n, (_, size) in enumerate(sizes) if seconds >= size), len(sizes) - 1)
+    parts: list[str] = []
+    for name, size in sizes[first : first + 2]:
+        count, seconds = divmod(seconds, size)
+        parts.append(f"{count} {name}" if count or not parts else "")
+    return " ".join(filter(None, parts))
+
+
 def stamp(span: Interval, text: Cell) -> str:
     """A moment as data: RFC 3339 in UTC. A bare date stays as the date that was written."""
     if span.t0 == span.t1:
@@ -49,8 +61,9 @@ def alert_text(
     fields: Mapping[str, Cell],
     times: Mapping[str, Interval],
     span: Interval | None,
+    skip: Iterable[str] = (),
 ) -> str:
-    """ "Alert A-17 (high): bearing vibration high on P-101, raised … cleared …; other: fields"."""
+    """ "Alert A-17 (high): bearing vibration high on P-101, raised … cleared …; other: fields"; without the columns `skip`."""
     by_role = {role: _first(columns, found, fields) for role, found in shape.roles.items()}
     used = {columns[i] for role, found in shape.roles.items() if role in _HEADLINE for i in found[:1]}
     subject = by_role.get(Role.ASSET_NAME) or by_role.get(Role.ASSET) or by_role.get(Role.SENSOR)
@@ -61,12 +74,23 @@ def alert_text(
     severity = by_role.get(Role.SEVERITY)
     head = " ".join(part for part in ("Alert", by_role.get(Role.KEY), f"({severity})" if severity else "") if part)
     line = head + (f": {what}" if what else "") + (f" on {subject}" if subject and not named else "") + _span_text(span)
-    rest = fields_text(fields, times, skip=used)
+    rest = fields_text(fields, times, skip={*used, *skip})
     return f"{line}; {rest}" if rest else line
 
 
 _HEADLINE = frozenset(
-    {Role.KEY, Role.ASSET, Role.ASSET_NAME, Role.SENSOR, Role.RULE, Role.MESSAGE, Role.SEVERITY, Role.START, Role.END}
+    {
+        Role.ACKNOWLEDGED,
+        Role.KEY,
+        Role.ASSET,
+        Role.ASSET_NAME,
+        Role.SENSOR,
+        Role.RULE,
+        Role.MESSAGE,
+        Role.SEVERITY,
+        Role.START,
+        Role.END,
+    }
 )
 
 

@@ -70,6 +70,15 @@ class Mewma:
         deviation = np.sqrt(self._settings.weight / (2 - self._settings.weight))
         return RowReading(surprise, statistic, self._limit, self._average / deviation)
 
+    def baseline(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What was learnt of each column, both of shape (columns,): its usual value, and the deviation of its moving average.
+
+        Raises ValueError while still learning.
+        """
+        if self._fit is None:
+            raise ValueError("nothing has been learnt yet")
+        return self._fit.centre, self._fit.scale * np.sqrt(self._settings.weight / (2 - self._settings.weight))
+
     def _learn(self, rows: NDArray[np.float64]) -> None:
         """Fit to rows of shape (train, columns), and run the chart over them for its limit and its tail."""
         self._fit = _fitted(rows, self._settings)

@@ -8,6 +8,7 @@ from ingest.series.anomaly.mewma import Mewma, MewmaSettings
 from ingest.series.anomaly.port import SeriesDetector
 
 VERSION = "anomaly-ensemble@1"
+ROWS_VERSION = "mewma@1"
 DETECTORS = DetectorSettings()
 FLAGS = FlagSettings()
 ROWS = MewmaSettings()

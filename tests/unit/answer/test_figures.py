@@ -96,6 +96,22 @@ def test_gaps_in_the_samples_are_left_out(house: Any) -> None:
     assert values(finding, "bar") == [2.0] and "4 samples" in finding.claims[0].text
 
 
+def test_a_gap_is_told_with_the_figures_and_never_bridged(house: Any) -> None:
+    minutes = [0, 1, 2, 3, 40, 41, 42, 60, 61, 62]
+    t = [1_772_600_400_000_000 + n * 60_000_000 for n in minutes]
+    source = "file:///site/boiler_pressure.csv"
+    common = {"source": source, "subject": f"{source}#value", "tenant": "t", "valid": Interval(t[0], t[-1] + 1)}
+    coverage = [
+        Coverage(layer=Layer.RECORDED, **common),
+        Coverage(layer=Layer.EXAMINED, by="series.v1", interval_s=60.0, **common),
+    ]
+    house.put(house.window("boiler_pressure.csv", "value", t, [2.0] * 10, unit="bar"), coverage=coverage)
+    finding = house.find("What was the mean boiler pressure?")
+    assert values(finding, "bar") == [2.0]
+    hole = "; no samples 4 March 2026 06:03:00–06:40:00 CET, the longest of 2 gaps"
+    assert finding.claims[0].text.endswith(f"{hole}.") and finding.notes[0].text.endswith(hole)
+
+
 # --- limits, comparisons and anomalies, on a plant with two pumps
 
 START = 1_772_600_000_000_000
@@ -189,6 +205,33 @@ def test_an_anomaly_outside_the_time_asked_is_not_told(pumps: Any) -> None:
     early = pumps.find("Any anomaly in the P-101 temperature between 04:53 and 04:56 UTC on 4 March 2026?")
     assert "50 degC, 9 spreads above the running median of 1 degC." in early.claims[0].text
     assert not any("57.11" in c.text for c in early.claims)
+
+
+def test_what_is_unusual_together_is_told_with_its_figures(house: Any) -> None:
+    t = [START + n * 60_000_000 for n in range(6)]
+    parts = {"average": 3.5, "usual": 2.0, "spread": 0.25, "spreads": 6.0}
+    flag = {
+        "t0": t[1], "t1": t[4], "peak": t[3], "ends": True, "statistic": 84.0, "limit": 28.0,
+        "own": {"series": "value", **parts}, "carriers": [{"series": "value", **parts}, {"series": "load", **parts, "spreads": -4.0}],
+    }  # fmt: skip
+    source = "file:///site/boiler_pressure.csv"
+    common = {"source": source, "subject": f"{source}#value", "tenant": "t", "valid": Interval(t[0], t[-1] + 1)}
+    coverage = [
+        Coverage(layer=Layer.RECORDED, **common),
+        Coverage(layer=Layer.EXAMINED, by="series.v1", interval_s=60.0, **common),
+    ]
+    window = house.window(
+        "boiler_pressure.csv", "value", t, [2.0] * 6, unit="bar", data={"joint": [flag], "anomalies": []}
+    )
+    house.put(window, coverage=coverage)
+    text = house.find("Was there any anomaly in the boiler pressure on 4 March 2026?").claims[0].text
+    assert "unusual together with load (-4), 4 March 2026 05:54:20–05:57:20 CET" in text
+    assert (
+        "the statistic was 84 against a limit of 28, the moving average 3.5 bar, +6 spreads from the usual 2 bar."
+        in text
+    )
+    early = house.find("Was there any anomaly in the boiler pressure between 04:50 and 04:54 UTC on 4 March 2026?")
+    assert not any("together" in made.text for made in early.claims)
 
 
 def test_the_kind_of_thing_must_be_met(pumps: Any) -> None:
