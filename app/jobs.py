@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from app.ports import Advance, IngestSummary, SourceReport
+from ingest.begun import CODE, REASON, Begun
 from ingest.pipeline import QUARANTINED, Pipeline, Report
 from ingest.walk import walk
 from retrieval.ids import content_hash
@@ -62,7 +63,10 @@ class IngestJob:
             if progress is not None:
                 progress(Advance(done, total, source, _reported(report) if report else None))
 
-        summary = self._pipeline().run(paths, tenant, tell, exclude=[self._data_dir])
+        begun = Begun(self._data_dir / "begun")
+        for mark in begun.left():
+            self._notes.record_rejection(mark.tenant, mark.source, CODE, REASON, mark.tried)
+        summary = self._pipeline().run(paths, tenant, tell, exclude=[self._data_dir], begun=begun)
         return IngestSummary(
             ingested=summary.ingested,
             unchanged=summary.unchanged,

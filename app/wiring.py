@@ -256,7 +256,7 @@ class Parts:
             VideoReader(self._detectors, self._ocr, caps, ears=self._ears, redactor=veil, attention=attention),
             AudioReader(self._ears, caps),
             ImageReader(self._detectors, self._ocr, caps, redactor=veil),
-            ReportReader(self._ocr),
+            ReportReader(self._ocr, self._senses.redactor),
             TableReader(self.book.site),
         )
         return Pipeline(self.book, self.blobs, self._senses.masked(readers), self._text, self._image, system_clock)

@@ -24,6 +24,7 @@ RAW_RATES = {"audio/basic": 8_000, "audio/x-alaw": 8_000}
 OFFICE = frozenset({DOCX, XLSX, PPTX})
 TEXTUAL = frozenset({CSV, TSV, JSON, JSONL, MAIL})
 STRUCTURED = frozenset({CSV, TSV, JSON, JSONL, XLSX, PARQUET})
+WITH_FIGURES = frozenset({PDF, DOCX, PPTX, HTML})
 DOCUMENTS = frozenset({PDF, DOCX, PPTX, MAIL, MARKDOWN, HTML, TEXT})
 
 BY_ENDING = {

@@ -13,8 +13,9 @@ import msgspec
 
 from ingest.ahead import ReadAhead
 from ingest.assemble import Assembler, Origin
+from ingest.begun import Begun, Mark
 from ingest.book import EntityBook
-from ingest.media_types import AUDIO, BY_ENDING, IMAGES, VIDEO, media_type
+from ingest.media_types import AUDIO, BY_ENDING, IMAGES, VIDEO, WITH_FIGURES, media_type
 from ingest.ports import Batch, Item, Reader, SourcePolicy
 from ingest.quality import Quality, QualityBook
 from ingest.video.start import find_start
@@ -112,9 +113,15 @@ class Pipeline:
         self._clock = clock
 
     def run(
-        self, paths: Sequence[Path], tenant: str, progress: Progress | None = None, exclude: Sequence[Path] = ()
+        self,
+        paths: Sequence[Path],
+        tenant: str,
+        progress: Progress | None = None,
+        exclude: Sequence[Path] = (),
+        begun: Begun | None = None,
     ) -> Summary:
-        """Ingest files and folders; `exclude` are folders to stay out of (the data directory).
+        """Ingest files and folders; `exclude` are folders to stay out of (the data directory), `begun` remembers what was in hand should
+        the process die.
 
         Raises InputError for a missing path or nothing to ingest, BadSiteDescription, and StoreError; what else goes wrong
         with a source is in its report.
@@ -124,9 +131,9 @@ class Pipeline:
         book = EntityBook(self._writer.site(tenant)[0])
         total = len(found.sites) + len(found.files)
         jobs: list[_Job] = [_SiteJob(site.path, partial(self._site, site, tenant, book)) for site in found.sites]
-        jobs += [_FileJob(self, file, _Run(tenant, book, tally)) for file in found.files]
-        with closing(self._begun(jobs)) as begun:
-            for done, job in enumerate(begun):
+        jobs += [_FileJob(self, file, _Run(tenant, book, tally, begun)) for file in found.files]
+        with closing(self._begun(jobs)) as turns:
+            for done, job in enumerate(turns):
                 tell(done, total, job.path.as_uri(), None)
                 report = job.end()
                 tally.end(report)
@@ -210,7 +217,7 @@ class Pipeline:
     def _ingester(self, reader: Reader, item: Item, site: Site | None) -> str:
         """Everything that shapes what is read from the same bytes: when any of it changes, the source is read again."""
         parts = [f"{reader.name}@{reader.version}", f"text={self._text_space}"]
-        if item.media_type in VIDEO | IMAGES:
+        if item.media_type in VIDEO | IMAGES | WITH_FIGURES:
             parts.append(f"image={self._image_space}")
         named = [] if site is None else site.description.entities("")
         shape = msgspec.json.encode([item.policy, named], order="deterministic")
@@ -261,6 +268,7 @@ class _Run(NamedTuple):
     tenant: str
     book: EntityBook
     tally: _Tally
+    begun: Begun | None = None
     ingester: str = ""
 
     def knows(self, tag: str) -> bool:
@@ -320,6 +328,7 @@ class _FileJob:
             return
         prepared = self._prepare()
         if isinstance(prepared, _Reading):
+            self._mark(prepared)
             self._ahead = ReadAhead(partial(prepared.reader.read, prepared.item, self._run.tenant))
 
     def end(self) -> Report:
@@ -327,6 +336,7 @@ class _FileJob:
         if isinstance(prepared, Report):
             return prepared
         work = partial(self._pipeline.read, prepared, self._ahead, self._run)
+        self._mark(prepared)
         try:
             return self._pipeline.guarded(prepared.item.uri, self._run, prepared.tried, work)
         finally:
@@ -336,6 +346,12 @@ class _FileJob:
         if self._ahead is not None:
             self._ahead.close()
             self._ahead = None
+        if self._run.begun is not None:
+            self._run.begun.end(self._run.tenant, self.path.as_uri())
+
+    def _mark(self, reading: _Reading) -> None:
+        if self._run.begun is not None:
+            self._run.begun.begin(Mark(self._run.tenant, reading.item.uri, reading.tried))
 
     def _prepare(self) -> Report | _Reading:
         work = partial(self._pipeline.prepare, self._found, self._run)

@@ -5,10 +5,12 @@
 The worker is named "package.module:function". The function takes the decoded arguments (plain msgpack: dict, list, str, int,
 bytes…) and yields `bytes` or msgspec Structs; Structs cross as msgpack and `run_as` decodes them again. Nothing is ever
 unpickled. The child is a fresh interpreter (no fork of a threaded parent); it imports only what the worker's module imports, it
-inherits no environment (so no secrets) and no file handles, and it ends when its parent does.
+inherits no environment (so no secrets) and no file handles, and it ends when its parent does. `ingest.warm` keeps such a child for
+many small files.
 
 Wire format on the child's stdout, length-prefixed: 4 bytes big-endian length, 1 byte tag, body. Tags: D data, E error
-(msgpack [kind, reason]), Z the end. A stream without Z is a death.
+(msgpack [kind, reason]), Z the end. A stream without Z is a death. A child that serves (started with the seconds it waits for an
+order) begins each answer with B.
 """
 
 from __future__ import annotations
@@ -22,13 +24,14 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from queue import Empty, SimpleQueue
 from typing import IO, Any, TypeVar
 
 import msgspec
 
 from retrieval.errors import SourceRejected
 
-_HEADER = 5
+HEADER = 5
 _MAX_FRAME = 256 << 20
 _STDERR_CAP = 1 << 20
 T = TypeVar("T")
@@ -55,11 +58,13 @@ def run(worker: str, args: Any, limits: Limits | None = None) -> Generator[bytes
     """
     limits = limits or Limits()
     with tempfile.TemporaryFile() as errors:
-        child = _start(errors)
+        child = start(errors)
         try:
-            yield from _talk(child, msgspec.msgpack.encode([worker, args, limits]), limits, errors)
+            if not give(child, msgspec.msgpack.encode([worker, args, limits])):
+                raise death(child, limits, errors)
+            yield from replies(Pipe(child, limits), child, limits, errors)
         finally:
-            _end(child)
+            end(child)
 
 
 def run_as(kind: type[T], worker: str, args: Any, limits: Limits | None = None) -> Generator[T, None, None]:
@@ -73,7 +78,8 @@ def run_as(kind: type[T], worker: str, args: Any, limits: Limits | None = None) 
 # --- the parent -----------------------------------------------------------------------------------------------------
 
 
-def _start(errors: IO[bytes]) -> subprocess.Popen[bytes]:
+def start(errors: IO[bytes], *arguments: str) -> subprocess.Popen[bytes]:
+    """A child that waits for its order; `errors` takes what it says of itself."""
     environment = {
         "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
         "PYTHONUTF8": "1",
@@ -83,7 +89,7 @@ def _start(errors: IO[bytes]) -> subprocess.Popen[bytes]:
         "MALLOC_ARENA_MAX": "2",
     }
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "ingest.sandbox"],
+        [sys.executable, "-P", "-m", "ingest.sandbox", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
@@ -93,7 +99,8 @@ def _start(errors: IO[bytes]) -> subprocess.Popen[bytes]:
     )
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def end(child: subprocess.Popen[bytes]) -> None:
+    """Kill it, whatever it does."""
     child.kill()
     child.wait()
     for pipe in (child.stdin, child.stdout):
@@ -101,23 +108,28 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             pipe.close()
 
 
-def _talk(child: subprocess.Popen[bytes], order: bytes, limits: Limits, errors: IO[bytes]) -> Iterator[bytes]:
+def give(child: subprocess.Popen[bytes], order: bytes) -> bool:
+    """Whether the child took the order; it does not when it has ended."""
     assert child.stdin is not None
     try:
         child.stdin.write(len(order).to_bytes(4, "big") + order)
     except BrokenPipeError:
-        raise _death(child, limits, errors) from None
-    pipe = _Pipe(child, limits)
+        return False
+    return True
+
+
+def replies(pipe: Pipe, child: subprocess.Popen[bytes], limits: Limits, errors: IO[bytes]) -> Iterator[bytes]:
+    """What the child sends until it says that it is done. Raises SourceRejected as `run` does."""
     total = 0
     while True:
-        header = pipe.take(_HEADER)
+        header = pipe.take(HEADER)
         length, tag = int.from_bytes(header[:4], "big"), header[4:]
         total += length
         if length > _MAX_FRAME or total > limits.output_bytes:
             raise SourceRejected("decoding gives more data than is allowed", kind="too_large")
-        body = pipe.take(length) if len(header) == _HEADER else b""
-        if len(header) < _HEADER or len(body) < length:
-            raise _death(child, limits, errors)
+        body = pipe.take(length) if len(header) == HEADER else b""
+        if len(header) < HEADER or len(body) < length:
+            raise death(child, limits, errors)
         if tag == b"Z":
             return
         if tag == b"E":
@@ -126,7 +138,7 @@ def _talk(child: subprocess.Popen[bytes], order: bytes, limits: Limits, errors: 
         yield body
 
 
-class _Pipe:
+class Pipe:
     """The child's stdout, read with the wall clock running only while we wait."""
 
     def __init__(self, child: subprocess.Popen[bytes], limits: Limits) -> None:
@@ -152,7 +164,7 @@ class _Pipe:
         return bytes(parts)
 
 
-def _death(child: subprocess.Popen[bytes], limits: Limits, errors: IO[bytes]) -> SourceRejected:
+def death(child: subprocess.Popen[bytes], limits: Limits, errors: IO[bytes]) -> SourceRejected:
     """What to say of a child that ended without saying so itself."""
     try:
         code = child.wait(timeout=5)
@@ -172,14 +184,31 @@ def _death(child: subprocess.Popen[bytes], limits: Limits, errors: IO[bytes]) ->
 
 
 def _main() -> None:
-    """Entry of the child: read the order, set the limits, run the worker, write what it yields."""
+    """Entry of the child: do the one order that comes, or, as a server, each that comes within the seconds it was given."""
     output = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints must not land in the stream
-    source = os.fdopen(os.dup(0), "rb", buffering=0)
-    size = int.from_bytes(_exactly(source, 4), "big")
-    worker, args, limits = msgspec.msgpack.decode(_exactly(source, size), type=tuple[str, Any, Limits])
-    _watch_parent(source)
-    _limit(limits)
+    orders = _orders(os.fdopen(os.dup(0), "rb", buffering=0))
+    if len(sys.argv) > 1:
+        _serve(orders, output, float(sys.argv[1]))
+    else:
+        _work(orders.get(), output, serving=False)
+    os._exit(0)  # skip the clean-up of half-broken libraries
+
+
+def _serve(orders: SimpleQueue[bytes], output: IO[bytes], idle_s: float) -> None:
+    while True:
+        try:
+            order = orders.get(timeout=idle_s)
+        except Empty:
+            return
+        _send(output, b"B", b"")
+        _work(order, output, serving=True)
+
+
+def _work(order: bytes, output: IO[bytes], serving: bool) -> None:
+    """Set the order's limits, run its worker, write what that yields."""
+    worker, args, limits = msgspec.msgpack.decode(order, type=tuple[str, Any, Limits])
+    _limit(limits, serving)
     try:
         for message in _load(worker)(args):
             _send(output, b"D", message if isinstance(message, bytes) else msgspec.msgpack.encode(message))
@@ -192,7 +221,6 @@ def _main() -> None:
     except Exception as error:  # noqa: BLE001 - the edge of the process
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         _send(output, b"E", msgspec.msgpack.encode(["unreadable", reason]))
-    os._exit(0)  # skip the clean-up of half-broken libraries
 
 
 def _exactly(source: IO[bytes], size: int) -> bytes:
@@ -211,25 +239,32 @@ def _send(output: IO[bytes], tag: bytes, body: bytes) -> None:
         view = view[output.write(view) :]
 
 
-def _watch_parent(source: IO[bytes]) -> None:
-    """End this process when the parent has gone: its end of our stdin closes then."""
+def _orders(source: IO[bytes]) -> SimpleQueue[bytes]:
+    """The orders as they come. This process ends when the parent has gone: its end of our stdin closes then."""
     import threading
 
+    found: SimpleQueue[bytes] = SimpleQueue()
+
     def wait() -> None:
-        source.read(1)
-        os._exit(3)
+        while True:
+            found.put(_exactly(source, int.from_bytes(_exactly(source, 4), "big")))
 
     threading.Thread(target=wait, daemon=True).start()
+    return found
 
 
-def _limit(limits: Limits) -> None:
+def _limit(limits: Limits, serving: bool) -> None:
     import resource
 
     _cap(resource.RLIMIT_AS, limits.memory_bytes)
     _cap(resource.RLIMIT_CORE, 0)
     _cap(resource.RLIMIT_FSIZE, _STDERR_CAP)
     soft = max(1, limits.cpu_s)
-    _cap(resource.RLIMIT_CPU, soft, soft + 5)
+    if serving:  # what earlier orders took is not this one's; the next must be able to set its own
+        _, ceiling = resource.getrlimit(resource.RLIMIT_CPU)
+        _cap(resource.RLIMIT_CPU, int(time.process_time()) + 1 + soft, ceiling)
+    else:
+        _cap(resource.RLIMIT_CPU, soft, soft + 5)
 
 
 def _cap(resource_id: int, soft: int, hard: int | None = None) -> None:

@@ -18,6 +18,21 @@ def evidence_id(key: bytes, source: str, locator: Locator, content_hash: str) ->
     return _PREFIX + hmac.new(key, message, hashlib.sha256).hexdigest()[:40]
 
 
+def derived_source(source: str, of: str, what: str) -> str:
+    """The source of what was made out of one piece of evidence, `of`, of another source ("clip.mp4#captions/ev_…").
+
+    It ends with that piece (catalog/derived.py). The uri of a file has no bare "#", so that the two are never mixed up.
+    """
+    return f"{source}#{what}/{of}"
+
+
+def derived_from(source: str) -> tuple[str, str] | None:
+    """The source and the evidence id that a derived source hangs on; None for any other source."""
+    base, _, rest = source.partition("#")
+    what, _, of = rest.rpartition("/")
+    return (base, of) if base and what and of.startswith(_PREFIX) else None
+
+
 def content_hash(*parts: str | bytes) -> str:
     """SHA-256 over length-prefixed parts, in hex, so that ("ab", "c") and ("a", "bc") differ."""
     digest = hashlib.sha256()

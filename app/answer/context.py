@@ -28,6 +28,7 @@ from retrieval.types import Evidence, Kind, PageBox, Verdict
 
 _ITEMS = 24
 _HITS, _ENOUGH = 16, 8
+_DESCRIBED = 3
 _SENSED = (Kind.FRAME, Kind.ALERT)
 # strategies that go to the evidence itself, by its key, thing and time
 _FOUND_AT_ONCE = ("sight", "table", "figure")
@@ -139,9 +140,20 @@ class Showing:
         )
 
     def _ranked(self, desk: Desk, finding: Finding) -> list[Evidence]:
-        """What was pointed at, what the brief relied on, then what search finds beside it."""
+        """What was pointed at, what the brief relied on, then what search finds beside it; last, frames that a description led to."""
         found = [h.evidence for h in desk.hits] if len(desk.hits) >= _ENOUGH else self._beside(desk, finding)
-        return list({e.id: e for e in (*desk.pinned, *finding.used, *found)}.values())[:_ITEMS]
+        proving = list({e.id: e for e in (*desk.pinned, *finding.used, *found)}.values())
+        led_to = [e for e in self._led_to(desk) if e.id not in {p.id for p in proving}]
+        return [*proving[: _ITEMS - len(led_to)], *led_to]
+
+    @staticmethod
+    def _led_to(desk: Desk) -> list[Evidence]:
+        """The best of the descriptions that were found, each behind the frame it describes: what it says is to be seen there."""
+        best = desk.descriptions()[:_DESCRIBED]
+        if not best:
+            return []
+        frames = desk.tools.catalog.get([str(e.data.get("frame")) for e in best], desk.principal, desk.as_of)
+        return [each for e in best for each in (frames.get(str(e.data.get("frame"))), e) if each is not None]
 
     @staticmethod
     def _beside(desk: Desk, finding: Finding) -> list[Evidence]:

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from app.answer.premises import Known, Premises
 from app.answer.question import Question
 from app.answer.sights import Sights
+from app.verify.described import described
 from retrieval.ports import Blobs, CatalogReader, TextEncoder
 from retrieval.types import (
     Citation,
@@ -26,6 +29,9 @@ from retrieval.types import (
     TimelineEntry,
     Verdict,
 )
+
+# so much further is looked where descriptions were found, for what proves something
+_DEEPER = 4
 
 
 class Found(Protocol):
@@ -98,14 +104,23 @@ class Desk:
     ) -> list[Hit]:
         """Search with the question's as_of; what was degraded is remembered, and what was found last."""
         filter_ = Filter(as_of=self.as_of, **limits)  # type: ignore[arg-type]
-        found = self._found(Query(text=text, k=k, filter=filter_, channels=channels, pictures=pictures))
+        found = self._proving(Query(text=text, k=k, filter=filter_, channels=channels, pictures=pictures))
         self.hits = tuple(found) or self.hits
         return found
 
     def glance(self, k: int, channel: str, **limits: object) -> list[Hit]:
         """What one channel finds for the question at once. How sure an answer is does not rest on it: it is not kept as `hits`."""
         filter_ = Filter(as_of=self.as_of, **limits)  # type: ignore[arg-type]
-        return self._found(Query(text=self.question.text, k=k, filter=filter_, channels=(channel,), quick=True))
+        return self._proving(Query(text=self.question.text, k=k, filter=filter_, channels=(channel,), quick=True))
+
+    def _proving(self, query: Query) -> list[Hit]:
+        """What is found but for a model's descriptions of pictures, which prove nothing; they do not crowd out what does."""
+        found = self._found(query)
+        kept = [hit for hit in found if not described(hit.evidence)]
+        if len(kept) < len(found):
+            deeper = self._found(msgspec.structs.replace(query, k=_DEEPER * query.k))
+            kept = [hit for hit in deeper if not described(hit.evidence)][: query.k]
+        return kept
 
     def _found(self, query: Query) -> list[Hit]:
         found = self._asked.get(query)
@@ -115,7 +130,14 @@ class Desk:
         return list(found.hits)
 
     def met(self) -> list[Evidence]:
-        """Everything that searches for this question have found so far, each once, what was found first first."""
+        """Everything that searches for this question have found so far, each once, what was found first first; no descriptions."""
+        return [evidence for evidence in self._all() if not described(evidence)]
+
+    def descriptions(self) -> list[Evidence]:
+        """The models' descriptions of pictures among it."""
+        return [evidence for evidence in self._all() if described(evidence)]
+
+    def _all(self) -> list[Evidence]:
         return list({hit.evidence.id: hit.evidence for found in self._asked.values() for hit in found.hits}.values())
 
     def scan(self, limit: int = 2000, **limits: object) -> list[Evidence]:

@@ -27,6 +27,7 @@ from app.deadline import ends_at
 from app.model.port import ChatModel, Course, Part, Usage
 from app.model.waiting import in_time
 from app.ports import Ask, Event
+from app.verify.described import DESCRIPTION, UNPROVEN, described
 from app.verify.port import Exhibit, Judgement, Verifier
 from app.words import one_line
 from retrieval.errors import EvidenceNotFound, ModelUnavailable
@@ -169,9 +170,12 @@ class ModelAnswerer:
         """Ask of a few claims that rest on one shown frame alone whether that frame shows it; a "no" takes their support away."""
         shown = {label for label, _ in context.pictures}
         frames = {e.evidence.id: e for e in context.exhibits if e.evidence.kind is Kind.FRAME and e.label in shown}
+        # a description plays its frame back: whether that shows it can be seen there
+        frames |= {e.evidence.id: e for e in context.exhibits if described(e.evidence) and e.evidence.media}
         for n, claim in enumerate(said.claims):
             only = {cited.evidence for cited in claim.citations}
-            if claim.support is not Support.SUPPORTED or len(only) != 1 or not only <= frames.keys():
+            told_so = claim.support is Support.SUPPORTED or claim.why == UNPROVEN
+            if not told_so or len(only) != 1 or not only <= frames.keys():
                 continue
             if sum(c.sighting is not None for c in said.claims) >= self._patience.looks:
                 return
@@ -182,7 +186,7 @@ class ModelAnswerer:
     def _looked(self, claim: Claim, exhibit: Exhibit, said: _Said, course: Course) -> Claim:
         """The claim with what a look at its frame said. A look that fails leaves it unverified."""
         try:
-            parts = self._showing.look(claim.text, exhibit.evidence)
+            parts = self._showing.look(claim.text.removeprefix(f"{DESCRIPTION}: "), exhibit.evidence)
             pieces = list(self._model.stream(parts, schema_of(Look), course.within(_LOOK_S)))
             text = "".join(piece.text for piece in pieces)
             said.spend(next((piece.usage for piece in pieces if piece.usage), None), parts, text)
@@ -254,5 +258,7 @@ def judged(worded: Worded, exhibits: Sequence[Exhibit], verifier: Verifier) -> t
         judgement = Judgement(Support.UNSUPPORTED, why)
     else:
         judgement = verifier.judge(text, cited)
+    if judgement.why == UNPROVEN:
+        text = f"{DESCRIPTION}: {text}"
     quotes = tuple(cite(e.evidence, one_line(e.evidence.text)) for e in cited)
     return told(Claim(text, judgement.support, quotes, judgement.why, judgement.recomputed)), judgement

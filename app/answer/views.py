@@ -74,12 +74,14 @@ def find_views(desk: Desk, site: Site, entities: Sequence[str], window: Interval
 
 
 def _camera_view(desk: Desk, site: Site, camera: str, window: Interval | None) -> View:
-    frames = desk.scan(_FRAMES, kinds=(Kind.FRAME,), entities=(camera,), window=window)
-    if len(frames) == _FRAMES:
+    found = desk.scan(_FRAMES, kinds=(Kind.FRAME,), entities=(camera,), window=window)
+    # a figure of a report that names the camera is no view of it
+    frames = [frame for frame in found if isinstance(frame.locator, FrameAt)]
+    if len(found) == _FRAMES:
         desk.degraded.append(
             f"{site.name(camera)}: only the first {_FRAMES} frames were looked through; ask for a shorter time"
         )
-    return View(camera, site.name(camera), desk.coverage([camera]), frames, len(frames) == _FRAMES)
+    return View(camera, site.name(camera), desk.coverage([camera]), frames, len(found) == _FRAMES)
 
 
 def _clip_views(desk: Desk, window: Interval | None) -> list[View]:

@@ -33,6 +33,7 @@ VERBS = {
     "serve": Verb("app.cli.house", "serve", "Serve HTTP on this machine."),
     "reindex": Verb("app.cli.house", "reindex", "Throw the indexes away and rebuild them."),
     "reconcile": Verb("app.cli.house", "reconcile", "Compare indexes with the catalog and repair them."),
+    "enrich": Verb("app.cli.enriching", "enrich", "Make more of evidence: captions of frames."),
     "stats": Verb("app.cli.house", "stats", "Count asks, verdicts and acceptance."),
     "vllm": Verb("app.cli.vllm", "vllm", "Print the command line that serves a model with vLLM."),
     "feedback": Verb("app.cli.house", "feedback", "Say whether an answer was accepted."),

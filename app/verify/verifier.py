@@ -20,6 +20,7 @@ from app.verify.comparing import Compared, compare
 from app.verify.contradiction import against, denial_stands
 from app.verify.counting import count
 from app.verify.denials import accounted
+from app.verify.described import apart as beside_descriptions
 from app.verify.exact import inexact
 from app.verify.limits import strayed
 from app.verify.meaning import Meaning, meaning
@@ -75,6 +76,10 @@ class ClaimVerifier:
             return Judgement(Support.UNSUPPORTED, "it cites no evidence")
         if len(claim) > _LONGEST_CLAIM:
             return Judgement(Support.UNSUPPORTED, f"it is longer than {_LONGEST_CLAIM} characters")
+        return beside_descriptions(claim, exhibits, self._judge)
+
+    def _judge(self, claim: str, exhibits: Sequence[Exhibit]) -> Judgement:
+        """The same where every exhibit counts."""
         bench = self._bench(claim, exhibits)
         if len([*bench.claim.of(Kind.AMOUNT), *bench.claim.of(Kind.MOMENT)]) > _MOST_FIGURES:
             return Judgement(Support.UNSUPPORTED, f"it gives more than {_MOST_FIGURES} figures and times")

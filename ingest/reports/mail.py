@@ -14,11 +14,10 @@ import msgspec
 
 from ingest.reports.html import blocks_of
 from ingest.reports.passages import Block
-from ingest.sandbox import Limits, run_as
 from ingest.tables.table import decode
+from ingest.warm import WarmWorker
 from retrieval.errors import SourceRejected
 
-_LIMITS = Limits(wall_s=60, cpu_s=60, memory_bytes=1 << 30, output_bytes=128 << 20)
 _NAMED = ("From", "Date", "Subject")
 _SEALED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
 
@@ -48,9 +47,9 @@ class Mail(NamedTuple):
     blocks: list[Block]
 
 
-def read_mail(path: str) -> Mail:
+def read_mail(path: Path, tenant: str, worker: WarmWorker) -> Mail:
     """The message; its first blocks are the subject and the people. Raises SourceRejected: encrypted, unreadable, too_large, timeout."""
-    messages: Iterator[Head | Part] = run_as(_MESSAGE, f"{__name__}:parts", {"path": path}, _LIMITS)
+    messages: Iterator[Head | Part] = worker.read_as(_MESSAGE, f"{__name__}:parts", path, tenant)
     head, blocks = Head("", "", "", "", (), ()), []
     for message in messages:
         if isinstance(message, Head):

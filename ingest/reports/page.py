@@ -1,12 +1,15 @@
-"""A pdf page as PDFium sees it → lines of text with boxes, rows of drawn tables among them. Runs in the child process."""
+"""A pdf page as PDFium sees it → lines of text with boxes, rows of tables among them, and figures. Runs in the child process."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import msgspec
 
-from ingest.reports.ruled import Bounds, Found, Glyph, Names, rules_of, tables_on
+from ingest.reports.figures import Spot, images_of, spots_of
+from ingest.reports.ruled import Bounds, Drawn, Found, Glyph, Names, rules_of, tables_on
+from ingest.reports.spaced import GAP, Segment, spaced_tables
 from retrieval.types import Box
 
 # a drawing has this many shapes, a table does not; few lines make no table
@@ -25,12 +28,40 @@ class Line(msgspec.Struct, frozen=True):
     row: bool = False
 
 
-def page_lines(page: Any, before: Names | None) -> tuple[list[Line], Names | None]:
-    """The page's lines and its last table's column names, which `before` were those of the page before."""
-    text = _Text(page)
-    found = _tables(page, text, before)
-    frame, turn = page.get_cropbox(), page.get_rotation()
-    taken = found.headers.union(*(drawn.glyphs for drawn in found.rows))
+class Carried(NamedTuple):
+    """The column names that a page ended with, of a table drawn with lines and of one set by white space."""
+
+    ruled: Names | None = None
+    spaced: Names | None = None
+
+
+class Seen(NamedTuple):
+    """What is on a page."""
+
+    lines: list[Line]
+    spots: list[Spot]
+    carried: Carried
+
+
+def see(page: Any, before: Carried) -> Seen:
+    """Everything on the page; `before` are the column names that the page before it ended with."""
+    text, frame, turn = _Text(page), page.get_cropbox(), page.get_rotation()
+    shapes = _shapes(page)
+    ruled = _ruled(text, shapes, before.ruled) if not turn else Found([], frozenset(), None)
+    spaced = spaced_tables(list(_segments(text, ruled)), before.spaced) if not turn else Found([], frozenset(), None)
+    lines = _lines(text, (ruled, spaced), frame, turn)
+    # what a table is drawn with is no picture
+    boxes = [_fraction(box, frame, turn) for box in shapes] if not ruled.rows else []
+    spots = spots_of([(_fraction(box, frame, turn), key) for box, key in images_of(page)], boxes, lines)
+    return Seen(lines, spots, Carried(ruled.names, spaced.names))
+
+
+def _lines(text: _Text, tables: tuple[Found, ...], frame: Bounds, turn: int) -> list[Line]:
+    """Lines of text in the page's own order, the rows of each table where it begins."""
+    starts: dict[int, list[Drawn]] = {}
+    for drawn in (drawn for found in tables for drawn in found.rows):
+        starts.setdefault(drawn.place, []).append(drawn)
+    taken = _taken(*tables)
     lines: list[Line] = []
     run = _Run()
     for index in range(text.count):
@@ -40,11 +71,51 @@ def page_lines(page: Any, before: Names | None) -> tuple[list[Line], Names | Non
             run = _Run()
         else:
             run.add(text, index, letter)
-        if index in taken:
+        if index in starts:
             size = round(text.size(index), 2)
-            rows = (drawn for drawn in found.rows if drawn.place == index)
-            lines += [Line(drawn.text, _fraction(drawn.box, frame, turn), size, row=True) for drawn in rows]
-    return lines + _line(run, frame, turn), found.names
+            lines += [Line(drawn.text, _fraction(drawn.box, frame, turn), size, row=True) for drawn in starts[index]]
+    return lines + _line(run, frame, turn)
+
+
+def _taken(*tables: Found) -> frozenset[int]:
+    return frozenset().union(*(found.headers.union(*(drawn.glyphs for drawn in found.rows)) for found in tables))
+
+
+def _segments(text: _Text, ruled: Found) -> Iterator[Segment]:
+    """The words of each line of text outside of drawn tables, cut where a gap is wide."""
+    taken = _taken(ruled)
+    part: list[int] = []
+    for index in range(text.count):
+        ink = None if text.letter(index).isspace() else text.ink(index)
+        broken = index in taken or text.letter(index) in "\r\n"
+        if part and (broken or (ink is not None and _apart(text, part[-1], index))):
+            yield _segment(text, part)
+            part = []
+        if ink is not None and not broken:
+            part.append(index)
+    if part:
+        yield _segment(text, part)
+
+
+def _apart(text: _Text, one: int, other: int) -> bool:
+    """Whether more white than words have between them lies before the other letter, or it stands on another line."""
+    left, right = text.ink(one), text.ink(other)
+    if left is None or right is None:
+        return False
+    wide = GAP * max(text.size(other), right[3] - right[1])
+    return right[0] - left[2] > wide or right[2] < left[0] - wide or right[1] > left[3] or right[3] < left[1] - wide
+
+
+def _segment(text: _Text, part: list[int]) -> Segment:
+    """`part` are its letters with ink; the spaces between them belong to it."""
+    inks = [ink for index in part if (ink := text.ink(index)) is not None]
+    x0, y0, x1, y1 = zip(*inks, strict=True)
+    letters = _joined([text.letter(index) for index in range(part[0], part[-1] + 1)])
+    low, high = text.loose(part[0]) or (min(y0), max(y1))
+    # a line end that PDFium makes up lies in no segment
+    glyphs = tuple(range(part[0], part[-1] + 1))
+    box = (min(x0), min(y0), max(x1), max(y1))
+    return Segment(" ".join(letters.split()), box, glyphs, (low + high) / 2, max(high - low, 1.0))
 
 
 class _Text:
@@ -61,12 +132,17 @@ class _Text:
         self._line = raw.FS_RECTF()
         self._line_into = byref(self._line)
         self.count: int = self._text.count_chars()
+        self._letters = [chr(self._raw.FPDFText_GetUnicode(self._text, index)) for index in range(self.count)]
+        self._inks = [self._ink(index) for index in range(self.count)]
 
     def letter(self, index: int) -> str:
-        return chr(self._raw.FPDFText_GetUnicode(self._text, index))
+        return self._letters[index]
 
     def ink(self, index: int) -> Bounds | None:
         """The box around what is printed, in PDF points."""
+        return self._inks[index]
+
+    def _ink(self, index: int) -> Bounds | None:
         if not self._raw.FPDFText_GetCharBox(self._text, index, *self._into):
             return None
         left, right, bottom, top = (edge.value for edge in self._edges)
@@ -100,13 +176,18 @@ class _Run:
             self.size = self.size or text.size(index)
 
 
-def _tables(page: Any, text: _Text, before: Names | None) -> Found:
-    """Pages that are turned are left alone: their lines of text stand upright in the page's own coordinates."""
+def _shapes(page: Any) -> list[Bounds]:
+    """The bounds of what is drawn with lines; none of a page with more than makes sense to look at."""
     from pypdfium2 import raw
 
     shapes = [shape.get_bounds() for shape in page.get_objects(filter=(raw.FPDF_PAGEOBJ_PATH,), max_depth=1)]
+    return shapes if len(shapes) <= _MOST_SHAPES else []
+
+
+def _ruled(text: _Text, shapes: list[Bounds], before: Names | None) -> Found:
+    """Pages that are turned are left alone: their lines of text stand upright in the page's own coordinates."""
     rules = rules_of(shapes)
-    if page.get_rotation() or len(shapes) > _MOST_SHAPES or len(rules.upright) < _FEWEST_RULES:
+    if len(rules.upright) < _FEWEST_RULES:
         return Found([], frozenset(), None)
     glyphs = (_glyph(text, index) for index in range(text.count))
     return tables_on([glyph for glyph in glyphs if glyph is not None], rules, before)
@@ -122,12 +203,18 @@ def _glyph(text: _Text, index: int) -> Glyph | None:
 
 
 def _line(run: _Run, frame: Bounds, turn: int) -> list[Line]:
-    joined = "".join(run.letters).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    text = joined.replace("\0", "").strip()
+    text = _joined(run.letters)
     if not text or not run.boxes:
         return []
     left, bottom, right, top = zip(*run.boxes, strict=True)
     return [Line(text, _fraction((min(left), min(bottom), max(right), max(top)), frame, turn), round(run.size, 2))]
+
+
+def _joined(letters: list[str]) -> str:
+    """Letters as text: PDFium gives those beyond the first 65,536 in two halves."""
+    return (
+        "".join(letters).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "").strip()
+    )
 
 
 def _fraction(box: Bounds, frame: Bounds, turn: int) -> Box:

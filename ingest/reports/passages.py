@@ -11,7 +11,7 @@ SIZE = 900
 _SEPARATORS = ("\n\n", "\n", ". ", " ", "")
 
 
-class Block(msgspec.Struct, frozen=True):
+class Block(msgspec.Struct, frozen=True, tag="block"):
     """A paragraph, a row of a table, or a heading of `level` 1 and deeper (0 = no heading)."""
 
     text: str
@@ -37,7 +37,13 @@ class Passage(NamedTuple):
 
 def passages(text: str, sections: Sequence[Section], size: int = SIZE) -> list[Passage]:
     """Cut each section at paragraphs, lines, sentences or words, as large as fits. Only white space is left out."""
-    return [passage for section in _with_bodies(text, sections) for passage in _split(text, section, size)]
+    return list(each_passage(text, sections, size))
+
+
+def each_passage(text: str, sections: Sequence[Section], size: int = SIZE) -> Iterator[Passage]:
+    """The same, section by section."""
+    for section in _with_bodies(text, sections):
+        yield from _split(text, section, size)
 
 
 def join(blocks: Iterable[Block]) -> tuple[str, list[Section]]:
@@ -63,6 +69,11 @@ def sections_of(length: int, marks: Sequence[tuple[int, int, str]]) -> list[Sect
         path = [*((deep, name) for deep, name in path if deep < level), (level, title)]
         found.append(Section(at, end, tuple(name for _, name in path)))
     return found
+
+
+def heading_at(sections: Sequence[Section], at: int) -> tuple[str, ...]:
+    """The headings above a character of the text, outermost first."""
+    return next((section.path for section in reversed(sections) if section.start <= at), ())
 
 
 def _with_bodies(text: str, sections: Sequence[Section]) -> Iterator[Section]:

@@ -1,20 +1,24 @@
-"""Reports, manuals and logs → passages with their place, their headings and, where the document says so, their day."""
+"""Reports, manuals and logs → passages with their place, their headings and, where the document says so, their day; and figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ingest.media_types import DOCUMENTS, PDF, PPTX
 from ingest.ports import Batch, Draft, Item, TextReader
 from ingest.reports.dates import Dated, document_date, heading_date
 from ingest.reports.language import language
-from ingest.reports.markup import Document, read_document
-from ingest.reports.passages import Section, passages
-from ingest.reports.pdf import page_passages, read_pdf
+from ingest.reports.markup import LIMITS, Document, read_document
+from ingest.reports.passages import Section, each_passage, heading_at, passages
+from ingest.reports.pdf import OPENING, Budget, PdfPages, page_passages
+from ingest.reports.pictured import About, Figure, Figures
 from ingest.reports.slides import read_slides
 from ingest.timestamps import Clock
+from ingest.vision.redact import Redactor
+from ingest.warm import WarmWorker
 from retrieval.errors import SourceRejected
 from retrieval.types import CharSpan, Coverage, Kind, Layer, PageBox
 
@@ -24,87 +28,161 @@ _OPENING_PAGES = 4
 
 
 class ReportReader:
-    """pdf, pptx, docx, eml, md, html and txt. `ocr` reads pdf pages that are only pictures; without it such a pdf is rejected (no_text)."""
+    """pdf, pptx, docx, eml, md, html and txt. `ocr` reads pdf pages that are only pictures; without it such a pdf is rejected (no_text).
+
+    It also reads words in figures. `redactor` hides what a source's policy asks for; without it, such a source's figures are not kept.
+    """
 
     name = "reports"
 
-    def __init__(self, ocr: TextReader | None = None) -> None:
-        self._ocr = ocr
-        self.version = "2" + (f"+{ocr.name}" if ocr else "")
+    def __init__(
+        self, ocr: TextReader | None = None, redactor: Redactor | None = None, budget: Budget | None = None
+    ) -> None:
+        self._ocr, self._redactor, self._budget = ocr, redactor, budget or Budget()
+        self._worker = WarmWorker(LIMITS)
+        spent = "" if self._budget == Budget() else f"+{tuple(self._budget)}"
+        self.version = "3" + (f"+{ocr.name}" if ocr else "") + (f"+{redactor.name}" if redactor else "") + spent
 
     def accepts(self, item: Item) -> bool:
         return item.media_type in DOCUMENTS
 
     def read(self, item: Item, tenant: str) -> Iterator[Batch]:
-        """Raises SourceRejected (encrypted, no_text, empty, unreadable, too_large, timeout) before the first batch."""
-        drafts, dated = self._drafts(item)
-        if not drafts:
+        """Batches of 200 pieces, of a pdf as its pages are read; the last says what of it was not read.
+
+        Raises SourceRejected (encrypted, no_text, empty, unreadable, too_large, timeout).
+        """
+        reading = self._reading(item, tenant)
+        drafts = reading.drafts()
+        waiting = list(islice(drafts, _BATCH))
+        while following := list(islice(drafts, _BATCH)):
+            yield Batch(waiting)
+            waiting = following
+        if not waiting:
             raise SourceRejected("the document holds no text", kind="empty")
+        notes = reading.notes()
         coverage = Coverage(
-            source=item.uri, subject=item.uri, layer=Layer.EXAMINED, tenant=tenant, by=READER, able={"text": 0.0},
-            valid=dated.valid if dated else None,
+            source=item.uri, subject=item.uri, layer=Layer.EXAMINED, tenant=tenant, by=READER,
+            able={"text": reading.missed()}, valid=reading.dated.valid if reading.dated else None,
         )  # fmt: skip
-        for start in range(0, len(drafts), _BATCH):
-            yield Batch(drafts[start : start + _BATCH], [coverage] if start == 0 else ())
+        yield Batch([draft._replace(notes=(*draft.notes, *notes)) for draft in waiting], [coverage])
 
-    def _drafts(self, item: Item) -> tuple[list[Draft], Dated | None]:
+    def _reading(self, item: Item, tenant: str) -> _Reading:
+        figures = Figures(item, self._ocr, self._redactor, self._budget.figures_read)
         if item.media_type == PDF:
-            return self._pdf(item)
-        return _slides(item) if item.media_type == PPTX else _document(item)
-
-    def _pdf(self, item: Item) -> tuple[list[Draft], Dated | None]:
-        document = read_pdf(str(item.path), self._ocr)
-        opening = "\n".join(line.text for page in document.pages[:_OPENING_PAGES] for line in page.lines)
-        dated = document_date(item.name, opening, Clock(item.policy), document.title)
-        facts = _facts(document.title or _stem(item), opening)
-        models = {"text": self._ocr.name} if self._ocr else {}
-        notes = (*document.notes, *((dated.note,) if dated else ()))
-        drafts = [
-            Draft(
-                Kind.PASSAGE, PageBox(part.page, part.box), part.text, dated.valid if dated else None,
-                data=_data(facts, part.heading), models=models if part.page in document.ocr_pages else {}, notes=notes,
-                embed=_embedded(facts["title"], part.heading, part.text),
-            )
-            for part in page_passages(document.pages) if part.text.strip()
-        ]  # fmt: skip
-        return drafts, dated
+            return _Pdf(item, figures, PdfPages(str(item.path), self._ocr, self._budget), self._ocr)
+        if item.media_type == PPTX:
+            return _Slides(item, figures)
+        return _Document(item, figures, read_document(item, tenant, self._worker))
 
 
-def _document(item: Item) -> tuple[list[Draft], Dated | None]:
-    document = read_document(item)
-    clock = Clock(item.policy)
-    whole = _sent(document, clock) or document_date(item.name, document.text, clock, document.title)
-    facts = {**_facts(document.title or _stem(item), document.text), **document.facts}
-    drafts = []
-    for part in passages(document.text, document.sections):
-        dated = (None if document.sent else _section_date(part.path, clock)) or whole
-        heading = " > ".join(part.path)
-        drafts.append(
-            Draft(
+class _Reading(Protocol):
+    """One document being read. `dated` and what the methods tell hold once the drafts are through."""
+
+    dated: Dated | None
+
+    def drafts(self) -> Iterator[Draft]: ...
+
+    def notes(self) -> tuple[str, ...]: ...
+
+    def missed(self) -> float: ...
+
+
+class _Pdf:
+    def __init__(self, item: Item, figures: Figures, pages: PdfPages, ocr: TextReader | None) -> None:
+        self._item, self._figures, self._pages = item, figures, pages
+        self._models = {"text": ocr.name} if ocr else {}
+        self.dated: Dated | None = None
+
+    def drafts(self) -> Iterator[Draft]:
+        pages = iter(self._pages)
+        first = list(islice(pages, OPENING))
+        if not first:
+            return
+        opening = "\n".join(line.text for page in first[:_OPENING_PAGES] for line in page.lines)
+        self.dated = document_date(self._item.name, opening, Clock(self._item.policy), first[0].title)
+        facts = _facts(first[0].title or _stem(self._item), opening)
+        valid, notes = (self.dated.valid, (self.dated.note,)) if self.dated else (None, ())
+        for part in page_passages(chain(first, pages)):
+            self._pages.under(part)
+            if part.text.strip():
+                yield Draft(
+                    Kind.PASSAGE, PageBox(part.page, part.box), part.text, valid, data=_data(facts, part.heading),
+                    models=self._models if part.page in self._pages.by_ocr else {}, notes=notes,
+                    embed=_embedded(facts["title"], part.heading, part.text),
+                )  # fmt: skip
+        yield from self._figures.drafts(self._pictured(), About(facts, valid))
+
+    def _pictured(self) -> Iterator[Figure]:
+        for one, jpeg in self._pages.pictures():
+            yield Figure(jpeg, PageBox(one.page, one.spot.box), one.spot.caption, one.heading, one.spot.words)
+
+    def notes(self) -> tuple[str, ...]:
+        return (*self._pages.count.told(), *self._figures.notes)
+
+    def missed(self) -> float:
+        return self._pages.count.unread / max(1, self._pages.count.total)
+
+
+class _Document:
+    def __init__(self, item: Item, figures: Figures, document: Document) -> None:
+        self._item, self._figures, self._document = item, figures, document
+        self._clock = Clock(item.policy)
+        dated = document_date(item.name, document.text, self._clock, document.title)
+        self.dated = _sent(document, self._clock) or dated
+
+    def drafts(self) -> Iterator[Draft]:
+        document, whole = self._document, self.dated
+        facts = {**_facts(document.title or _stem(self._item), document.text), **document.facts}
+        for part in each_passage(document.text, document.sections):
+            dated = (None if document.sent else _section_date(part.path, self._clock)) or whole
+            heading = " > ".join(part.path)
+            yield Draft(
                 Kind.PASSAGE, CharSpan(part.start, part.end, heading), part.text, dated.valid if dated else None,
                 data=_data(facts, heading), notes=(*document.notes, *((dated.note,) if dated else ())),
                 embed=_embedded(facts["title"], heading, part.text),
-            )
-        )  # fmt: skip
-    return drafts, whole
-
-
-def _slides(item: Item) -> tuple[list[Draft], Dated | None]:
-    show = read_slides(str(item.path))
-    text = "\n".join(slide.text for slide in show.slides)
-    dated = document_date(item.name, text, Clock(item.policy), show.title)
-    facts = _facts(show.title or _stem(item), text)
-    drafts = []
-    for slide in show.slides:
-        notes = (*slide.notes, *((dated.note,) if dated else ()))
-        for part in passages(slide.text, [Section(0, len(slide.text), ())]):
-            drafts.append(
-                Draft(
-                    Kind.PASSAGE, PageBox(slide.number), part.text, dated.valid if dated else None,
-                    data=_data(facts, slide.title), notes=notes, embed=_embedded(facts["title"], slide.title, part.text),
-                )
             )  # fmt: skip
-    return drafts, dated
+        yield from self._figures.drafts(self._pictured(), About(facts, whole.valid if whole else None))
+
+    def _pictured(self) -> Iterator[Figure]:
+        for start, end, picture in self._document.pictures:
+            heading = " > ".join(heading_at(self._document.sections, start))
+            yield Figure(picture.jpeg, CharSpan(start, end, heading), picture.caption, heading)
+
+    def notes(self) -> tuple[str, ...]:
+        return tuple(self._figures.notes)
+
+    def missed(self) -> float:
+        return 0.0
+
+
+class _Slides:
+    def __init__(self, item: Item, figures: Figures) -> None:
+        self._item, self._figures = item, figures
+        self._show = read_slides(str(item.path))
+        self._text = "\n".join(slide.text for slide in self._show.slides)
+        self.dated = document_date(item.name, self._text, Clock(item.policy), self._show.title)
+
+    def drafts(self) -> Iterator[Draft]:
+        facts = _facts(self._show.title or _stem(self._item), self._text)
+        valid, told = (self.dated.valid, (self.dated.note,)) if self.dated else (None, ())
+        for slide in self._show.slides:
+            for part in passages(slide.text, [Section(0, len(slide.text), ())]):
+                yield Draft(
+                    Kind.PASSAGE, PageBox(slide.number), part.text, valid, data=_data(facts, slide.title),
+                    notes=(*slide.notes, *told), embed=_embedded(facts["title"], slide.title, part.text),
+                )  # fmt: skip
+        yield from self._figures.drafts(self._pictured(), About(facts, valid))
+
+    def _pictured(self) -> Iterator[Figure]:
+        for slide in self._show.slides:
+            for picture in slide.pictures:
+                yield Figure(picture.jpeg, PageBox(slide.number, picture.box), picture.caption, slide.title)
+
+    def notes(self) -> tuple[str, ...]:
+        return tuple(self._figures.notes)
+
+    def missed(self) -> float:
+        return 0.0
 
 
 def _sent(document: Document, clock: Clock) -> Dated | None:

@@ -1,20 +1,25 @@
-"""Slides (.pptx) → one text a slide: its title, what stands on it from top to bottom, tables and charts as rows, the notes.
+"""Slides (.pptx) → one text a slide: title, what stands on it from top to bottom, tables and charts as rows, notes; and pictures.
 
 Read by python-pptx in a child process.
 """
 
 from __future__ import annotations
 
+import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from ingest.reports.archive import check_office
+from ingest.reports.figures import CAPTION
+from ingest.reports.raster import MOST_FIGURES, REPEATED, Picture, jpeg_of
 from ingest.sandbox import Limits, run_as
 from retrieval.errors import SourceRejected
+from retrieval.types import Box
 
 MAX_SLIDES = 5000
 _LIMITS = Limits(wall_s=120, cpu_s=120, memory_bytes=1 << 30, output_bytes=128 << 20)
@@ -29,6 +34,7 @@ class Slide(msgspec.Struct, frozen=True):
     title: str
     text: str
     notes: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 class Show(NamedTuple):
@@ -41,9 +47,9 @@ class Show(NamedTuple):
 def read_slides(path: str) -> Show:
     """Slides with text on them. Raises SourceRejected: encrypted, unreadable, too_large, timeout, no_text (slides of pictures only)."""
     slides = list(run_as(Slide, f"{__name__}:slides", {"path": path}, _LIMITS))
-    told = [slide for slide in slides if slide.text]
-    if not told:
-        raise SourceRejected("no slide has text; pictures on slides are not read", kind="no_text")
+    told = [slide for slide in slides if slide.text or slide.pictures]
+    if not any(slide.text for slide in told):
+        raise SourceRejected("no slide has text; slides of pictures only are not read", kind="no_text")
     return Show(slides[0].document or next((slide.title for slide in slides if slide.title), ""), told)
 
 
@@ -58,8 +64,9 @@ def slides(args: dict[str, Any]) -> Iterator[Slide]:
     document = " ".join((show.core_properties.title or "").split())
     # what the library calls a new presentation that nobody named
     document = "" if document == "PowerPoint Presentation" else document
+    gallery = _Gallery(show)
     for number, slide in enumerate(show.slides, start=1):
-        yield _slide(slide, number, document)
+        yield _slide(slide, number, document, gallery)
 
 
 def _open(path: Path) -> Any:
@@ -75,7 +82,48 @@ def _open(path: Path) -> Any:
         raise SourceRejected("not a readable pptx: damaged, or not a PowerPoint document") from problem
 
 
-def _slide(slide: Any, number: int, document: str) -> Slide:
+class _Gallery:
+    """Takes pictures off slides, as many as are kept; one that is on three slides or more is a logo."""
+
+    def __init__(self, show: Any) -> None:
+        self._wide, self._high = show.slide_width or 1, show.slide_height or 1
+        self._left = MOST_FIGURES
+        used = (relation for slide in show.slides for relation in slide.part.rels.values() if not relation.is_external)
+        self._times = Counter(str(relation.target_part.partname) for relation in used)
+
+    def of(self, shapes: Sequence[Any]) -> tuple[Picture, ...]:
+        return tuple(picture for shape in shapes if (picture := self._picture(shape, shapes)) is not None)
+
+    def _picture(self, shape: Any, shapes: Sequence[Any]) -> Picture | None:
+        embedded = getattr(shape._element, "blip_rId", None)
+        if embedded is None or self._left <= 0:
+            return None
+        part = shape.part.related_part(embedded)
+        jpeg = jpeg_of(part.blob) if self._times[str(part.partname)] < REPEATED else None
+        if jpeg is None:
+            return None
+        self._left -= 1
+        return Picture(jpeg, _caption(shape, shapes), self._box(shape))
+
+    def _box(self, shape: Any) -> Box:
+        left, top = (shape.left or 0) / self._wide, (shape.top or 0) / self._high
+        right, bottom = left + (shape.width or 0) / self._wide, top + (shape.height or 0) / self._high
+        x0, y0, x1, y1 = (round(min(1.0, max(0.0, edge)), 5) for edge in (left, top, right, bottom))
+        return (x0, y0, x1, y1)
+
+
+def _caption(shape: Any, shapes: Sequence[Any]) -> str:
+    """Words next below the picture that say "Figure 3", else what the author said of it; file names say nothing."""
+    low = (shape.top or 0) + (shape.height or 0)
+    texts = [other for other in shapes if other.has_text_frame and CAPTION.match(other.text_frame.text.strip())]
+    if texts:
+        near = min(texts, key=lambda other: abs((other.top or 0) - low))
+        return " ".join(near.text_frame.text.split())
+    told = " ".join(str(shape._element.xpath("string(.//p:cNvPr/@descr)")).split())
+    return "" if re.fullmatch(r"\S+\.\w{2,4}", told) else told
+
+
+def _slide(slide: Any, number: int, document: str, gallery: _Gallery) -> Slide:
     title = slide.shapes.title
     shapes = [shape for shape in _shapes(slide.shapes, _DEEPEST) if title is None or shape.shape_id != title.shape_id]
     named = " ".join(title.text_frame.text.split()) if title is not None else ""
@@ -83,15 +131,17 @@ def _slide(slide: Any, number: int, document: str) -> Slide:
     if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
         spoken = slide.notes_slide.notes_text_frame.text.strip()
         parts += [f"Speaker's notes: {spoken}"] if spoken else []
-    return Slide(number, document, named, "\n\n".join(part for part in parts if part), _noted(slide, shapes))
+    text = "\n\n".join(part for part in parts if part)
+    pictures = gallery.of(shapes)
+    return Slide(number, document, named, text, _noted(slide, shapes, len(pictures)), pictures)
 
 
-def _noted(slide: Any, shapes: Iterable[Any]) -> tuple[str, ...]:
+def _noted(slide: Any, shapes: Iterable[Any], kept: int) -> tuple[str, ...]:
     from pptx.enum.shapes import MSO_SHAPE_TYPE
 
     hidden = ("the slide is hidden in its show",) if slide._element.get("show") in ("0", "false") else ()
-    pictures = sum(shape.shape_type == MSO_SHAPE_TYPE.PICTURE for shape in shapes)
-    return (*hidden, *((f"pictures on the slide, not read: {pictures}",) if pictures else ()))
+    left = sum(shape.shape_type == MSO_SHAPE_TYPE.PICTURE for shape in shapes) - kept
+    return (*hidden, *((f"pictures on the slide, not kept: {left}",) if left > 0 else ()))
 
 
 def _shapes(shapes: Iterable[Any], deepest: int) -> Iterator[Any]:

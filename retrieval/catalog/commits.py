@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 
+from retrieval.catalog import derived
 from retrieval.catalog import tables as t
 from retrieval.catalog.clock import Clock
 from retrieval.catalog.codec import (
@@ -64,6 +65,7 @@ def commit(connection: Connection, unit: Unit, clock: Clock) -> Receipt:
     """Store the unit. A unit that is already known changes nothing and appends nothing."""
     _check(unit)
     last, known_at = lock(connection)
+    derived.refuse_orphan(connection, unit)
     latest = latest_of(connection, unit.tenant, unit.source)
     same = latest is not None and (latest.content_hash, latest.ingester) == (unit.content_hash, unit.ingester)
     if latest is not None and latest.whole and same:
@@ -90,6 +92,7 @@ def abandon(connection: Connection, tenant: str, source: str, clock: Clock) -> N
     mine = (*work.of_source(t.evidence), _ev.revision == work.revision)
     gone = list(connection.execute(select(_ev.id).where(*mine).order_by(_ev.row)).scalars())
     connection.execute(delete(t.evidence).where(*mine))
+    gone += derived.forget(connection, tenant, source, gone)
     removed = {table.name: _remove(work, table) for table in (*_OWNED, t.sources)}
     _forget_kept(work)
     _append(work, "abandon", stripped, gone, site=bool(removed["entities"] or removed["links"]))
@@ -241,6 +244,7 @@ def _close(work: _Work) -> tuple[list[str], int]:
     closed = list(work.connection.execute(select(_ev.id).where(*stale).order_by(_ev.row)).scalars())
     if closed:
         work.connection.execute(update(t.evidence).where(*stale).values(superseded_at=work.now))
+        closed += derived.end(work.connection, work.tenant, work.source, closed, work.now)
     ended = {table.name: _end_earlier(work, table) for table in (*_OWNED, t.sources)}
     mine = (*work.of_source(t.sources), t.sources.c.revision == work.revision)
     work.connection.execute(update(t.sources).where(*mine).values(whole=True))

@@ -13,6 +13,7 @@ from retrieval.catalog import tables as t
 from retrieval.catalog.codec import to_json
 from retrieval.catalog.reading import visible
 from retrieval.errors import EvidenceNotFound
+from retrieval.ids import derived_from
 from retrieval.ports import Rejection, SourceState
 from retrieval.types import Answer, Micros, Principal
 
@@ -120,7 +121,8 @@ def rejections(connection: Connection, principal: Principal) -> list[Rejection]:
 
 
 def sources(connection: Connection, principal: Principal) -> list[SourceState]:
-    """By uri, with the evidence visible to the principal; a source of which nothing is visible is left out."""
+    """By uri, with the evidence visible to the principal; a source of which nothing is visible is left out, and so is what was made
+    out of another's evidence."""
     seen = _evidence_by(connection, principal, "source")
     mine = (t.evidence.c.tenant == principal.tenant, t.evidence.c.superseded_at.is_(None))
     holding = set(connection.execute(select(t.evidence.c.source).where(*mine).distinct()).scalars())
@@ -130,7 +132,7 @@ def sources(connection: Connection, principal: Principal) -> list[SourceState]:
     return [
         SourceState(uri, row.content_hash, row.ingester, row.revision, row.whole, seen.get(uri, 0))
         for uri, row in latest.items()
-        if uri in seen or uri not in holding
+        if (uri in seen or uri not in holding) and derived_from(uri) is None
     ]
 
 

@@ -53,6 +53,12 @@ def visible(principal: Principal) -> tuple[ColumnElement[bool], dict[str, Any]]:
     return and_(_OPEN, _MAY_SEE), _params(principal, None)
 
 
+def labels(connection: Connection, tenant: str) -> tuple[str, ...]:
+    """Every label of a tenant's evidence, sorted."""
+    of = select(t.labels.c.label).join(t.evidence, _ev.row == t.labels.c.row).where(_ev.tenant == tenant)
+    return tuple(sorted(connection.execute(of.distinct()).scalars()))
+
+
 def by_id(connection: Connection, ids: Sequence[str], principal: Principal, as_of: Micros | None) -> list[Evidence]:
     return [found for _, found in _wanted(connection, _BY_ID[as_of is not None], ids, _params(principal, as_of))]
 

@@ -128,6 +128,11 @@ class Catalog:
         with self._db.read() as connection:
             return journal.sources(connection, principal)
 
+    def labels(self, tenant: str) -> tuple[str, ...]:
+        """Every label that evidence of the tenant lies under, sorted: who holds them all sees everything of it."""
+        with self._db.read() as connection:
+            return reading.labels(connection, tenant)
+
     # --- the log ---
 
     def log(self, after: int, limit: int = 500) -> list[LogEntry]:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from app.jobs import IngestJob
+from ingest.begun import CODE, REASON, Begun, Mark
 from ingest.media_types import IMAGES
 from ingest.pipeline import Pipeline
 from ingest.ports import Batch, Draft
@@ -72,7 +73,7 @@ def shop(tmp_path, store_at):
     catalog = Catalog(store_at(tmp_path / "state" / "catalog.db"))
     readers = [PagesReader(), PictureReader(), TableReader(catalog.site), ReportReader()]
 
-    def run(*paths, text=None, progress=None):
+    def run(*paths, text=None, progress=None, begun=None):
         encoder = text or HashTextEncoder()
         pipeline = Pipeline(
             catalog,
@@ -82,7 +83,7 @@ def shop(tmp_path, store_at):
             HashImageEncoder(),
             lambda: 1_780_000_000_000_000,
         )
-        return pipeline.run(list(paths), "t", progress)
+        return pipeline.run(list(paths), "t", progress, begun=begun)
 
     catalog.run, catalog.folder, catalog.readers = run, tmp_path / "in", readers
     catalog.folder.mkdir()
@@ -297,8 +298,8 @@ class Ran:
     def __init__(self, run):
         self._run = run
 
-    def run(self, paths, tenant, tell, exclude):
-        return self._run(*paths, progress=tell)
+    def run(self, paths, tenant, tell, exclude, begun):
+        return self._run(*paths, progress=tell, begun=begun)
 
 
 class House:
@@ -325,6 +326,20 @@ def test_what_fails_three_times_is_given_up_and_stops_nothing(shop):
     (row,) = summary.rejected
     assert row["reason"] == "given up after 3 tries (truncated): page cannot be read"
     assert [(r.code, r.tries) for r in shop.rejections(ME)] == [("truncated", 3)]
+
+
+def test_what_was_in_hand_when_the_process_died_counts_as_a_try(shop):
+    """A mark that was never taken away, as a kill leaves it."""
+    path = put(shop.folder, "poison.txt", "one\fBROKEN")
+    tried = shop.run(shop.folder).rejected[0].tried
+    marks = Begun(shop.folder.parent / "state" / "begun")
+    for _ in range(3):
+        marks.begin(Mark("t", path.as_uri(), tried))
+        for mark in marks.left():
+            shop.record_rejection(mark.tenant, mark.source, CODE, REASON, mark.tried)
+    (row,) = noted(shop).rejected
+    assert row["code"] == "quarantined" and "killed, or out of memory" in row["reason"]
+    assert marks.left() == [], "what was ended leaves no mark"
 
 
 @pytest.mark.parametrize("mend", ["content", "release"])

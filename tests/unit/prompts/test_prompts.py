@@ -16,6 +16,7 @@ VARIABLES = {
     "answer-asked": set(),
     "answer-question": {"before", "asked_at", "zone", "question"},
     "look": {"claim", "schema"},
+    "caption": {"schema"},
     "probe": set(),
 }
 
