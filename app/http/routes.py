@@ -55,6 +55,7 @@ from retrieval.errors import BadQuery, SourceRejected
 from retrieval.types import Answer, Claim
 
 _JSON_BYTES = 256 * 1024
+_LABEL = Annotated[str | None, QueryParameter(max_length=200)]
 _FAILURES = {
     status: ResponseSpec(Failure, description=text, generate_examples=False)
     for status, text in (
@@ -192,7 +193,7 @@ def media(request: AnyRequest, evidence_id: FromPath[str]) -> Response[Any]:
     summary="The moment a frame belongs to",
     description="A run of like frames; with `label`, as long as the label was seen without a break of over five seconds.",
 )
-def moment(request: AnyRequest, evidence_id: FromPath[str], label: str | None = None) -> WireMoment:
+def moment(request: AnyRequest, evidence_id: FromPath[str], label: _LABEL = None) -> WireMoment:
     context = context_of(request)
     return moment_out(context.service.moment(evidence_id, context.principal, label))
 
@@ -206,7 +207,7 @@ def moment(request: AnyRequest, evidence_id: FromPath[str], label: str | None = 
     summary="Play a moment",
     description="The recording itself where it is H.264 and still there, else its kept frames. Takes Range and If-None-Match.",
 )
-def clip(request: AnyRequest, evidence_id: FromPath[str], label: str | None = None) -> Response[Any]:
+def clip(request: AnyRequest, evidence_id: FromPath[str], label: _LABEL = None) -> Response[Any]:
     context = context_of(request)
     found = context.service.clip(evidence_id, context.principal, label)
     headers = {name.lower(): value for name, value in request.headers.items()}

@@ -88,7 +88,7 @@ export function answerInto(node, answer, open, rate) {
 function player(found, where) {
   if (found.kind === "transcript") return el("audio", { src: mediaUrl(found.id), controls: true, "aria-label": where });
   const image = el("img", { src: mediaUrl(found.id), alt: where });
-  if (found.kind !== "frame" || !("moment" in found.data)) return image;
+  if (found.kind !== "frame" || found.data?.moment === undefined) return image;
   const holder = el("div");
   const play = el("button", { type: "button", class: "play", onclick: () => playMoment(holder, found.id, where) }, "Play the moment");
   holder.replaceChildren(image, play);

@@ -60,7 +60,7 @@ def test_doctor_has_a_line_for_each(tmp_path: Path, folder: Path) -> None:
         made.close()
     assert [states[name][0] for name in ("open-vocabulary detector", "onnx detector", "text masking")] == ["off"] * 3
     state, detail = states["blurring"]
-    assert state == "failed" and "CAM-07 asks for person: refused" in detail
+    assert state == "failed" and "CAM-07 asks for face, person, plate: refused" in detail
 
 
 @pytest.mark.data

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from ingest.images import ImageReader
+from ingest.media_types import BY_ENDING
 from ingest.ocr import RapidText
 from ingest.ports import Batch, Detection, Draft, Item, SourcePolicy
 from ingest.video.messages import Sampling
@@ -81,8 +82,8 @@ def _clip(path: Path, seconds: int = 60, clock: datetime | None = None, camera: 
     return path
 
 
-def _item(path: Path, media_type: str = "video/mp4", policy: SourcePolicy | None = None) -> Item:
-    return Item(path, path.as_uri(), path.name, media_type, "0", policy or SourcePolicy())
+def _item(path: Path, media_type: str = "", policy: SourcePolicy | None = None) -> Item:
+    return Item(path, path.as_uri(), path.name, media_type or BY_ENDING[path.suffix], "0", policy or SourcePolicy())
 
 
 def _read(reader: VideoReader | ImageReader, item: Item, kind: Kind = Kind.FRAME) -> tuple[list[Draft], list[Batch]]:
@@ -345,7 +346,7 @@ def test_every_real_clip_is_read() -> None:
         pytest.skip(f"no real footage at {DATA}: set WATCHFLOOR_TEST_DATA")
     assert len(clips) == 8
     for path in clips:
-        item = _item(path, "image/gif" if path.suffix == ".gif" else "video/mp4")
+        item = _item(path)
         drafts, batches = _read(VideoReader(), item)
         assert len(drafts) >= 10, path.name
         spans = [(draft.locator.ms, draft.locator.end_ms) for draft in drafts]

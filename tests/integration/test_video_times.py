@@ -17,8 +17,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from eval.clocks import running
 from eval.clocks.clips import choose, pictures, shown_at, write
+from ingest.media_types import BY_ENDING
 from ingest.ocr import RapidText
 from ingest.ports import Draft, Item, SourcePolicy
+from ingest.video.decode import frames
+from ingest.video.messages import Closed, Kept
 from ingest.video.reader import VideoReader
 from ingest.video.skew import of_cameras
 from retrieval.times import to_micros
@@ -28,7 +31,7 @@ START = datetime(2026, 3, 4, 2, 10, tzinfo=UTC)
 
 
 def item(path: Path) -> Item:
-    return Item(path, path.as_uri(), path.name, "video/mp4", "0", SourcePolicy(fixed=True))
+    return Item(path, path.as_uri(), path.name, BY_ENDING[path.suffix], "0", SourcePolicy(fixed=True))
 
 
 def read(path: Path, ocr: RapidText | None = None) -> list[Draft]:
@@ -94,11 +97,13 @@ def _stampless(path: Path, rate: int, count: int) -> Path:
 
 
 def test_frames_without_time_stamps_follow_each_other_at_the_clips_rate(tmp_path: Path) -> None:
-    drafts = read(_stampless(tmp_path / "CAM-1_20260304T021000Z.mp4", 25, 12 * 25))
-    kept = list(times(drafts))
+    """A bare H.264 stream: what a clip is whose container lost its stamps. By itself it is no clip that is taken in."""
+    path = _stampless(tmp_path / "bare.h264", 25, 12 * 25)
+    told = list(frames({"path": str(path), "fixed": True, "sampling": {}, "demuxer": "h264"}))
+    kept = [each.ms for each in told if isinstance(each, Kept)]
     assert all(a < b for a, b in pairwise(kept))
     assert len(kept) >= 10 and all(abs(ms - round(ms / 1000) * 1000) <= 520 for ms in kept)
-    assert drafts[-1].locator.end_ms == pytest.approx(12_000, abs=100)  # type: ignore[union-attr]
+    assert isinstance(told[-1], Closed) and told[-1].length_ms == pytest.approx(12_000, abs=100)
 
 
 @pytest.mark.parametrize("turned", [90, 180, 270])
