@@ -78,6 +78,8 @@ MEANINGS: Mapping[str, str] = _GIVEN | {
     "token_probability_lowest": "the lowest of them",
 }  # fmt: skip
 _READ = 12
+# e to this is 0 in double precision; a few numbers far below it would add up to more than one can hold
+_LEAST_LOGPROB = -1_000.0
 _READ_CHARS = 4_000
 _MANY_HITS, _MANY_CLAIMS, _MANY_WORDS, _MANY_WANTS = 20, 12, 20, 4
 
@@ -241,7 +243,7 @@ def _judged(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> dict[st
 
 def _probable(logprobs: Sequence[float]) -> dict[str, float]:
     # an endpoint is not trusted to give logarithms of probabilities
-    known = [min(0.0, value) for value in logprobs if not math.isnan(value)]
+    known = [min(0.0, max(_LEAST_LOGPROB, value)) for value in logprobs if not math.isnan(value)]
     return {
         "logprobs_given": float(bool(known)),
         "token_probability": math.exp(_mean(known)) if known else 0.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.answer.brief import investigate
@@ -154,6 +154,7 @@ def test_what_was_off_is_noted(filled: Any) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(logprobs=[-1.7e308, -1.7e308], scores=[], measured=0.0)
 @given(
     logprobs=st.lists(st.floats(), max_size=6),
     scores=st.lists(st.floats(-5, 5), max_size=4),
