@@ -182,7 +182,7 @@ class MemoryService:
         frame = self.evidence(evidence_id, principal)
         if not isinstance(frame.locator, FrameAt):
             raise EvidenceNotFound(f"evidence {evidence_id[:60]} is no frame")
-        span = (frame.locator.ms, max(frame.locator.ms, frame.locator.end_ms))
+        span = (frame.locator.ms, frame.locator.until_ms)
         return Moment(
             frame=frame.id, source=frame.source, label=label, span_ms=span, valid=frame.valid, frames=(frame,)
         )

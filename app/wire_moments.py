@@ -46,7 +46,7 @@ def moment_out(moment: Moment) -> WireMoment:
         valid=span_of(moment.valid),
         clip=f"/v1/evidence/{moment.frame}/clip{asked}",
         thumbnails=[
-            Thumbnail(id_, at.ms, max(at.ms, at.end_ms), f"/v1/evidence/{id_}/media")
+            Thumbnail(id_, at.ms, at.until_ms, f"/v1/evidence/{id_}/media")
             for id_, at in places
             if isinstance(at, FrameAt)
         ],

@@ -12,12 +12,11 @@ from typing import Any
 from app.ports import Ask, Service
 from eval.questions import Question, read_questions
 from eval.scoring import Scored, average, score, summarise
-from eval.suites import OTHERS, Wanted, needed
+from eval.suites import OTHERS, Progress, Wanted, needed
 from retrieval.errors import InputError
 from retrieval.times import to_micros
 from retrieval.types import Evidence, Principal
 
-Progress = Callable[[int, int, str], None]
 # what the cases on real data are asked over, below the folder of shared data
 CASE_FOLDERS = ("video", "pdf", "reports/mybinder", "reports/osha", "sensor/NAB", "assetops/data")
 CASES = Path(__file__).parent / "cases"

@@ -335,8 +335,9 @@ class _FileJob:
         prepared = self._prepared or self._prepare()
         if isinstance(prepared, Report):
             return prepared
+        if self._ahead is None:
+            self._mark(prepared)
         work = partial(self._pipeline.read, prepared, self._ahead, self._run)
-        self._mark(prepared)
         try:
             return self._pipeline.guarded(prepared.item.uri, self._run, prepared.tried, work)
         finally:

@@ -5,7 +5,6 @@ The size is read from the header before a pixel is decoded, so that a picture bo
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import msgspec
 from PIL import Image, ImageFilter, ImageOps, ImageStat, UnidentifiedImageError
 
 from retrieval.errors import SourceRejected
+from retrieval.pictures import jpeg, on_white
 
 _READING_SIDE = 2560
 _TAKEN = 0x9003  # EXIF DateTimeOriginal
@@ -61,13 +61,13 @@ def picture(args: dict[str, Any]) -> Iterator[Still]:
 def _still(image: Image.Image, order: StillOrder) -> Still:
     exif = image.getexif()
     details = exif.get_ifd(_EXIF)
-    upright = _on_white(ImageOps.exif_transpose(image))
+    upright = on_white(ImageOps.exif_transpose(image))
     kept = _within(upright, order.long_side)
     grey = kept.convert("L")
     edges = grey.filter(ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128))
     return Still(
-        jpeg=_jpeg(kept, order.quality),
-        reading=_jpeg(_within(upright, _READING_SIDE), order.quality) if max(upright.size) > order.long_side else b"",
+        jpeg=jpeg(kept, order.quality),
+        reading=jpeg(_within(upright, _READING_SIDE), order.quality) if max(upright.size) > order.long_side else b"",
         width=upright.width,
         height=upright.height,
         taken=str(details.get(_TAKEN, "")),
@@ -77,23 +77,9 @@ def _still(image: Image.Image, order: StillOrder) -> Still:
     )
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    """RGB; what is transparent shows white paper, as viewers show it, and not the colour that lies hidden there."""
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    seen = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
-
-
 def _within(image: Image.Image, side: int) -> Image.Image:
     if max(image.size) <= side:
         return image
     smaller = image.copy()
     smaller.thumbnail((side, side))
     return smaller
-
-
-def _jpeg(image: Image.Image, quality: int) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=quality)
-    return out.getvalue()

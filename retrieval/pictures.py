@@ -1,4 +1,4 @@
-"""Pictures that somebody sends: decoded under caps, from a short list of formats, or refused."""
+"""Pictures that somebody sends: decoded under caps, from a short list of formats, or refused; and pictures as they are kept."""
 
 from __future__ import annotations
 
@@ -42,6 +42,23 @@ def decoded(data: bytes) -> Image:
         raise BadQuery(f"the picture has too many pixels; the limit is {MOST_PIXELS} in all") from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise BadQuery(f"the picture cannot be read; send {', '.join(FORMATS)}") from error
+
+
+def on_white(image: Image) -> Image:
+    """RGB; what is transparent shows white paper, as viewers show it, and not the colour that lies hidden there."""
+    from PIL import Image as Pictures
+
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    seen = image.convert("RGBA")
+    return Pictures.alpha_composite(Pictures.new("RGBA", seen.size, "white"), seen).convert("RGB")
+
+
+def jpeg(image: Image, quality: int = 85) -> bytes:
+    """The picture as JPEG, with nothing of the file it came from but its pixels."""
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality)
+    return out.getvalue()
 
 
 def _check(picture: Image) -> None:

@@ -66,6 +66,11 @@ class FrameAt(msgspec.Struct, frozen=True, tag="frame", omit_defaults=True):
     end_ms: int = 0
     box: Box | None = None
 
+    @property
+    def until_ms(self) -> int:
+        """Where it ceases to stand; for a still image where it begins."""
+        return max(self.ms, self.end_ms)
+
 
 class ClipSpan(msgspec.Struct, frozen=True, tag="span"):
     """The sound of a recording in [ms, end_ms), in milliseconds from the recording's start."""

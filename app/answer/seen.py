@@ -92,7 +92,7 @@ def find_episodes(view: View, label: str) -> list[Episode]:
 
 def _near(earlier: Evidence, later: Evidence) -> bool:
     if earlier.source == later.source and isinstance(earlier.locator, FrameAt) and isinstance(later.locator, FrameAt):
-        return later.locator.ms - max(earlier.locator.end_ms, earlier.locator.ms) <= _JOIN_MS
+        return later.locator.ms - earlier.locator.until_ms <= _JOIN_MS
     if earlier.valid is None or later.valid is None:
         return False
     return later.valid.t0 - earlier.valid.t1 <= _JOIN
@@ -173,7 +173,7 @@ def _episode_claim(desk: Desk, episode: Episode) -> Claim:
 
 def _span_in_clip(first: Evidence, last: Evidence) -> str:
     start = first.locator.ms if isinstance(first.locator, FrameAt) else 0
-    end = max(last.locator.ms, last.locator.end_ms) if isinstance(last.locator, FrameAt) else 0
+    end = last.locator.until_ms if isinstance(last.locator, FrameAt) else 0
     return f"{offset(start)}–{offset(end)} into the clip (wall-clock time unknown)"
 
 

@@ -31,7 +31,7 @@ from app.http.requests import (
 )
 from app.http.streaming import Tell, stream
 from app.http.uploads import Limits, Saved, forget, save_upload, too_large
-from app.ports import Advance, Ask, Event, IngestSummary, SourceReport
+from app.ports import Advance, Ask, Event, IngestSummary, Media, SourceReport
 from app.unwire import ask_in, query_in
 from app.wire import (
     WireAnswer,
@@ -180,9 +180,7 @@ def evidence(request: AnyRequest, evidence_id: FromPath[str]) -> WireEvidence:
 )
 def media(request: AnyRequest, evidence_id: FromPath[str]) -> Response[Any]:
     context = context_of(request)
-    found = context.service.media(evidence_id, context.principal)
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    return media_response(found, headers, body=request.method != "HEAD")
+    return _played(request, context.service.media(evidence_id, context.principal))
 
 
 @get(
@@ -209,7 +207,10 @@ def moment(request: AnyRequest, evidence_id: FromPath[str], label: _LABEL = None
 )
 def clip(request: AnyRequest, evidence_id: FromPath[str], label: _LABEL = None) -> Response[Any]:
     context = context_of(request)
-    found = context.service.clip(evidence_id, context.principal, label)
+    return _played(request, context.service.clip(evidence_id, context.principal, label))
+
+
+def _played(request: AnyRequest, found: Media) -> Response[Any]:
     headers = {name.lower(): value for name, value in request.headers.items()}
     return media_response(found, headers, body=request.method != "HEAD")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+from retrieval.pictures import jpeg
+
 
 def shrunk(data: bytes, longest: int = 1024, quality: int = 85) -> bytes:
     """An encoded picture as JPEG whose longer side is at most `longest` pixels. Raises OSError for what is no picture."""
@@ -13,9 +15,7 @@ def shrunk(data: bytes, longest: int = 1024, quality: int = 85) -> bytes:
     with Image.open(io.BytesIO(data)) as picture:
         small = picture.convert("RGB")
         small.thumbnail((longest, longest))
-        out = io.BytesIO()
-        small.save(out, "JPEG", quality=quality)
-        return out.getvalue()
+        return jpeg(small, quality)
 
 
 def plain(number: int, side: int = 64) -> bytes:

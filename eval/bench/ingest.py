@@ -23,9 +23,9 @@ from eval.bench.journey import travel
 from eval.bench.machine import facts
 from ingest.sandbox import Limits, run
 from ingest.video.change import Plane
-from ingest.video.decode import describe, open_clip
-from ingest.video.messages import Order, Sampling
-from ingest.video.thinning import Encoded, Encoder, Thinning
+from ingest.video.decode import thinned
+from ingest.video.messages import Kept, Order, Sampling
+from ingest.video.thinning import Encoded, Encoder
 
 Progress = Callable[[int, int, str], None]
 BARS = {"keyframing_over_rgb": 7.0, "keyframing_over_bare": 0.85, "two_files": 1.7, "times_real_time": 10.0}
@@ -122,10 +122,7 @@ def _bare(path: Path) -> int:
 
 def _ours(path: Path, sampling: Sampling, pictures: Encoder | None) -> int:
     """How many frames are kept."""
-    order = Order(str(path), True, sampling)
-    with open_clip(order.path) as container:
-        opened = describe(container, order)
-        return sum(1 for _ in Thinning(order, opened, container, lambda: open_clip(order.path), pictures).kept())
+    return sum(isinstance(each, Kept) for each in thinned(Order(str(path), True, sampling), pictures))
 
 
 def _pair(path: Path, folder: Path, sizes: Sizes, progress: Progress) -> dict[str, Any]:

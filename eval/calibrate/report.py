@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eval.calibrate.metrics import METRICS, Floats, reliability, risk_coverage
+from eval.calibrate.metrics import METRICS, reliability, risk_coverage
+from eval.resampling import wilson
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +50,7 @@ def _reliability(axes: Axes, direction: Direction, threshold: float | None) -> N
     """Accuracy by probability in bins of equal mass, with Wilson 95 % intervals, over a rug of the probabilities."""
     right = np.array([e.right for e in direction.examples], np.bool_)
     n, x, y = reliability(direction.probabilities, right)
-    low, high = _wilson(y, n)
+    low, high = wilson(y * n, n)
     axes.plot([0, 1], [0, 1], color="#999", linewidth=1, linestyle="--", label="perfect")
     axes.errorbar(
         x,
@@ -65,13 +66,6 @@ def _reliability(axes: Axes, direction: Direction, threshold: float | None) -> N
         axes.axvline(threshold, color="#b5482f", linewidth=1, label=f"threshold {threshold:.2f}")
     axes.set(xlim=(0, 1), ylim=(-0.06, 1.02), xlabel="confidence", ylabel="share right")
     axes.legend(loc="best", fontsize=8)
-
-
-def _wilson(share: Floats, n: Floats, z: float = 1.96) -> tuple[Floats, Floats]:
-    """Wilson's (1927) intervals of binomial shares."""
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return centre - half, centre + half
 
 
 def _risk(axes: Axes, direction: Direction, risk: float | None) -> None:

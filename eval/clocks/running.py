@@ -8,7 +8,6 @@ share of all frames whose time is. Intervals are Wilson's, and those of frames a
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from eval.clocks.clips import Spec, choose, shown_at, write
+from eval.resampling import wilson
 from ingest.ocr import RapidText
 from ingest.ports import Draft, Item, SourcePolicy
 from ingest.video.burnt_in import Budget
@@ -93,13 +93,6 @@ def measured(frames: Sequence[tuple[Spec, Frame]]) -> dict[str, Any]:
         "kept_low": low,
         "kept_high": high,
     }
-
-
-def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson, Probable inference, the law of succession, and statistical inference, 1927)."""
-    share, weight = right / n, z * z / n
-    middle, half = share + weight / 2, z * math.sqrt(share * (1 - share) / n + weight / (4 * n))
-    return (middle - half) / (1 + weight), (middle + half) / (1 + weight)
 
 
 def _of_clips(clips: Sequence[Clip]) -> dict[str, Any]:

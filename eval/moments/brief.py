@@ -15,13 +15,12 @@ import av
 import cv2
 import numpy as np
 
-from eval.clocks.running import wilson
+from eval.resampling import wilson
 from eval.site.backdrop import Picture, as_picture, make_backdrop
 from eval.site.render import burn_in, draw
 from eval.site.scene import KINDS, Frame
-from ingest.video.decode import describe, open_clip
+from ingest.video.decode import thinned
 from ingest.video.messages import Kept, Order, Sampling
-from ingest.video.thinning import Thinning
 
 WIDTH, HEIGHT, SECONDS = 1280, 720, 45
 _BEGAN = datetime(2026, 3, 4, 2, 10, tzinfo=UTC)
@@ -113,10 +112,7 @@ def _put(picture: Any, clip: Clip, since: float) -> None:
 
 def kept(path: Path) -> list[Kept]:
     """What the product keeps of it, as decoded for a camera known to stand still."""
-    order = Order(str(path), True, Sampling())
-    with open_clip(order.path) as container:
-        opened = describe(container, order)
-        return list(Thinning(order, opened, container, lambda: open_clip(order.path)).kept())
+    return [each for each in thinned(Order(str(path), True, Sampling())) if isinstance(each, Kept)]
 
 
 def found(clip: Clip, frames: list[Kept]) -> tuple[bool, bool]:

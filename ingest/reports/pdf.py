@@ -21,6 +21,7 @@ from ingest.reports.page import Carried, Line, see
 from ingest.reports.passages import SIZE
 from ingest.sandbox import Limits, run, run_as
 from retrieval.errors import SourceRejected
+from retrieval.pictures import jpeg
 from retrieval.types import Box
 
 MAX_PAGES = 5000
@@ -281,9 +282,7 @@ def _cutting(page: Any, box: Sequence[float]) -> bytes:
     part = image.crop((int(edges[0]), int(edges[1]), int(edges[2]) + 1, int(edges[3]) + 1))
     if max(ImageStat.Stat(part.convert("L")).stddev) < _BLANK:
         return b""
-    out = io.BytesIO()
-    part.save(out, "JPEG", quality=85)
-    return out.getvalue()
+    return jpeg(part)
 
 
 def _drawn(page: Any, scale: float) -> Image.Image:

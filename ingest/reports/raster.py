@@ -7,6 +7,7 @@ import io
 import msgspec
 from PIL import Image, ImageStat, UnidentifiedImageError
 
+from retrieval.pictures import jpeg, on_white
 from retrieval.types import Box
 
 # as for pictures that come as files
@@ -34,26 +35,15 @@ def jpeg_of(data: bytes) -> bytes | None:
             if not _worth(*image.size):
                 return None
             image.draft("RGB", (_LONG_SIDE, _LONG_SIDE))
-            flat = _on_white(image)
+            flat = on_white(image)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return None
     flat.thumbnail((_LONG_SIDE, _LONG_SIDE))
     if ImageStat.Stat(flat.convert("L")).stddev[0] < _BLANK:
         return None
-    out = io.BytesIO()
-    flat.save(out, "JPEG", quality=85)
-    return out.getvalue()
+    return jpeg(flat)
 
 
 def _worth(wide: int, high: int) -> bool:
     short, long = min(wide, high), max(wide, high)
     return short >= _LEAST_SIDE and _LEAST_PIXELS <= wide * high <= _MOST_PIXELS and long <= _THINNEST * short
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """What is transparent shows the paper."""
-    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
-        return image.convert("RGB")
-    clear = image.convert("RGBA")
-    paper = Image.new("RGBA", clear.size, "white")
-    return Image.alpha_composite(paper, clear).convert("RGB")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from retrieval.intervals import union
 from retrieval.types import Entity, Evidence, Filter, Interval, Kind, Link, LinkType, Micros, Principal
 
 BEFORE_US, AFTER_US = 10_000_000, 10_000_000
@@ -50,13 +51,5 @@ def watched_by(camera: str, links: Iterable[Link]) -> set[str]:
 
 def joined(raised: Iterable[Micros]) -> Spans:
     """Times (µs of media time) with what is around them, in ms; those that touch are one."""
-    spans: list[tuple[int, int]] = []
-    for at in sorted(raised):
-        begin, end = max(0, at - BEFORE_US) // 1000, (at + AFTER_US) // 1000
-        if end <= 0:
-            continue
-        if spans and begin <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((begin, end))
-    return tuple(spans)
+    around = [Interval(max(0, at - BEFORE_US), at + AFTER_US) for at in raised if at + AFTER_US > 0]
+    return tuple((span.t0 // 1000, span.t1 // 1000) for span in union(around, join_within=1_000))

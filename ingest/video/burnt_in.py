@@ -18,12 +18,12 @@ from PIL.Image import Image
 from ingest.ocr import RegionReader
 from ingest.ports import TextReader
 from ingest.video.clock import may_be_clock, whole_parts, without_clock
+from ingest.video.keep import OTHER_PICTURE
 from retrieval.types import Box
 
 _PAD = 0.006
 _SAME = 10.0
 _SAME_CLOCK = 25.0
-_OTHER_PICTURE = 0.5
 
 
 class Line(NamedTuple):
@@ -66,7 +66,7 @@ class BurntIn:
 
     def read(self, ms: int, image: Image, changed: float) -> list[Line]:
         """The lines of a frame; `changed` is the share of the picture that is new."""
-        other = changed > _OTHER_PICTURE and self._fulls < self._budget.full
+        other = changed > OTHER_PICTURE and self._fulls < self._budget.full
         if other or ms - self._last_full >= self._budget.full_ms:
             return self._search(ms, image)
         if self._known and ms - self._last_read >= self._budget.lines_ms:

@@ -12,6 +12,7 @@ from datetime import datetime, tzinfo
 from statistics import median
 from typing import NamedTuple
 
+from ingest.video.slope import slope
 from ingest.video.start import offset_zone
 from retrieval.times import to_micros
 from retrieval.types import Micros
@@ -57,7 +58,6 @@ _TOLERANCE = 1_500_000
 _JITTER = 250_000
 _SECOND = 1_000_000
 _PACE_AFTER = 20_000_000
-_PACE_FROM = 200
 _NEAR = 2 * 86_400 * _SECOND
 
 
@@ -155,7 +155,8 @@ def fit(readings: Sequence[tuple[int, Reading]]) -> ClockFit | None:
     zoned = all(reading.zoned for _, reading in trusted)
     holding = sum(vote <= low < vote + _SECOND for vote in votes)
     sure = holding > 1 and holding * 2 > len(votes)
-    return ClockFit(low, len(trusted), len(readings), zoned, _pace(trusted), high - low, sure)
+    pace = slope([(media, reading.at) for media, reading in trusted], _PACE_AFTER)
+    return ClockFit(low, len(trusted), len(readings), zoned, pace, high - low, sure)
 
 
 def _most_allowed(votes: Sequence[Micros]) -> tuple[Micros, Micros]:
@@ -163,19 +164,6 @@ def _most_allowed(votes: Sequence[Micros]) -> tuple[Micros, Micros]:
     middle = median(votes)
     best = max(votes, key=lambda low: (sum(vote <= low < vote + _SECOND for vote in votes), -abs(low - middle), low))
     return best, min(vote + _SECOND for vote in votes if vote <= best < vote + _SECOND)
-
-
-def _pace(readings: Sequence[tuple[int, Reading]]) -> float | None:
-    """Median slope over all pairs far enough apart (Theil 1950, Sen 1968): a few misread clocks do not move it. Of very many readings
-    some 200, spread evenly."""
-    some = readings[:: -(-len(readings) // _PACE_FROM)]
-    slopes = [
-        (b.at - a.at) / (later - earlier)
-        for index, (earlier, a) in enumerate(some)
-        for later, b in some[index + 1 :]
-        if later - earlier >= _PACE_AFTER
-    ]
-    return median(slopes) if slopes else None
 
 
 def _no_dates(line: str) -> str:

@@ -17,7 +17,7 @@ from ingest.packets import refuse_short_riff
 from ingest.video.messages import Closed, Message, Opened, Order
 from ingest.video.plan import plan
 from ingest.video.steady import stands_still
-from ingest.video.thinning import Thinning
+from ingest.video.thinning import Encoder, Thinning
 from retrieval.errors import SourceRejected
 
 _MISSING = 0.9
@@ -27,12 +27,16 @@ _SLACK_MS = 1500
 def frames(args: dict[str, Any]) -> Iterator[Message]:
     """Yield Opened, Kept…, Closed. Raises SourceRejected (truncated, too_large, unreadable)."""
     cv2.setNumThreads(1)  # clips are decoded side by side, each on a core of its own
-    order = msgspec.convert(args, Order)
+    yield from thinned(msgspec.convert(args, Order))
+
+
+def thinned(order: Order, pictures: Encoder | None = None) -> Iterator[Message]:
+    """The same of an order; `pictures` makes of a frame what is kept (by default a JPEG)."""
     _refuse_cut_off(order.path)
     with open_clip(order.path, order.demuxer) as container:
         opened = describe(container, order)
         yield opened
-        thinning = Thinning(order, opened, container, lambda: open_clip(order.path, order.demuxer))
+        thinning = Thinning(order, opened, container, lambda: open_clip(order.path, order.demuxer), pictures)
         yield from thinning.kept()
     closed = thinning.closed()
     _refuse_short(opened, closed)

@@ -90,9 +90,12 @@ class Moments:
 
     def _run(self, frame: Evidence, label: str | None, principal: Principal) -> list[Evidence]:
         """The moment's frames; looked for further away as long as it may go on there."""
+        frames: list[Evidence] = []
         for reach in _REACHES_US:
             wanted = _around(frame, reach)
             near = {each.id: each for each in (*self._catalog.scan(wanted, principal, _MOST), frame)}
+            if len(near) == len(frames):  # nothing more lies further away
+                break
             frames = sorted(near.values(), key=_begin)
             run = (
                 _stretch(frames, frame, self._alike(frame, label, wanted, principal)) if label else _like(frames, frame)
@@ -197,4 +200,4 @@ def _begin(frame: Evidence) -> int:
 
 
 def _end(frame: Evidence) -> int:
-    return max(frame.locator.ms, frame.locator.end_ms) if isinstance(frame.locator, FrameAt) else 0
+    return frame.locator.until_ms if isinstance(frame.locator, FrameAt) else 0

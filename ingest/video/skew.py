@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ingest.video.slope import slope
 from retrieval.types import Evidence, Micros, Relation
 
 _HOUR = 3_600_000_000
@@ -16,7 +17,6 @@ _DAY = 24 * _HOUR
 # below that, the whole seconds that clocks show are a larger slope than any drift
 _DRIFT_AFTER = _HOUR // 6
 _CAMERA_DRIFT_AFTER = _DAY
-_FROM = 200
 
 
 class Skew(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -58,8 +58,8 @@ def skew(votes: Sequence[tuple[int, Micros]], against: str) -> Skew | None:
     if not votes:
         return None
     middle, spread = _middle([each for _, each in votes])
-    slope = _slope(votes, _DRIFT_AFTER)
-    drift = None if slope is None else round(slope * 3600, 3)
+    steep = slope(votes, _DRIFT_AFTER)
+    drift = None if steep is None else round(steep * 3600, 3)
     return Skew(round(middle / 1e6, 2), round(spread / 1e6, 2), len(votes), against, drift)
 
 
@@ -94,8 +94,8 @@ def of_cameras(frames: Iterable[Evidence]) -> list[CameraSkew]:
 
 def _summed(subject: str, against: str, clips: Sequence[ClipSkew]) -> CameraSkew:
     middle, spread = _middle([clip.skew.seconds for clip in clips])
-    slope = _slope([(clip.at, clip.skew.seconds * 1e6) for clip in clips], _CAMERA_DRIFT_AFTER)
-    drift = None if slope is None else round(slope * 86_400, 3)
+    steep = slope([(clip.at, clip.skew.seconds * 1e6) for clip in clips], _CAMERA_DRIFT_AFTER)
+    drift = None if steep is None else round(steep * 86_400, 3)
     worst = max(clips, key=lambda clip: (abs(clip.skew.seconds), clip.source))
     return CameraSkew(subject, against, round(middle, 2), round(spread, 2), len(clips), drift, worst.source)
 
@@ -104,11 +104,3 @@ def _middle(values: Sequence[float]) -> tuple[float, float]:
     """Median and median absolute deviation from it."""
     middle = median(values)
     return middle, median(abs(value - middle) for value in values)
-
-
-def _slope(points: Sequence[tuple[int, float]], apart: int) -> float | None:
-    """Median slope over all pairs at least so far apart (Theil 1950, Sen 1968); of very many points some 200, spread evenly. None
-    where the points do not span that."""
-    some = sorted(points)[:: -(-len(points) // _FROM)]
-    slopes = [(y - b) / (x - a) for n, (a, b) in enumerate(some) for x, y in some[n + 1 :] if x - a >= apart]
-    return median(slopes) if slopes else None

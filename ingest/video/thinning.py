@@ -114,22 +114,24 @@ class Thinning:
         small = self._shrinker.small(frame)
         now = smoothed(small)
         self._detector.look(now)
+        change, held = self._detector.compare(), self._held
         if self._opened.keys and self._looks:
-            yield from self._inside(before, ms)
+            yield from self._inside(before, ms, change)
         self._looks, self._last_look = self._looks + 1, ms
-        change = self._detector.compare()
+        if self._held is not held:  # something in between is the reference now
+            change = self._detector.compare()
         cut = self._cuts is not None and self._cuts.latest == ms
         key = bool(frame.key_frame) and not self._opened.fixed
         yield from self._keep(timed, (small, now), self._keeper.decide(ms, change, cut=cut, key=key), change)
         self._resting = change.apart == 0
 
-    def _inside(self, before: int, ms: int) -> Iterator[Kept]:
-        """What a keyframe pass left out between two looks and is worth decoding."""
+    def _inside(self, before: int, ms: int, change: Change) -> Iterator[Kept]:
+        """What a keyframe pass left out between two looks and is worth decoding; `change` is that of the later one."""
         if any(start < ms and before < end for start, end in self._focus):
             for timed in self._between.frames(before, ms, self._sampling.fine_ms):
                 if self._near(timed.ms):
                     yield from self._closely(timed, "focus")
-        elif self._resting and self._detector.compare().apart > 0 and self._affordable(ms - before):
+        elif self._resting and change.apart > 0 and self._affordable(ms - before):
             yield from self._onset(before, ms)
 
     def _affordable(self, length_ms: int) -> bool:

@@ -6,7 +6,6 @@ one frame or from many. What the finders miss stays visible; how much that is, i
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -17,6 +16,7 @@ from PIL import Image
 from ingest.ports import Detection, Detector
 from ingest.vision.tracking import area
 from retrieval.errors import SourceRejected
+from retrieval.pictures import jpeg
 from retrieval.types import Box
 
 PERSON, FACE, PLATE = "person", "face", "plate"
@@ -64,9 +64,7 @@ class Redacted(NamedTuple):
 
     def jpeg(self) -> bytes:
         """The picture as JPEG, without anything of the one it was made from but its pixels."""
-        out = io.BytesIO()
-        self.image.save(out, "JPEG", quality=_QUALITY)
-        return out.getvalue()
+        return jpeg(self.image, _QUALITY)
 
     def counts(self) -> dict[str, int]:
         """How many boxes of each."""

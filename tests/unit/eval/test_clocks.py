@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from eval.clocks.clips import SIZES, choose
 from eval.clocks.fonts import FONTS
 from eval.clocks.formats import FORMATS, Format
-from eval.clocks.running import wilson
+from eval.resampling import wilson
 from ingest.video.clock import Writing, clock_in
 from retrieval.times import to_micros
 
