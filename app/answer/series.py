@@ -91,7 +91,13 @@ def _stemmer() -> Any:
 
 def tokens_of(*texts: str) -> frozenset[str]:
     """The words of names, file names and column names: split at punctuation, case and digit borders."""
-    return frozenset().union(*(_words_of(piece) for text in texts for piece in _PIECES.split(text)))
+    return frozenset().union(*(_tokens(text) for text in texts))
+
+
+@lru_cache(maxsize=4096)
+def _tokens(text: str) -> frozenset[str]:
+    """The same for one text: several steps of a question ask for those of the same evidence."""
+    return frozenset().union(*(_words_of(piece) for piece in _PIECES.split(text)))
 
 
 @lru_cache(maxsize=50_000)

@@ -64,4 +64,9 @@ def unit(rows: Vector) -> Vector:
 
 
 def _hashes(text: str) -> list[int]:
-    return [zlib.crc32(word.encode()) % _DIRECTIONS for word in _WORD.findall(text.lower())] or [0]
+    return [_hash(word) for word in _WORD.findall(text.lower())] or [0]
+
+
+@lru_cache(65536)
+def _hash(word: str) -> int:
+    return zlib.crc32(word.encode()) % _DIRECTIONS

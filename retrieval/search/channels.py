@@ -1,58 +1,25 @@
 """The channels of search: each goes from a question to scored rows, higher is better, at most `depth` of them.
 
-Rows become evidence only in Visible, so that nothing leaves search which the catalog does not show to the asker at that time.
+Rows become evidence only in Visible (visible.py), so that nothing leaves search which the catalog does not show to the asker at that time.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
 from retrieval.pictures import decoded
-from retrieval.ports import CatalogReader, Graph, ImageEncoder, Scored, VectorIndex, WordIndex
+from retrieval.ports import Graph, ImageEncoder, Scored, VectorIndex, WordIndex
 from retrieval.search.remembering import Remembering
-from retrieval.types import Evidence, Filter, Kind, Micros, Principal, Query, Vector
+from retrieval.types import Filter, Kind, Principal, Query, Vector
 
 HOPS = 2
 _RINGS_KEPT = 1024
 Rows: TypeAlias = dict[int, float]
-
-
-class Visible:
-    """What one asker may see at one time; remembers what it was asked, for one search. Rows are checked before anything is ranked,
-    and read only where their content is needed."""
-
-    def __init__(self, catalog: CatalogReader, principal: Principal, as_of: Micros | None) -> None:
-        self._catalog, self._principal, self._as_of = catalog, principal, as_of
-        self._ids: dict[int, str | None] = {}
-        self._rows: dict[str, int] = {}
-        self._found: dict[str, Evidence] = {}
-
-    def look_up(self, rows: Iterable[int]) -> None:
-        """Find out which of these rows the catalog shows."""
-        new = [row for row in dict.fromkeys(rows) if row not in self._ids]
-        shown = self._catalog.shown(new, self._principal, self._as_of) if new else {}
-        for row in new:
-            self._ids[row] = shown.get(row)
-        self._rows.update((id_, row) for row, id_ in shown.items())
-
-    def ranking(self, scores: Mapping[int, float]) -> dict[str, float]:
-        """Scored rows → visible evidence ids with their scores; a row the catalog does not show is left out."""
-        self.look_up(scores)
-        shown = ((self._ids[row], score) for row, score in scores.items())
-        return {id_: score for id_, score in shown if id_ is not None}
-
-    def evidence(self, ids: Sequence[str]) -> list[Evidence]:
-        """Evidence of visible ids, in their order; what has ceased to be visible meanwhile is left out."""
-        new = [id_ for id_ in ids if id_ not in self._found]
-        if new:
-            got = self._catalog.rows([self._rows[id_] for id_ in new], self._principal, self._as_of)
-            self._found.update((each.id, each) for each in got.values())
-        return [self._found[id_] for id_ in ids if id_ in self._found]
 
 
 class Ask(NamedTuple):

@@ -22,13 +22,13 @@ from retrieval.search.channels import (
     Rows,
     TextVectors,
     TimeAndPlace,
-    Visible,
     Words,
 )
 from retrieval.search.collapse import collapse
 from retrieval.search.feedback import common_words, rocchio
 from retrieval.search.fusion import Part, blend, by_rank, by_score, fuse, order
 from retrieval.search.remembering import Remembering
+from retrieval.search.visible import Lately, Visible
 from retrieval.search.weights import CHANNELS, Weights
 from retrieval.types import Hit, Principal, Query
 
@@ -98,6 +98,7 @@ class Searcher:
         self._vectors_of = Remembering(models.text) if models.text else None
         self._text = TextVectors(indexes.vectors, self._vectors_of) if self._vectors_of else None
         self._words = Words(indexes.words)
+        self._lately = Lately(indexes.catalog)
         self._channels = self._running()
         self._pool = ThreadPoolExecutor(max_workers=len(CHANNELS), thread_name_prefix="search")
 
@@ -113,7 +114,7 @@ class Searcher:
         start, run = time.perf_counter(), _Run()
         wanted = self._wanted(query)
         sequence = self._sequence()
-        ask, visible = self._ask(query, principal), Visible(self._indexes.catalog, principal, query.filter.as_of)
+        ask, visible = self._ask(query, principal), self._lately.of(principal, query.filter.as_of)
         rankings = self._first_round(ask, visible, wanted, run)
         if not query.quick:
             run.step("feedback", lambda: self._second_round(ask, visible, rankings), None)
