@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
+from retrieval.errors import SourceRejected
 from retrieval.types import (
     Coverage,
     Embedding,
@@ -37,6 +38,9 @@ class Unit(NamedTuple):
     `closes` marks the unit that completes the source (its revision becomes whole and evidence of earlier revisions that
     this one no longer has is superseded). `content_hash` is that of the source's bytes. `ingester` names reader and
     versions: the same bytes read by the same ingester are not read again.
+
+    `version` orders the readings of a source that may come in any order (a bus): one older than what is held changes nothing, and of
+    two that share a version the one whose hash is greater stands, so that every order ends alike. None = what comes last stands.
     """
 
     tenant: str
@@ -49,6 +53,7 @@ class Unit(NamedTuple):
     entities: Sequence[Entity] = ()
     links: Sequence[Link] = ()
     closes: bool = True
+    version: int | None = None
 
 
 class Receipt(NamedTuple):
@@ -286,6 +291,10 @@ class CatalogWriter(Protocol):
 
     def commit(self, unit: Unit) -> Receipt:
         """Store a unit in one transaction and append to the log."""
+
+    def commit_all(self, units: Sequence[Unit]) -> list[Receipt | SourceRejected]:
+        """The same for several, in order and in one transaction: acknowledged together. Of a unit that cannot be stored nothing is, and
+        the reason stands in its place; the others are stored."""
 
     def abandon(self, tenant: str, source: str) -> None:
         """Throw away what an unfinished revision of the source has stored, so that nothing half-written stays."""

@@ -62,13 +62,16 @@ class _Work(NamedTuple):
 
 
 def commit(connection: Connection, unit: Unit, clock: Clock) -> Receipt:
-    """Store the unit. A unit that is already known changes nothing and appends nothing."""
+    """Store the unit. A unit that is already known, or older than what is held, changes nothing and appends nothing."""
     _check(unit)
     last, known_at = lock(connection)
     derived.refuse_orphan(connection, unit)
     latest = latest_of(connection, unit.tenant, unit.source)
     same = latest is not None and (latest.content_hash, latest.ingester) == (unit.content_hash, unit.ingester)
+    if latest is not None and _late(latest, unit):
+        return Receipt(last, 0, 0)
     if latest is not None and latest.whole and same:
+        _confirm(connection, latest, unit)
         return Receipt(last, 0, 0)
     if latest is not None and not latest.whole and not same:
         abandon(connection, unit.tenant, unit.source, clock)
@@ -79,6 +82,20 @@ def commit(connection: Connection, unit: Unit, clock: Clock) -> Receipt:
     if not begun:
         _begin(work, unit)
     return _write(work, unit, begun)
+
+
+def _late(latest: Row[Any], unit: Unit) -> bool:
+    """Whether what is held is newer; of equal versions the greater hash stands."""
+    if latest.version is None or unit.version is None:
+        return False
+    return bool((latest.version, latest.content_hash) > (unit.version, unit.content_hash))
+
+
+def _confirm(connection: Connection, latest: Row[Any], unit: Unit) -> None:
+    """What is held is what a newer version says too: versions in between come too late."""
+    if unit.version is not None and unit.version != latest.version:
+        mine = t.sources.c.row == latest.row
+        connection.execute(update(t.sources).where(mine).values(version=unit.version))
 
 
 def abandon(connection: Connection, tenant: str, source: str, clock: Clock) -> None:
@@ -129,7 +146,7 @@ def lock(connection: Connection) -> tuple[int, Micros]:
 
 
 def _begin(work: _Work, unit: Unit) -> None:
-    about = {"content_hash": unit.content_hash, "ingester": unit.ingester, "whole": False}
+    about = {"content_hash": unit.content_hash, "ingester": unit.ingester, "whole": False, "version": unit.version}
     work.connection.execute(insert(t.sources), {**work.owned(), **about})
 
 

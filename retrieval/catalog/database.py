@@ -101,6 +101,12 @@ class Database:
             with writer.begin():
                 yield writer
 
+    @contextmanager
+    def step(self, connection: Connection) -> Iterator[None]:
+        """A part of a write that leaves nothing behind where it fails, while the rest goes on; errors as `write` has them."""
+        with self._translated(), connection.begin_nested():
+            yield
+
     def sound(self) -> bool:
         """Whether the file's pages are whole (SQLite's quick_check; true elsewhere). Raises StoreError."""
         if not self._sqlite:

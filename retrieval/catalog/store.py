@@ -193,6 +193,21 @@ class Catalog:
         except BadQuery as error:
             raise SourceRejected(str(error), kind="unstorable") from error
 
+    def commit_all(self, units: Sequence[Unit]) -> list[Receipt | SourceRejected]:
+        """Several units in one transaction, acknowledged together once they are on disk; a unit that cannot be stored leaves nothing and
+        gives its reason. What a message bus brings is stored so: one wait for the disk, however many came."""
+        with self._writing() as connection:
+            return [self._one_of(connection, unit) for unit in units]
+
+    def _one_of(self, connection: Connection, unit: Unit) -> Receipt | SourceRejected:
+        try:
+            with self._db.step(connection):
+                return commits.commit(connection, unit, self._clock)
+        except SourceRejected as error:
+            return error
+        except BadQuery as error:
+            return SourceRejected(str(error), kind="unstorable")
+
     def abandon(self, tenant: str, source: str) -> None:
         with self._writing() as connection:
             commits.abandon(connection, tenant, source, self._clock)

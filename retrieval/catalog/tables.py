@@ -77,6 +77,7 @@ sources = Table(
     Column("content_hash", Text, nullable=False),
     Column("ingester", Text, nullable=False),
     Column("whole", Boolean, nullable=False),
+    Column("version", BigInteger),
     UniqueConstraint("tenant", "source", "revision"),
     sqlite_autoincrement=True,
 )
