@@ -264,9 +264,17 @@ def _words(desk: Desk, plan: Plan) -> Part:
         hits = desk.search(text, 5, kinds=kinds, entities=plan.things)
     sentences = [s._replace(fit=_fit(s, plan)) for s in rank_sentences(desk, hits)]
     ranked = [s for s in sorted(sentences, key=lambda s: -s.score) if s.fit >= 0]
-    chosen = list({s.evidence.id: s for s in reversed(ranked[:6])}.values())[::-1][:3]
+    chosen = _with_cause(list({s.evidence.id: s for s in reversed(ranked[:6])}.values())[::-1][:3], ranked)
     claims = tuple(claim(s.text, (s.evidence, s.text)) for s in chosen)
     return Part(claims, tuple(s.evidence for s in chosen))
+
+
+def _with_cause(chosen: list[Sentence], ranked: Sequence[Sentence]) -> list[Sentence]:
+    """Whoever asks what happened wants to know why: the best sentence that gives a cause has a place of its own."""
+    if any(_CAUSE.search(s.text) for s in chosen):
+        return chosen
+    cause = [s for s in ranked if _CAUSE.search(s.text)][:1]
+    return [*chosen[:2], *cause] if cause else chosen
 
 
 def _fit(sentence: Sentence, plan: Plan) -> float:

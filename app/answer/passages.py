@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from retrieval.types import Hit, Interval, Kind, Verdict
 TELLING = (Kind.PASSAGE, Kind.TRANSCRIPT, Kind.ROW, Kind.ALERT)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'(#*-])|\n{2,}|\n(?=[-*#|])")
 _MAX_QUOTE = 400
+# a passage whose longest line is shorter is a list or a table, not prose set in lines
+_FULL_LINE = 60
 # cosine plus half the share of the question's own words that stand in the passage; see the module's docstring
 _ENOUGH = 0.75
 _CLOSE = 0.8
@@ -78,8 +81,22 @@ def _disagreement(pair: Sequence[Sentence]) -> Finding:
 
 def split_sentences(text: str) -> list[str]:
     """Sentences and list items of a passage, headings left on their own, each at most 400 characters."""
-    pieces = (" ".join(piece.split()) for piece in _SENTENCE.split(text))
+    pieces = (" ".join(piece.split()) for piece in _SENTENCE.split(_headings_apart(text)))
     return [piece[:_MAX_QUOTE] for piece in pieces if len(piece) > 2]
+
+
+def _headings_apart(text: str) -> str:
+    """The text with an empty line behind each line that stops early, without a stop, before a new beginning: pages have headings so."""
+    lines = text.split("\n")
+    width = max(map(len, lines))
+    if len(lines) < 2 or width < _FULL_LINE:
+        return text
+    ends = ("\n\n" if _stops_early(line, width) and after[:1].isupper() else "\n" for line, after in pairwise(lines))
+    return "".join(f"{line}{end}" for line, end in zip(lines, [*ends, ""], strict=True))
+
+
+def _stops_early(line: str, width: int) -> bool:
+    return 0 < len(line) < width / 2 and line[-1].isalnum()
 
 
 def rank_sentences(desk: Desk, hits: Sequence[Hit]) -> list[Sentence]:
