@@ -46,8 +46,9 @@ from retrieval.types import (
     Vector,
 )
 
-# a busy machine is no reason to fail; a test that needs more examples says so
-settings.register_profile("watchfloor", max_examples=40, deadline=None)
+# a busy machine is no reason to fail; a test that needs more examples says so, and --hypothesis-profile thorough asks for many
+settings.register_profile("watchfloor", max_examples=25, deadline=None)
+settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.load_profile("watchfloor")
 
 
@@ -188,6 +189,12 @@ def house_in(store_at: Callable[[Path], Path]) -> Iterator[Callable[[Path], Hous
     yield build
     for one in made:
         one.close()
+
+
+@pytest.fixture(scope="module")
+def shared_house(tmp_path_factory: pytest.TempPathFactory, house_in: Callable[[Path], House]) -> House:
+    """An empty house for the tests of one file: what they ask of is put in once, and they only ask."""
+    return house_in(tmp_path_factory.mktemp("house"))
 
 
 @pytest.fixture

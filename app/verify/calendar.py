@@ -24,12 +24,16 @@ LENGTH_FROM = re.compile(
     r"(?P<mark> (?:after|from|following|since|beginning(?: at)?|starting(?: at| from)?|that (?:began|started) at|as of))\s*$",
     re.I,
 )
+# a verifier asks of every time of every claim, and few stand behind a length: the dates are looked for only then
+_UNIT = re.compile("hour|minutes", re.I)
 _LENGTHS = {"hour": 3600, "half-hour": 1800, "half hour": 1800, "minutes": 60, "hours": 3600}
 
 
 def length_from(text: str, start: int) -> int:
     """The seconds of the stretch that begins with the time at a place of a text ("the hour after …"); 0 where none does."""
     head = text[max(0, start - 80) : start].rstrip()
+    if not _UNIT.search(head):
+        return 0
     # "in the hour from 4 March 07:00"
     for begin, end in date_spans(head)[-1:]:
         head = head[:begin] if end == len(head) else head

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -15,10 +16,12 @@ from typing import Any, NamedTuple
 
 import av
 import pytest
+from click.testing import CliRunner
 from PIL import Image, ImageDraw, ImageFont
 
 from app.answer.context import Showing, prompts_in_force
 from app.answer.modelled import ModelAnswerer, Patience
+from app.cli.main import main
 from app.gallery import Gallery
 from app.model.openai_chat import OpenAIChat
 from app.model.probe import Place as Endpoint
@@ -126,6 +129,17 @@ class Place(NamedTuple):
             self.command(*words), env=environment(), cwd=cwd, capture_output=True, text=True, timeout=300
         )
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    def call(self, *words: str, cwd: Path | None = None, **more: str) -> Ran:
+        """The command in this process, with `more` in its environment. Of the seconds that `run` takes most go into starting an
+        interpreter and importing torch, which need not be proved with every verb. What it does not catch is raised."""
+        wanted = environment() | more
+        given = {name: wanted.get(name) for name in (*os.environ, *wanted)}
+        with contextlib.chdir(cwd or Path.cwd()):
+            done = CliRunner(env=given).invoke(
+                main, ["--data-dir", str(self.data), *words], prog_name="watchfloor", catch_exceptions=False
+            )
+        return Ran(done.exit_code, done.stdout, done.stderr)
 
     def frames(self) -> list[Evidence]:
         """The frames of the site's camera."""

@@ -23,17 +23,17 @@ FIRST = "Which alarms did pump P-101 raise on 4 March 2026?"
 
 # first: while the server below holds the store, no other process may
 def test_the_command_line_speaks_in_conversations(place: Any) -> None:
-    begun = place.run("ask", "--json", "--asked-at", ASKED_AT, "--conversation", "new", FIRST).json
+    begun = place.call("ask", "--json", "--asked-at", ASKED_AT, "--conversation", "new", FIRST).json
     talk = begun["conversation"]
-    second = place.run("ask", "--asked-at", ASKED_AT, "--conversation", talk, "And the day after?")
+    second = place.call("ask", "--asked-at", ASKED_AT, "--conversation", talk, "And the day after?")
     assert second.code == 0 and "understood as: Which alarms did pump P-101 raise on 5 March 2026?" in second.out
-    assert talk in place.run("conversations").out
-    assert place.run("conversations", talk, "--json").json["count"] == 2
-    assert "And the day after?" in place.run("conversations", talk).out
-    assert place.run("conversations", talk, "--forget").code == 0
-    gone = place.run("conversations", talk)
+    assert talk in place.call("conversations").out
+    assert place.call("conversations", talk, "--json").json["count"] == 2
+    assert "And the day after?" in place.call("conversations", talk).out
+    assert place.call("conversations", talk, "--forget").code == 0
+    gone = place.call("conversations", talk)
     assert gone.code == 2 and "is yours" in gone.err
-    assert place.run("conversations", "--forget").code == 2
+    assert place.call("conversations", "--forget").code == 2
 
 
 @pytest.fixture(scope="module")

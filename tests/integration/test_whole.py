@@ -1,4 +1,7 @@
-"""The whole way through the real command line: a folder of everything goes in, answers come out and can be played back."""
+"""The whole way through the real command line: a folder of everything goes in, answers come out and can be played back.
+
+Taking in, asking, searching and serving are processes of their own; the other verbs run in this one.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,7 @@ def test_an_answer_has_the_promised_fields(answer: Any) -> None:
 def test_every_citation_opens(place: Any, answer: Any, tmp_path: Path) -> None:
     cited = {c["evidence"]: c for claim in answer["claims"] for c in claim["citations"]}
     for evidence, citation in cited.items():
-        shown = place.run("show", "--json", evidence, "--out", str(tmp_path / "chart.png"))
+        shown = place.call("show", "--json", evidence, "--out", str(tmp_path / "chart.png"))
         assert shown.code == 0, shown.err
         found = shown.json
         assert (found["id"], found["kind"], found["source"]) == (evidence, citation["kind"], citation["source"])
@@ -87,32 +90,32 @@ def test_search_finds_and_shows(place: Any, tmp_path: Path) -> None:
     best = next(h for h in hits if h["kind"] == "passage")
     assert best["source"].endswith("/incident.md") and "Maria Okafor" in best["text"]
     # in words, for people
-    shown = place.run("show", best["evidence"], cwd=tmp_path)
+    shown = place.call("show", best["evidence"], cwd=tmp_path)
     assert shown.code == 0 and "Maria Okafor" in shown.out and "incident.md" in shown.out
 
 
 def test_a_frame_is_written(place: Any, tmp_path: Path) -> None:
     frames = place.frames()
     assert frames and all(frame.valid and iso(frame.valid.t0).startswith("2026-03-04T02:30:0") for frame in frames)
-    shown = place.run("show", "--json", frames[0].id, cwd=tmp_path).json
+    shown = place.call("show", "--json", frames[0].id, cwd=tmp_path).json
     with Image.open(tmp_path / shown["file"]) as opened:
         assert opened.size == (640, 360)
 
 
 def test_the_house_is_well(place: Any) -> None:
-    doctor = place.run("doctor", "--json")
+    doctor = place.call("doctor", "--json")
     assert doctor.code == 0, doctor.out + doctor.err
     checks = {check["name"]: check for check in doctor.json["checks"]}
     assert all(set(check) == {"name", "state", "detail"} for check in checks.values())
     assert "failed" not in {check["state"] for check in checks.values()}
-    reindexed = place.run("reindex", "--json")
+    reindexed = place.call("reindex", "--json")
     assert reindexed.code == 0 and set(reindexed.json.values()) == {place.held()[0]}
-    reconciled = place.run("reconcile", "--json")
+    reconciled = place.call("reconcile", "--json")
     assert reconciled.code == 0 and set(reconciled.json) == {"checked", "differences", "repaired"}
     assert reconciled.json["differences"] == 0 and reconciled.json["checked"] > 0
     assert [entry.action for entry in reversed(place.audit())][-2:] == ["reindex", "reconcile"]
     assert "ingest" in {entry.action for entry in place.audit()}
-    stats = place.run("stats", "--json")
+    stats = place.call("stats", "--json")
     assert stats.code == 0 and stats.json["asks"] >= 1
 
 

@@ -1,4 +1,7 @@
-"""`watchfloor enrich captions` as it is typed, on a store that the real command took in, against a model server on loopback."""
+"""`watchfloor enrich captions` as it is typed, on a store that the real command took in, against a model server on loopback.
+
+It runs in this process but where a signal reaches it.
+"""
 
 from __future__ import annotations
 
@@ -41,23 +44,19 @@ class Store(NamedTuple):
     run_on: Any
     data: Path
 
-    def environment(self, url: str, **more: str) -> dict[str, str]:
-        return {**self.run_on.environment(), "WATCHFLOOR_MODEL__BASE_URL": url, **more}
-
-    def words(self, *words: str) -> list[str]:
-        made: list[str] = self.run_on.command("enrich", "captions", "--json", *words)
-        return made
-
     def run(self, url: str, *words: str, **more: str) -> tuple[int, Any]:
-        done = subprocess.run(
-            self.words(*words), env=self.environment(url, **more), capture_output=True, text=True, timeout=120
-        )
-        assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout)
+        done = self.run_on.call("enrich", "captions", "--json", *words, WATCHFLOOR_MODEL__BASE_URL=url, **more)
+        assert done.out, done.err
+        return done.code, done.json
 
     def begin(self, url: str) -> subprocess.Popen[str]:
+        """The command in a process of its own."""
         return subprocess.Popen(
-            self.words(), env=self.environment(url), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            self.run_on.command("enrich", "captions", "--json"),
+            env={**self.run_on.environment(), "WATCHFLOOR_MODEL__BASE_URL": url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def captions(self) -> list[Evidence]:
@@ -82,7 +81,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory, place: Any) -> Any:
     (on.files / "site.yaml").write_text(SITE)
     for n in range(STILLS):
         draw(on.files / f"CAM-01_20260304T02000{n}Z.png", n)
-    assert on.run("ingest", "--json", str(on.files)).code == 0
+    assert on.call("ingest", "--json", str(on.files)).code == 0
     return on
 
 
@@ -124,11 +123,11 @@ def test_captions_are_made_found_and_played_back(store: Store, stub: StubModel) 
     assert asked["strict"] is True and set(asked["schema"]["required"]) == set(REPLY)
     code, told = store.run(stub.url, "--source", "*Z.png", "--minutes", "5", "--at-once", "3")
     assert (code, told["already"], told["captioned"], told["left"]) == (0, 2, STILLS - 2, 0)
-    found = store.run_on.run("search", "--json", "who carries a ladder").json["hits"]
+    found = store.run_on.call("search", "--json", "who carries a ladder").json["hits"]
     first = found[0]
     assert first["text"].startswith(f"caption by {stub.name}, not checked") and first["kind"] == "passage"
     assert len(stub.requests) == STILLS
-    shown = store.run_on.run("show", "--json", first["evidence"])
+    shown = store.run_on.call("show", "--json", first["evidence"])
     assert shown.code == 0 and shown.json["media"] and shown.json["locator"]["type"] == "frame"
 
 
@@ -160,10 +159,10 @@ def test_a_picture_that_is_taken_in_anew_loses_its_caption(store: Store, stub: S
     store.run(stub.url)
     changed = sorted(store.run_on.files.glob("*.png"))[0]
     draw(changed, 4)
-    store.run_on.run("ingest", "--json", str(store.run_on.files))
+    store.run_on.call("ingest", "--json", str(store.run_on.files))
     kept = store.captions()
     assert len(kept) == STILLS - 1 and not any(changed.name in e.source for e in kept)
-    found = store.run_on.run("search", "--json", "-k", "50", "who carries a ladder").json["hits"]
+    found = store.run_on.call("search", "--json", "-k", "50", "who carries a ladder").json["hits"]
     assert sum(hit["kind"] == "passage" for hit in found) <= STILLS - 1
     assert not any(hit["kind"] == "passage" and changed.name in hit["source"] for hit in found)
     _, told = store.run(stub.url)
@@ -173,8 +172,8 @@ def test_a_picture_that_is_taken_in_anew_loses_its_caption(store: Store, stub: S
 def test_what_cannot_begin_says_what_to_set(store: Store, stub: StubModel) -> None:
     code, told = store.run(stub.url, WATCHFLOOR_MODEL__IMAGES="0")
     assert code == 2 and told["error"]["code"] == "bad_settings" and "sees no pictures" in told["error"]["message"]
-    done = subprocess.run(store.words(), env=store.run_on.environment(), capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2 and "WATCHFLOOR_MODEL__BASE_URL" in json.loads(done.stdout)["error"]["message"]
+    unset = store.run_on.call("enrich", "captions", "--json")
+    assert unset.code == 2 and "WATCHFLOOR_MODEL__BASE_URL" in unset.json["error"]["message"]
     stub.__exit__(None, None, None)
     code, told = store.run(stub.url)
     assert code == 1 and told["error"]["code"] == "model_unavailable"

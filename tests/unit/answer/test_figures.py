@@ -121,8 +121,8 @@ def thing(id_: str, type_: EntityType, name: str, **facts: Any) -> Entity:
     return Entity(id=id_, type=type_, name=name, tenant="t", facts=facts)
 
 
-@pytest.fixture
-def pumps(house: Any) -> Any:
+@pytest.fixture(scope="module")
+def pumps(shared_house: Any) -> Any:
     """Six minutes of two temperatures, the first with limits and two anomalies, and of a vibration without any."""
     pieces, coverage, entities = [], [], [thing("D-1", EntityType.ASSET, "Tank D-1", type="tank")]
     flags = [{"t": START + n * 60_000_000, "value": v, "score": s, "direction": "above", "baseline": 1.0}
@@ -138,13 +138,13 @@ def pumps(house: Any) -> Any:
         entities.append(
             thing(sensor, EntityType.SENSOR, f"{pump} {quantity}", asset=pump, unit=unit, quantity=quantity)
         )
-        pieces.append(house.window(f"{sensor}.csv", "value", t, values_, unit=unit, data=data, on=(sensor,)))
+        pieces.append(shared_house.window(f"{sensor}.csv", "value", t, values_, unit=unit, data=data, on=(sensor,)))
         common: dict[str, Any] = {"source": f"file:///site/{sensor}.csv", "subject": sensor, "tenant": "t"}
         span = Interval(t[0], t[-1] + 60_000_000)
         coverage += [Coverage(layer=Layer.RECORDED, valid=span, **common)]
         coverage += [Coverage(layer=Layer.EXAMINED, valid=span, by="series.v1", interval_s=60.0, **common)]
-    house.put(*pieces, coverage=coverage, entities=entities)
-    return house
+    shared_house.put(*pieces, coverage=coverage, entities=entities)
+    return shared_house
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_no_way_of_writing_an_address_gets_out(name: str) -> None:
         for text in words_of(surface, own)
     ]
     assert sum(REMOVED in text for text in said) >= 10
-    assert [(text, got) for text in [*said, spoken.text] if (got := foreign(text))] == []
+    assert [(text, got) for text in {*said, spoken.text} if (got := foreign(text))] == []
 
 
 def words_of(surface: object, own: str) -> list[str]:

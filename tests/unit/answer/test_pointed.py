@@ -22,8 +22,7 @@ def picture(colour: str) -> bytes:
     return out.getvalue()
 
 
-@pytest.fixture
-def filled(house: Any) -> Any:
+def fill(house: Any) -> Any:
     house.open_eyes()
     for n, colour in enumerate(("red", "lime", "blue")):
         media = house.blobs.put("t", picture(colour), "image/png")
@@ -36,6 +35,11 @@ def filled(house: Any) -> Any:
         house.piece("hr.md", Kind.ALERT, RowKey("alerts", "A-18", 2), "Alert A-18: badge of visitor", labels=("hr",)),
     )
     return house
+
+
+@pytest.fixture(scope="module")
+def filled(shared_house: Any) -> Any:
+    return fill(shared_house)
 
 
 def ask(house: Any, question: str, **more: Any) -> Answer:
@@ -75,18 +79,18 @@ def test_a_picture_finds_frames_that_look_like_it(filled: Any) -> None:
     assert answer.claims[0].text.startswith("Looks most like it: cam2.mp4 at 4 March 2026 02:43:00 CET")
 
 
-def test_like_this_frame_finds_the_others_and_not_itself(filled: Any) -> None:
-    of = ids(filled)
-    filled.put(
-        filled.piece(
+def test_like_this_frame_finds_the_others_and_not_itself(house: Any) -> None:
+    of = ids(fill(house))
+    house.put(
+        house.piece(
             "cam9.mp4",
             Kind.FRAME,
             FrameAt(0, 5000),
             "CAM-09 sees: person",
-            media=filled.blobs.put("t", picture("red"), "image/png"),
+            media=house.blobs.put("t", picture("red"), "image/png"),
         )
     )
-    answer = ask(filled, "Find frames like this one", about=(of["CAM-00"],))
+    answer = ask(house, "Find frames like this one", about=(of["CAM-00"],))
     cited = [c.citations[0].source.rsplit("/", 1)[1] for c in answer.claims]
     assert cited[:2] == ["cam0.mp4", "cam9.mp4"] and len(cited) == len(set(cited))
 

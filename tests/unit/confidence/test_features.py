@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.answer.brief import investigate
@@ -31,17 +31,17 @@ MINUTE = 60_000_000
 SEAL = "The mechanical seal of pump P-101 failed because the flush line was blocked."
 
 
-@pytest.fixture
-def filled(house: Any) -> Any:
+@pytest.fixture(scope="module")
+def filled(shared_house: Any) -> Any:
     pump = Entity(id="P-101", type=EntityType.ASSET, name="Pump P-101", tenant="t")
     alarm = "Alert A-17 (high): pump P-101 vibration above its limit"
-    house.put(
-        house.piece("seal.md", Kind.PASSAGE, CharSpan(0, 80, "Seal"), SEAL, on=("P-101",)),
-        house.piece("canteen.md", Kind.PASSAGE, CharSpan(0, 50, "Menu"), "The canteen serves soup on Mondays."),
-        house.piece("alerts.jsonl", Kind.ALERT, RowKey("alerts", "A-17", 1), alarm, valid=Interval(T0, T0 + MINUTE), on=("P-101",)),
+    shared_house.put(
+        shared_house.piece("seal.md", Kind.PASSAGE, CharSpan(0, 80, "Seal"), SEAL, on=("P-101",)),
+        shared_house.piece("canteen.md", Kind.PASSAGE, CharSpan(0, 50, "Menu"), "The canteen serves soup on Mondays."),
+        shared_house.piece("alerts.jsonl", Kind.ALERT, RowKey("alerts", "A-17", 1), alarm, valid=Interval(T0, T0 + MINUTE), on=("P-101",)),
         entities=(pump,),
     )  # fmt: skip
-    return house
+    return shared_house
 
 
 def measured(house: Any, question: str, **given: Any) -> tuple[dict[str, float], Desk]:
@@ -153,7 +153,6 @@ def test_what_was_off_is_noted(filled: Any) -> None:
     assert features_of(desk, Finding(Verdict.INSUFFICIENT))["degraded"] == 1.0
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(logprobs=[-1.7e308, -1.7e308], scores=[], measured=0.0)
 @given(
     logprobs=st.lists(st.floats(), max_size=6),
@@ -161,9 +160,9 @@ def test_what_was_off_is_noted(filled: Any) -> None:
     measured=st.floats(),
 )
 def test_no_figure_of_others_leaves_the_bounds(
-    house: Any, logprobs: list[float], scores: list[float], measured: float
+    filled: Any, logprobs: list[float], scores: list[float], measured: float
 ) -> None:
-    desk = house.desk("Anything?")
+    desk = filled.desk("Anything?")
     desk.measured["meaning"] = measured
     judgements = [Judgement(Support.SUPPORTED, score=score, checks={"words": score}) for score in scores]
     found = features_of(desk, Finding(Verdict.ANSWERED), judgements, logprobs)

@@ -144,14 +144,3 @@ def test_runs_hold_every_second_once_and_tally_to_the_whole(seconds: list[Second
     assert all(len({(one.clip, one.there) for one in run}) == 1 for run in stretches)
     total = np.array([presence.tallied(run) for run in stretches]).sum(axis=0)
     assert tuple(total) == presence.tallied(seconds)
-
-
-@given(st.tuples(*[st.integers(0, 500)] * 3))
-def test_rates_agree_with_scikit_learn(counts: tuple[int, int, int]) -> None:
-    from sklearn.metrics import precision_recall_fscore_support
-
-    both, only_seen, only_there = counts
-    truth = [1] * both + [0] * only_seen + [1] * only_there
-    seen = [1] * (both + only_seen) + [0] * only_there
-    theirs = precision_recall_fscore_support(truth or [0], seen or [0], average="binary", zero_division=1.0)[:3]
-    assert presence.rates(np.array(counts, np.float64)) == pytest.approx(theirs)

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.model.pictures import plain
@@ -86,7 +86,6 @@ def test_the_floor_is_that_of_vllm_alone(version: str) -> None:
 
 
 @given(limit=st.integers(0, 20), wanted=st.integers(0, 20), counts=st.booleans())
-@settings(max_examples=40, deadline=None)
 def test_the_number_of_pictures_is_exact(limit: int, wanted: int, counts: bool) -> None:
     assert probe(Endpoint(images=limit, counts=counts), Wanted(wanted)).images == min(limit, wanted)
 
@@ -145,7 +144,6 @@ JSON = st.recursive(
 
 
 @given(JSON, st.sampled_from([200, 200, 400, 404, 500]))
-@settings(max_examples=60, deadline=None)
 def test_whatever_comes_is_an_ability_or_a_typed_error(told: Any, status: int) -> None:
     try:
         able = probe(lambda request: httpx.Response(status, content=json.dumps(told)))

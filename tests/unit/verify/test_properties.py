@@ -10,7 +10,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.verify.amounts import amounts, same_amount
@@ -46,7 +46,6 @@ FIGURES = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(FIGURES), st.data())
 def test_a_changed_digit_is_not_supported(verifier, plant, case, data) -> None:
     claim, key = case
@@ -77,7 +76,6 @@ HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(HOSTILE, HOSTILE, st.sampled_from(KEYS))
 def test_no_text_raises_and_judging_is_the_same_again(verifier, plant, claim: str, text: str, key: str) -> None:
     exhibits = [plant.passage(text, "P-101"), *plant.shown(key)]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.questions import Expected, Question
@@ -171,7 +171,6 @@ def test_series_have_no_limit_passed_without_an_incident(material: Material) -> 
         assert all(any(start <= when <= end for start, end in spans) for when in over), series.sensor.id
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.floats(-50, 690), st.floats(FLOOR_TOP + 30, 345), st.booleans(), st.booleans())
 def test_hat_and_no_hat_exclude_each_other_for_one_person(x: float, y: float, hat: bool, vest: bool) -> None:
     person = Person(x, y, "yellow" if hat else None, "lime" if vest else None)
@@ -180,7 +179,6 @@ def test_hat_and_no_hat_exclude_each_other_for_one_person(x: float, y: float, ha
     assert not {"person with hard hat", "person without hard hat"} <= seen
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 400), st.integers(1, 190), st.floats(-700, 700))
 def test_sightings_agree_with_the_frames(begin: int, length: int, travel: float) -> None:
     clip = build_world(1, 1).recordings[0]
@@ -195,7 +193,6 @@ def test_sightings_agree_with_the_frames(begin: int, length: int, travel: float)
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=25, deadline=None)
 def test_captions_state_only_what_holds(seed: int) -> None:
     rng = rng_for(seed, "caption")
     held = facts(Frame("yard", rain=True, actors=(Person(300, 300, None, "lime"),)))
