@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
+from ingest.cells import Cell
 from ingest.ports import SourcePolicy
 from retrieval.times import to_micros
 from retrieval.types import Interval, Micros
 
-Cell: TypeAlias = str | int | float | bool | None
 Order: TypeAlias = Literal["us", "eu", "undecided"]
 
 BLANK = frozenset({"", "nan", "null", "none", "-", "n/a", "na", "nat"})

@@ -1,7 +1,7 @@
 """A decoding child that is kept for many small files: starting an interpreter takes longer than reading most of them.
 
     worker = WarmWorker(Limits(memory_bytes=768 << 20))
-    for block in worker.read_as(Block, "ingest.reports.markup:html_blocks", path, owner=tenant): ...
+    for part in worker.read_as(Piece | Picture, "ingest.reports.html:parts", path, owner=tenant): ...
 
 The caps are those of `ingest.sandbox`, each file's time its own. The child is replaced when anything goes wrong with a file, when another
 tenant's files come, and after so many files: what one file may have left behind reaches few others, and none of another tenant.
@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -26,6 +26,16 @@ SMALL = 1 << 20
 _ORDERS = 100
 _IDLE_S = 5.0
 T = TypeVar("T")
+
+
+class Worker(Protocol):
+    """Has files read elsewhere than here."""
+
+    def read_as(self, kind: type[T], worker: str, path: Path, owner: str) -> Generator[T, None, None]:
+        """What the worker "package.module:function" yields for {"path": path}, each decoded as `kind`; `owner` is the tenant.
+
+        Raises SourceRejected, OSError.
+        """
 
 
 class WarmWorker:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.bombs import columns, documents, media, pictures
+from eval.bombs import columns, documents, media, pictures, tables
 
 MOST = 1 << 20
 
@@ -46,6 +46,12 @@ BOMBS = (
     Bomb("rows.parquet", columns.parquet_of_a_trillion_rows),
     Bomb("word.parquet", columns.parquet_of_one_great_word),
     Bomb("deep.parquet", columns.parquet_of_endless_depth),
+    Bomb("line.csv", tables.csv_of_one_endless_line),
+    Bomb("columns.csv", tables.csv_of_a_million_columns),
+    Bomb("names.jsonl", tables.jsonl_of_a_new_name_a_line),
+    Bomb("blank.json", tables.json_of_empty_records),
+    Bomb("inflated.xlsx", tables.xlsx_that_swells),
+    Bomb("blank.xlsx", tables.xlsx_of_blank_cells),
 )
 
 

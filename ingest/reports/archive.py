@@ -64,7 +64,7 @@ def check_archive(path: Path) -> None:
 
 def _markup(archive: zipfile.ZipFile, parts: list[zipfile.ZipInfo]) -> int:
     """How many bytes are markup or may be: a part's type stands in the document, so that any name may be said to be one."""
-    return sum(part.file_size for part in parts if not _is_media(archive, part))
+    return sum(part.file_size for part in parts if not is_media(archive, part))
 
 
 def _check_sizes(parts: list[zipfile.ZipInfo], markup: int) -> None:
@@ -76,7 +76,7 @@ def _check_sizes(parts: list[zipfile.ZipInfo], markup: int) -> None:
         raise SourceRejected(told, kind="too_large")
 
 
-def _is_media(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+def is_media(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
     """A picture, sound or film by its name, which does not begin as markup does. An encrypted part is refused elsewhere."""
     if not part.filename.lower().endswith(_MEDIA) or part.flag_bits & 1:
         return False

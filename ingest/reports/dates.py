@@ -46,10 +46,10 @@ def days_in(text: str, clock: Clock) -> list[Interval]:
     return sorted(set(_days(text, clock)))
 
 
-def document_date(name: str, text: str, clock: Clock, title: str = "") -> Dated | None:
+def document_date(name: str, text: str, clock: Clock, title: str = "", whole: bool = True) -> Dated | None:
     """The one day that front matter or "Date:" line, title and file name agree on; where all are silent, the only day named.
 
-    The last holds for texts up to 10 000 characters.
+    The last holds for texts up to 10 000 characters. A text that is not `whole` is the opening of a longer one.
     """
     labelled = [line for line in text.splitlines()[:_HEAD_LINES] if _label(line)]
     places = (
@@ -58,7 +58,7 @@ def document_date(name: str, text: str, clock: Clock, title: str = "") -> Dated 
         ("the file name", days_in(name.rsplit("/", 1)[-1], clock)),
     )
     found = [(where, set(days)) for where, days in places if days]
-    if not found and len(text) <= _SHORT:
+    if not found and whole and len(text) <= _SHORT:
         found = [("the only day it names", set(days)) for days in [days_in(text, clock)] if days]
     if not found or len(set.union(*(days for _, days in found))) != 1:
         return None

@@ -1,4 +1,4 @@
-"""A web page → its blocks of text and its figures. Runs where the page was read: in the child process."""
+"""A web page → its blocks of text and its figures. Runs in the child process."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from ingest.reports.passages import Block
+from ingest.reports.passages import Piece, block
 from ingest.reports.raster import REPEATED, Picture, jpeg_of
 
 _HIDDEN = ("script", "style", "noscript", "template", "nav", "iframe", "svg")
@@ -31,12 +32,17 @@ _BLOCKS = (
 )
 
 
-def blocks_of(page: bytes | str) -> Iterator[Block]:
+def parts(args: dict[str, Any]) -> Iterator[Piece | Picture]:
+    """Of the page at a path; see `parts_of`."""
+    return parts_of(Path(args["path"]).read_bytes())
+
+
+def blocks_of(page: bytes | str) -> Iterator[Piece]:
     """Headings, paragraphs, list items and table rows in order of the page; what a browser hides is left out."""
-    return (part for part in parts_of(page) if isinstance(part, Block))
+    return (part for part in parts_of(page) if isinstance(part, Piece))
 
 
-def parts_of(page: bytes | str) -> Iterator[Block | Picture]:
+def parts_of(page: bytes | str) -> Iterator[Piece | Picture]:
     """The page's blocks, and its figures where they stand: only pictures that the page carries itself, none that it names."""
     from bs4 import BeautifulSoup, Tag
 
@@ -53,10 +59,11 @@ def parts_of(page: bytes | str) -> Iterator[Block | Picture]:
         if tag.name == "img":
             yield from _figure(tag) if carried[str(tag.get("src"))] < REPEATED else ()
             continue
-        cells = tag.find_all(["td", "th"]) if tag.name == "tr" else []
+        # a table within a cell is part of that cell's text
+        cells = tag.find_all(["td", "th"], recursive=False) if tag.name == "tr" else []
         text = " | ".join(cell.get_text(" ", strip=True) for cell in cells) or _shown(tag)
         if text.strip(" |"):
-            yield Block(text, int(tag.name[1]) if re.fullmatch(r"h[1-6]", tag.name) else 0)
+            yield from block(text, int(tag.name[1]) if re.fullmatch(r"h[1-6]", tag.name) else 0)
 
 
 def _counts(tag: Any) -> bool:

@@ -1,6 +1,6 @@
 """Mail as it was sent (RFC 5322, .eml) → its subject, who wrote to whom and when, and its words; attachments are named, not read.
 
-The message is parsed in a child process.
+Runs in the child process.
 """
 
 from __future__ import annotations
@@ -8,65 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import Any
 
 from ingest.reports.html import blocks_of
-from ingest.reports.passages import Block
-from ingest.tables.table import decode
-from ingest.warm import WarmWorker
+from ingest.reports.passages import Opening, Piece, block
+from ingest.tables.text import decode
 from retrieval.errors import SourceRejected
 
 _NAMED = ("From", "Date", "Subject")
 _SEALED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
 
 
-class Head(msgspec.Struct, frozen=True, tag="head"):
-    """What stands above the body. `date` is ISO 8601, without a zone where the message gives none, "" where it gives no date."""
-
-    subject: str
-    sender: str
-    to: str
-    date: str
-    attachments: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-class Part(msgspec.Struct, frozen=True, tag="part"):
-    """A piece of the body."""
-
-    block: Block
-
-
-_MESSAGE: Any = Head | Part
-
-
-class Mail(NamedTuple):
-    head: Head
-    blocks: list[Block]
-
-
-def read_mail(path: Path, tenant: str, worker: WarmWorker) -> Mail:
-    """The message; its first blocks are the subject and the people. Raises SourceRejected: encrypted, unreadable, too_large, timeout."""
-    messages: Iterator[Head | Part] = worker.read_as(_MESSAGE, f"{__name__}:parts", path, tenant)
-    head, blocks = Head("", "", "", "", (), ()), []
-    for message in messages:
-        if isinstance(message, Head):
-            head = message
-        else:
-            blocks.append(message.block)
-    people = (("From", head.sender), ("To", head.to), ("Date", head.date), ("Attached", ", ".join(head.attachments)))
-    opening = [Block(head.subject, 1)] if head.subject else []
-    told = "\n".join(f"{name}: {value}" for name, value in people if value)
-    return Mail(head, [*opening, *([Block(told)] if told else []), *blocks])
-
-
-# --- in the child ---------------------------------------------------------------------------------------------------
-
-
-def parts(args: dict[str, Any]) -> Iterator[Head | Part]:
-    """The head, then the body's blocks. Raises SourceRejected."""
+def mail(args: dict[str, Any]) -> Iterator[Opening | Piece]:
+    """The subject and the people, then the body. Raises SourceRejected: encrypted, unreadable (not a mail)."""
     import email
     import email.policy
 
@@ -78,19 +32,28 @@ def parts(args: dict[str, Any]) -> Iterator[Head | Part]:
     names = tuple(_name(part) for part in message.iter_attachments()) if message.is_multipart() else ()
     body = message.get_body(("plain", "html"))
     text, notes = ("", ("the mail has no text",)) if body is None else _text(body)
-    yield _head(message, names, (*notes, *_defects(message), *(f"attachment {name!r} was not read" for name in names)))
+    yield from _head(
+        message, names, (*notes, *_defects(message), *(f"attachment {name!r} was not read" for name in names))
+    )
     if body is not None:
-        for block in blocks_of(text) if body.get_content_subtype() == "html" else _paragraphs(text):
-            yield Part(block)
+        yield from blocks_of(text) if body.get_content_subtype() == "html" else _paragraphs(text)
 
 
-def _head(message: EmailMessage, names: tuple[str, ...], notes: tuple[str, ...]) -> Head:
-    sent = getattr(message["Date"], "datetime", None)
-    if message["Date"] and sent is None:
+def _head(message: EmailMessage, names: tuple[str, ...], notes: tuple[str, ...]) -> Iterator[Opening | Piece]:
+    """What stands above the body. The moment is ISO 8601, without a zone where the message gives none."""
+    moment = getattr(message["Date"], "datetime", None)
+    if message["Date"] and moment is None:
         notes = (*notes, "the Date header is no date")
-    fields = (" ".join(str(message[name] or "").split()) for name in ("Subject", "From", "To"))
-    subject, sender, to = fields
-    return Head(subject, sender, to, sent.isoformat() if sent else "", names, notes)
+    subject, sender, to = (" ".join(str(message[name] or "").split()) for name in ("Subject", "From", "To"))
+    sent = moment.isoformat() if moment else ""
+    facts = {name: value for name, value in (("from", sender), ("to", to), ("attachments", list(names))) if value}
+    yield Opening(subject, notes, sent, facts)
+    if subject:
+        yield from block(subject, 1)
+    people = (("From", sender), ("To", to), ("Date", sent), ("Attached", ", ".join(names)))
+    told = "\n".join(f"{name}: {value}" for name, value in people if value)
+    if told:
+        yield from block(told)
 
 
 def _text(body: Any) -> tuple[str, tuple[str, ...]]:
@@ -118,7 +81,7 @@ def _name(part: Any) -> str:
     return " ".join(str(part.get_filename() or part.get_content_type()).split())
 
 
-def _paragraphs(text: str) -> Iterator[Block]:
+def _paragraphs(text: str) -> Iterator[Piece]:
     for part in text.replace("\r\n", "\n").split("\n\n"):
         if part.strip():
-            yield Block(part.strip("\n"))
+            yield from block(part.strip("\n"))

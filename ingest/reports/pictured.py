@@ -46,21 +46,29 @@ class Figures:
     def __init__(self, item: Item, ocr: TextReader | None, redactor: Redactor | None, most_read: int) -> None:
         self._item, self._ocr, self._redactor = item, ocr, redactor
         self._left = most_read
+        self._veil: Veil | None = None
+        self._over = False
         self.notes: list[str] = []
 
     def drafts(self, figures: Iterable[Figure], about: About) -> Iterator[Draft]:
-        """One a figure. A figure that cannot be had leaves the rest of the document as it is."""
+        """One a figure; further figures may be given later. A figure that cannot be had leaves the rest of the document as it is."""
+        if self._over:
+            return
         try:
-            veil = Veil(self._redactor, self._item.policy, None)
+            veil = self._veil = self._veil or Veil(self._redactor, self._item.policy, None)
             for figure in figures:
                 if veil.wanted and self._ocr is not None and self._left <= 0:
-                    self.notes.append(
+                    self._end(
                         "figures beyond the budget of reading were not kept: the policy hides what is read in them"
                     )
                     return
                 yield self._draft(figure, about, veil)
         except SourceRejected as problem:
-            self.notes.append(f"figures were not kept: {problem.reason}")
+            self._end(f"figures were not kept: {problem.reason}")
+
+    def _end(self, note: str) -> None:
+        self.notes.append(note)
+        self._over = True
 
     def _draft(self, figure: Figure, about: About, veil: Veil) -> Draft:
         shown, read = self._shown(figure, veil)

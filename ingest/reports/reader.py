@@ -10,12 +10,12 @@ from typing import Any, Protocol
 from ingest.media_types import DOCUMENTS, PDF, PPTX
 from ingest.ports import Batch, Draft, Item, TextReader
 from ingest.reports.dates import Dated, document_date, heading_date
+from ingest.reports.document import LIMITS, Document, Placed, read_document
 from ingest.reports.language import language
-from ingest.reports.markup import LIMITS, Document, read_document
-from ingest.reports.passages import Section, each_passage, heading_at, passages
+from ingest.reports.passages import Passage, divided, passages
 from ingest.reports.pdf import OPENING, Budget, PdfPages, page_passages
 from ingest.reports.pictured import About, Figure, Figures
-from ingest.reports.slides import read_slides
+from ingest.reports.slides import Slide, read_slides
 from ingest.timestamps import Clock
 from ingest.vision.redact import Redactor
 from ingest.warm import WarmWorker
@@ -23,7 +23,7 @@ from retrieval.errors import SourceRejected
 from retrieval.types import CharSpan, Coverage, Kind, Layer, PageBox
 
 READER = "report-reader@1"
-_BATCH = 200
+_BATCH, _BATCH_BYTES = 200, 4 << 20
 _OPENING_PAGES = 4
 
 
@@ -41,20 +41,20 @@ class ReportReader:
         self._ocr, self._redactor, self._budget = ocr, redactor, budget or Budget()
         self._worker = WarmWorker(LIMITS)
         spent = "" if self._budget == Budget() else f"+{tuple(self._budget)}"
-        self.version = "3" + (f"+{ocr.name}" if ocr else "") + (f"+{redactor.name}" if redactor else "") + spent
+        self.version = "4" + (f"+{ocr.name}" if ocr else "") + (f"+{redactor.name}" if redactor else "") + spent
 
     def accepts(self, item: Item) -> bool:
         return item.media_type in DOCUMENTS
 
     def read(self, item: Item, tenant: str) -> Iterator[Batch]:
-        """Batches of 200 pieces, of a pdf as its pages are read; the last says what of it was not read.
+        """Batches of 200 pieces, fewer with figures, as the document is read; the last says what of it was not read.
 
         Raises SourceRejected (encrypted, no_text, empty, unreadable, too_large, timeout).
         """
         reading = self._reading(item, tenant)
-        drafts = reading.drafts()
-        waiting = list(islice(drafts, _BATCH))
-        while following := list(islice(drafts, _BATCH)):
+        batches = _batches(reading.drafts())
+        waiting = next(batches, [])
+        for following in batches:
             yield Batch(waiting)
             waiting = following
         if not waiting:
@@ -73,6 +73,20 @@ class ReportReader:
         if item.media_type == PPTX:
             return _Slides(item, figures)
         return _Document(item, figures, read_document(item, tenant, self._worker))
+
+
+def _batches(drafts: Iterator[Draft]) -> Iterator[list[Draft]]:
+    """Drafts in their order, as many as are committed together: what one batch holds of pictures stays small."""
+    batch: list[Draft] = []
+    size = 0
+    for draft in drafts:
+        batch.append(draft)
+        size += len(draft.media or b"")
+        if len(batch) == _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 class _Reading(Protocol):
@@ -125,28 +139,28 @@ class _Pdf:
 
 class _Document:
     def __init__(self, item: Item, figures: Figures, document: Document) -> None:
-        self._item, self._figures, self._document = item, figures, document
+        self._figures, self._document = figures, document
         self._clock = Clock(item.policy)
-        dated = document_date(item.name, document.text, self._clock, document.title)
+        dated = document_date(item.name, document.text, self._clock, document.title, document.whole)
         self.dated = _sent(document, self._clock) or dated
+        self._facts = {**_facts(document.title or _stem(item), document.text), **document.opening.facts}
 
     def drafts(self) -> Iterator[Draft]:
-        document, whole = self._document, self.dated
-        facts = {**_facts(document.title or _stem(self._item), document.text), **document.facts}
-        for part in each_passage(document.text, document.sections):
-            dated = (None if document.sent else _section_date(part.path, self._clock)) or whole
-            heading = " > ".join(part.path)
-            yield Draft(
-                Kind.PASSAGE, CharSpan(part.start, part.end, heading), part.text, dated.valid if dated else None,
-                data=_data(facts, heading), notes=(*document.notes, *((dated.note,) if dated else ())),
-                embed=_embedded(facts["title"], heading, part.text),
-            )  # fmt: skip
-        yield from self._figures.drafts(self._pictured(), About(facts, whole.valid if whole else None))
+        about = About(self._facts, self.dated.valid if self.dated else None)
+        for part in self._document.parts():
+            if isinstance(part, Passage):
+                yield self._passage(part)
+            else:
+                yield from self._figures.drafts([_figure(part)], about)
 
-    def _pictured(self) -> Iterator[Figure]:
-        for start, end, picture in self._document.pictures:
-            heading = " > ".join(heading_at(self._document.sections, start))
-            yield Figure(picture.jpeg, CharSpan(start, end, heading), picture.caption, heading)
+    def _passage(self, part: Passage) -> Draft:
+        opening, heading = self._document.opening, " > ".join(part.path)
+        dated = (None if opening.sent else _section_date(part.path, self._clock)) or self.dated
+        return Draft(
+            Kind.PASSAGE, CharSpan(part.start, part.end, heading), part.text, dated.valid if dated else None,
+            data=_data(self._facts, heading), notes=(*opening.notes, *((dated.note,) if dated else ())),
+            embed=_embedded(self._facts["title"], heading, part.text),
+        )  # fmt: skip
 
     def notes(self) -> tuple[str, ...]:
         return tuple(self._figures.notes)
@@ -159,24 +173,18 @@ class _Slides:
     def __init__(self, item: Item, figures: Figures) -> None:
         self._item, self._figures = item, figures
         self._show = read_slides(str(item.path))
-        self._text = "\n".join(slide.text for slide in self._show.slides)
-        self.dated = document_date(item.name, self._text, Clock(item.policy), self._show.title)
+        self.dated = document_date(item.name, self._show.text, Clock(item.policy), self._show.title, self._show.whole)
 
     def drafts(self) -> Iterator[Draft]:
-        facts = _facts(self._show.title or _stem(self._item), self._text)
+        facts = _facts(self._show.title or _stem(self._item), self._show.text)
         valid, told = (self.dated.valid, (self.dated.note,)) if self.dated else (None, ())
-        for slide in self._show.slides:
-            for part in passages(slide.text, [Section(0, len(slide.text), ())]):
+        for slide in self._show:
+            for part in passages(divided(slide.text)):
                 yield Draft(
                     Kind.PASSAGE, PageBox(slide.number), part.text, valid, data=_data(facts, slide.title),
                     notes=(*slide.notes, *told), embed=_embedded(facts["title"], slide.title, part.text),
                 )  # fmt: skip
-        yield from self._figures.drafts(self._pictured(), About(facts, valid))
-
-    def _pictured(self) -> Iterator[Figure]:
-        for slide in self._show.slides:
-            for picture in slide.pictures:
-                yield Figure(picture.jpeg, PageBox(slide.number, picture.box), picture.caption, slide.title)
+            yield from self._figures.drafts(_on_slide(slide), About(facts, valid))
 
     def notes(self) -> tuple[str, ...]:
         return tuple(self._figures.notes)
@@ -185,11 +193,20 @@ class _Slides:
         return 0.0
 
 
+def _figure(placed: Placed) -> Figure:
+    heading = " > ".join(placed.path)
+    return Figure(placed.picture.jpeg, CharSpan(placed.start, placed.end, heading), placed.picture.caption, heading)
+
+
+def _on_slide(slide: Slide) -> Iterator[Figure]:
+    for picture in slide.pictures:
+        yield Figure(picture.jpeg, PageBox(slide.number, picture.box), picture.caption, slide.title)
+
+
 def _sent(document: Document, clock: Clock) -> Dated | None:
     """The moment a mail was sent, by its own head."""
-    if not document.sent:
-        return None
-    return Dated(clock.read(document.sent), "; ".join(("time taken from the Date header", *clock.notes())))
+    sent = document.opening.sent
+    return Dated(clock.read(sent), "; ".join(("time taken from the Date header", *clock.notes()))) if sent else None
 
 
 def _section_date(path: tuple[str, ...], clock: Clock) -> Dated | None:

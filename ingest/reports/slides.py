@@ -1,6 +1,6 @@
 """Slides (.pptx) → one text a slide: title, what stands on it from top to bottom, tables and charts as rows, notes; and pictures.
 
-Read by python-pptx in a child process.
+Read by python-pptx, in a child process of each file's own: it loads every part of the show, films included.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -24,6 +25,8 @@ from retrieval.types import Box
 MAX_SLIDES = 5000
 _LIMITS = Limits(wall_s=120, cpu_s=120, memory_bytes=1 << 30, output_bytes=128 << 20)
 _DEEPEST = 20
+# characters and pictures by which title, day and language are told
+_OPENING, _OPENING_PICTURES = 1 << 16, 16
 
 
 class Slide(msgspec.Struct, frozen=True):
@@ -37,20 +40,58 @@ class Slide(msgspec.Struct, frozen=True):
     pictures: tuple[Picture, ...] = ()
 
 
-class Show(NamedTuple):
-    """`title` is that of the file's properties, else the first slide's."""
+class Show:
+    """Slides as they come. `title` is that of the file's properties, else the first of a slide; `text` the opening, of 65,536
+    characters and more, or all of it where it is `whole`.
+    """
 
-    title: str
-    slides: list[Slide]
+    def __init__(self, slides: Generator[Slide, None, None]) -> None:
+        """Raises SourceRejected as the child says, and no_text where no slide has any."""
+        self._slides = slides
+        self._waiting: list[Slide] = []
+        self.whole = self._begin()
+        self.text = "\n".join(slide.text for slide in self._waiting if slide.text or slide.pictures)
+        named = next((slide.title for slide in self._waiting if slide.title), "")
+        self.title = (self._waiting[0].document if self._waiting else "") or named
+        if self.whole and not any(slide.text for slide in self._waiting):
+            raise _without_text()
+
+    def __iter__(self) -> Iterator[Slide]:
+        """Slides that hold something, once. Raises SourceRejected; no_text after the last, where all were pictures."""
+        told = False
+        with closing(self._slides):
+            for slide in self._rest():
+                told = told or bool(slide.text)
+                if slide.text or slide.pictures:
+                    yield slide
+        if not told:
+            raise _without_text()
+
+    def _begin(self) -> bool:
+        """Whether the opening is all there is."""
+        letters = pictures = 0
+        for slide in self._slides:
+            self._waiting.append(slide)
+            letters += len(slide.text)
+            pictures += len(slide.pictures)
+            if letters >= _OPENING or pictures >= _OPENING_PICTURES:
+                return False
+        return True
+
+    def _rest(self) -> Iterator[Slide]:
+        waiting, self._waiting = self._waiting, []
+        yield from waiting
+        del waiting
+        yield from self._slides
 
 
 def read_slides(path: str) -> Show:
-    """Slides with text on them. Raises SourceRejected: encrypted, unreadable, too_large, timeout, no_text (slides of pictures only)."""
-    slides = list(run_as(Slide, f"{__name__}:slides", {"path": path}, _LIMITS))
-    told = [slide for slide in slides if slide.text or slide.pictures]
-    if not any(slide.text for slide in told):
-        raise SourceRejected("no slide has text; slides of pictures only are not read", kind="no_text")
-    return Show(slides[0].document or next((slide.title for slide in slides if slide.title), ""), told)
+    """The slides, begun. Raises SourceRejected: encrypted, unreadable, too_large, timeout, no_text (slides of pictures only)."""
+    return Show(run_as(Slide, f"{__name__}:slides", {"path": path}, _LIMITS))
+
+
+def _without_text() -> SourceRejected:
+    return SourceRejected("no slide has text; slides of pictures only are not read", kind="no_text")
 
 
 # --- in the child ---------------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ingest.cells import Cell
 from ingest.tables.shape import text_cell
 from ingest.tables.table import number
-from ingest.timestamps import Cell
 
 _BAD = frozenset({"bad", "invalid", "failed", "failure", "error", "no", "comm", "disconnected", "offline"})
 # OPC Data Access: the two highest of eight bits say good (192 and above), uncertain (64) or bad

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.cells import Row
 from ingest.entities import EntityLinker
 from ingest.ports import Item
 from ingest.series.fills import Fill, fills
@@ -15,7 +16,7 @@ from ingest.series.quality import bad
 from ingest.series.units import named
 from ingest.tables.reading import clock_for
 from ingest.tables.shape import BESIDE_VALUES, Role, Shape, text_cell
-from ingest.tables.table import Row, Table, number
+from ingest.tables.table import Table, number
 from ingest.timestamps import Clock, UndecidedDateError, is_blank, quoted
 from retrieval.errors import SourceRejected
 from retrieval.resampling import breaks

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingest.tables.table import Row, number, unique
-from ingest.timestamps import Cell, is_blank, looks_like_time
+from ingest.cells import Cell, Row
+from ingest.tables.table import number, unique, wide
+from ingest.timestamps import is_blank, looks_like_time
 
 _LOOKED_AT = 20
 # a title fills one cell, "Plant: | Northgate" two; names stand over nearly every column
@@ -32,15 +33,11 @@ def named(rows: Sequence[Row], header: int) -> tuple[tuple[str, ...], list[Row],
     """Column names, the rows under them as wide as they are, and what was left out. The names again further down are no row."""
     body = [row for row in rows[header + 1 :] if row.cells != rows[header].cells]
     width = max(len(row.cells) for row in rows[header:])
-    columns = unique([str(cell).strip() if cell is not None else "" for cell in _wide(rows[header].cells, width)])
+    columns = unique([str(cell).strip() if cell is not None else "" for cell in wide(rows[header], width).cells])
     skipped = f"rows skipped above the column names in row {rows[header].line}: {header}"
     notes = (skipped,) if header else ()
-    return columns, [Row(_wide(row.cells, width), row.line) for row in body], notes
+    return columns, [wide(row, width) for row in body], notes
 
 
 def _filled(cells: Sequence[Cell]) -> int:
     return sum(not is_blank(cell) for cell in cells)
-
-
-def _wide(cells: Sequence[Cell], width: int) -> list[Cell]:
-    return [*cells, *([None] * (width - len(cells)))]

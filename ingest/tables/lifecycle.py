@@ -11,11 +11,11 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from ingest.cells import Cell
 from ingest.tables.reading import Read
 from ingest.tables.shape import Role, Shape, plain_name, text_cell
 from ingest.tables.table import Table
 from ingest.tables.wording import took, when
-from ingest.timestamps import Cell
 from retrieval.times import iso
 from retrieval.types import Interval
 

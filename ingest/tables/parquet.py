@@ -2,6 +2,9 @@
 
 Times become ISO 8601: with "Z" where the file says that they are UTC, without a zone where it does not, so that the source's policy
 says which one they are in. Nested values become their json text. `Row.line` is the number of the row, from 1.
+
+Each file has a child of its own: the store takes a pool and an address space that a kept child would hold on to, and a native
+reader that a broken page has upset may answer wrongly for the next file.
 """
 
 from __future__ import annotations
@@ -15,11 +18,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from ingest.cells import MAX_COLUMNS, Cell, Head, Row, Rows, together
 from ingest.ports import Item
 from ingest.sandbox import Limits, run_as
 from ingest.tables.parquet_footer import Column, Footer, Holds, read_footer
-from ingest.tables.table import Row, Table, unique
-from ingest.timestamps import Cell
+from ingest.tables.table import Table, unique
 from retrieval.errors import SourceRejected
 
 MAX_CELLS = 5_000_000
@@ -27,22 +30,8 @@ MAX_UNPACKED = 256 << 20
 # the address space holds the reader's pool (what is resident of it is what the rows take) beside the interpreter's 0.3 GB
 _POOL, _STORE = 192 << 20, 1 << 28
 _LIMITS = Limits(wall_s=120, cpu_s=120, memory_bytes=1 << 30, output_bytes=256 << 20)
-_AT_ONCE = 1000
 _LINK = "table.parquet"
 _DAY_LENGTH = 10
-
-
-class Head(msgspec.Struct, frozen=True, tag="head"):
-    """The columns, and what of them is not read."""
-
-    columns: list[str]
-    notes: list[str]
-
-
-class Rows(msgspec.Struct, frozen=True, tag="rows"):
-    """The next rows, each as long as there are columns."""
-
-    rows: list[list[Cell]]
 
 
 _MESSAGE: Any = Head | Rows
@@ -51,7 +40,7 @@ _Made: TypeAlias = Callable[[Any], Cell]
 
 def load_parquet(item: Item) -> Table:
     """The whole table. Raises SourceRejected: empty, encrypted, unsupported, too_large, timeout, unreadable."""
-    head, found = Head([], []), list[Row]()
+    head, found = Head([]), list[Row]()
     with tempfile.TemporaryDirectory(prefix="watchfloor-") as folder:
         # the reader takes a pattern, in which a file's own name may mean anything
         link = Path(folder) / _LINK
@@ -61,10 +50,10 @@ def load_parquet(item: Item) -> Table:
             if isinstance(message, Head):
                 head = message
             else:
-                found += [Row(cells, len(found) + line) for line, cells in enumerate(message.rows, start=1)]
+                found += message.rows
     if not found:
         raise SourceRejected("the table has no rows", kind="empty")
-    return Table(Path(item.name).stem, unique([name.strip() for name in head.columns]), found, tuple(head.notes))
+    return Table(Path(item.name).stem, unique([name.strip() for name in head.columns]), found, head.notes)
 
 
 # --- in the child ---------------------------------------------------------------------------------------------------
@@ -78,13 +67,15 @@ def rows(args: dict[str, Any]) -> Iterator[Head | Rows]:
     kept = [column for column in footer.columns if column.holds is not Holds.UNREAD]
     left_out = [column.name for column in footer.columns if column.holds is Holds.UNREAD]
     told = f"columns of raw bytes, half floats or times of day, not read: {', '.join(left_out)}"
-    yield Head([column.name for column in kept], [told] if left_out else [])
+    yield Head([column.name for column in kept], (told,) if left_out else ())
     if footer.rows and kept:
-        yield from _rows(path, kept)
+        yield from together(_rows(path, kept))
 
 
 def _check(footer: Footer) -> None:
     """What would unpack to too much, or be read wrongly, is refused before a page is touched."""
+    if len(footer.columns) > MAX_COLUMNS:
+        raise SourceRejected(f"{len(footer.columns):,} columns; at most {MAX_COLUMNS:,} are read", kind="too_large")
     if footer.rows * len(footer.columns) > MAX_CELLS or footer.unpacked > MAX_UNPACKED:
         told = f"parquet files of more than {MAX_CELLS:,} cells or {MAX_UNPACKED >> 20} MiB unpacked are not read"
         raise SourceRejected(told, kind="too_large")
@@ -97,7 +88,7 @@ def _check(footer: Footer) -> None:
         raise SourceRejected(told, kind="unsupported")
 
 
-def _rows(path: Path, columns: Sequence[Column]) -> Iterator[Rows]:
+def _rows(path: Path, columns: Sequence[Column]) -> Iterator[Row]:
     import ladybug
 
     makers = [_MAKERS[column.holds] for column in columns]
@@ -106,13 +97,10 @@ def _rows(path: Path, columns: Sequence[Column]) -> Iterator[Rows]:
     try:
         store = ladybug.Database(":memory:", buffer_pool_size=_POOL, max_num_threads=1, max_db_size=_STORE)
         result: Any = ladybug.Connection(store).execute(f"LOAD FROM '{path}' RETURN {names}")
-        waiting: list[list[Cell]] = []
+        line = 0
         while result.has_next():
-            waiting.append([make(value) for make, value in zip(makers, result.get_next(), strict=True)])
-            if len(waiting) == _AT_ONCE:
-                yield Rows(waiting)
-                waiting = []
-        yield Rows(waiting)
+            line += 1
+            yield Row([make(value) for make, value in zip(makers, result.get_next(), strict=True)], line)
     except RuntimeError as problem:
         raise _translated(str(problem)) from problem
 

@@ -12,20 +12,24 @@ from ingest.series.reader import series_batches
 from ingest.tables.parquet import load_parquet
 from ingest.tables.records import record_batches, text_batch
 from ingest.tables.shape import TableKind, shape_of
-from ingest.tables.table import Table, load
+from ingest.tables.table import LIMITS, Table, load
 from ingest.tables.workbook import load_workbook
+from ingest.warm import WarmWorker, Worker
 from retrieval.errors import SourceRejected
 from retrieval.types import Entity, Link
 
 
 class TableReader:
-    """csv, tsv, json, jsonl, xlsx and parquet. `site` gives the tenant's entities and links: units, limits, what is related."""
+    """csv, tsv, json, jsonl, xlsx and parquet. `site` gives the tenant's entities and links: units, limits, what is related.
+
+    `worker` takes text files apart; without one it is a child that is kept for them.
+    """
 
     name = "tables"
-    version = f"3 {standard.VERSION} {standard.ROWS_VERSION}"
+    version = f"4 {standard.VERSION} {standard.ROWS_VERSION}"
 
-    def __init__(self, site: Callable[[str], tuple[list[Entity], list[Link]]]) -> None:
-        self._site = site
+    def __init__(self, site: Callable[[str], tuple[list[Entity], list[Link]]], worker: Worker | None = None) -> None:
+        self._site, self._worker = site, worker or WarmWorker(LIMITS)
 
     def accepts(self, item: Item) -> bool:
         return item.media_type in STRUCTURED
@@ -38,7 +42,7 @@ class TableReader:
         if item.media_type == XLSX:
             yield from self._workbook(item, tenant)
         else:
-            table = load_parquet(item) if item.media_type == PARQUET else load(item)
+            table = load_parquet(item) if item.media_type == PARQUET else load(item, tenant, self._worker)
             yield from self._batches(table, item, tenant, item.name)
 
     def _workbook(self, item: Item, tenant: str) -> Iterator[Batch]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ingest.cells import Cell, Row
 from ingest.ports import Item
 from ingest.tables.shape import Role, Shape, TableKind
-from ingest.tables.table import Row, Table, typed
+from ingest.tables.table import Table, typed
 from ingest.tables.wording import stamp
-from ingest.timestamps import Cell, Clock, UndecidedDateError, quoted
+from ingest.timestamps import Clock, UndecidedDateError, quoted
 from retrieval.errors import SourceRejected
 from retrieval.types import Interval
 

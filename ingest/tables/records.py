@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
+from ingest.cells import Row
 from ingest.ports import Batch, Draft, Item
 from ingest.reports.dates import opening_date
 from ingest.reports.passages import SIZE
 from ingest.tables.alerts import Relations, Told, alert_draft, storm_drafts, told_alerts
 from ingest.tables.reading import Read, clock_for, read_row
 from ingest.tables.shape import Role, Shape, TableKind, text_cell
-from ingest.tables.table import Row, Table
+from ingest.tables.table import Table
 from ingest.tables.wording import row_text
 from ingest.timestamps import Clock, is_blank
 from retrieval.types import Coverage, Entity, EntityType, Interval, Kind, Layer, Link, Mention, Relation, RowKey
@@ -31,18 +33,23 @@ _LONGEST_ID = 40
 def record_batches(
     table: Table, shape: Shape, item: Item, tenant: str, site: tuple[Sequence[Entity], Sequence[Link]] = ((), ())
 ) -> Iterator[Batch]:
-    """All rows, in batches of 500; the first carries the assets found. Raises SourceRejected (broken_row) before any batch."""
+    """All rows, in batches of 500; the first carries the assets found, the last what was examined.
+
+    Alerts are read all together, since they are grouped; other rows when their turn comes. Raises SourceRejected (broken_row)
+    before any batch.
+    """
     clock = clock_for(table, shape, item)
-    reads = [_read(table, shape, row, clock) for row in table.rows]
+    reads = (_read(table, shape, row, clock) for row in table.rows)
     if shape.kind is TableKind.ALERTS:
-        drafts = _alerts(table, shape, reads, Relations.of(*site))
+        drafts = iter(_alerts(table, shape, list(reads), Relations.of(*site)))
     else:
-        drafts = [_draft(table, shape, row, read, clock) for row, read in zip(table.rows, reads, strict=True)]
-    coverage = _examined(drafts, shape, item, tenant)
-    entities = _assets(table, shape, tenant)
-    for start in range(0, len(drafts), BATCH):
-        first = start == 0
-        yield Batch(drafts[start : start + BATCH], [coverage] if first else (), entities if first else ())
+        drafts = (_draft(table, shape, row, read, clock) for row, read in zip(table.rows, reads, strict=True))
+    entities, span, waiting = _assets(table, shape, tenant), None, list(islice(drafts, BATCH))
+    while waiting:
+        span = _around(span, waiting)
+        following = list(islice(drafts, BATCH))
+        yield Batch(waiting, () if following else [_examined(span, shape, item, tenant)], entities)
+        waiting, entities = following, []
 
 
 def text_batch(table: Table, item: Item, tenant: str) -> Batch:
@@ -89,7 +96,8 @@ def _alert(table: Table, shape: Shape, told: Told, read: Read) -> Draft:
 
 def _draft(table: Table, shape: Shape, row: Row, read: Read, clock: Clock) -> Draft:
     common = _common(table, shape, row, read)
-    if shape.kind is TableKind.NARRATIVES:
+    # a story without a word is a row like any other
+    if shape.kind is TableKind.NARRATIVES and any(isinstance(value, str) for value in read.fields.values()):
         text, valid, note = _narrative(read, clock)
         return Draft(Kind.PASSAGE, text=text, valid=valid, **{**common, "notes": common["notes"] + note})
     return Draft(Kind.ROW, text=row_text(table.stem, read.fields, read.times), valid=read.valid, **common)
@@ -156,10 +164,14 @@ def _asset(asset: str, names: Counter[str], table: Table, tenant: str) -> Entity
     return Entity(id=asset, type=EntityType.ASSET, name=ranked[0], tenant=tenant, aliases=aliases, facts=facts)
 
 
-def _examined(drafts: Sequence[Draft], shape: Shape, item: Item, tenant: str) -> Coverage:
+def _around(span: Interval | None, drafts: Sequence[Draft]) -> Interval | None:
+    """The time from the first to the last of these, and of what came before."""
+    spans = [*([span] if span else []), *(draft.valid for draft in drafts if draft.valid is not None)]
+    return Interval(min(s.t0 for s in spans), max(s.t1 for s in spans)) if spans else None
+
+
+def _examined(valid: Interval | None, shape: Shape, item: Item, tenant: str) -> Coverage:
     """What the reader looked at. A table does not say when nothing was being written down, so nothing counts as recorded."""
-    spans = [draft.valid for draft in drafts if draft.valid is not None]
-    valid = Interval(min(s.t0 for s in spans), max(s.t1 for s in spans)) if spans else None
     return Coverage(
         source=item.uri, subject=item.uri, layer=Layer.EXAMINED, tenant=tenant, valid=valid, by=READER,
         able={_ABLE[shape.kind]: 0.0},

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from ingest.cells import Cell
 from ingest.tables.table import Table, number
-from ingest.timestamps import Cell, is_blank, is_epoch, looks_like_time
+from ingest.timestamps import is_blank, is_epoch, looks_like_time
 
 
 class TableKind(StrEnum):

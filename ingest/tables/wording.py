@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from ingest.cells import Cell
 from ingest.tables.shape import Role, Shape
-from ingest.timestamps import Cell
 from retrieval.times import iso, to_datetime
 from retrieval.types import Interval
 

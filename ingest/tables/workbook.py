@@ -2,6 +2,9 @@
 
 The workbook is read by openpyxl in a child process. A cell is what the program last computed and stored; dates and times become
 ISO 8601 without a zone, so that the source's policy says which zone they are in. `Row.line` is the row's number in its sheet.
+
+Each workbook has a child of its own: openpyxl keeps the archive and its parsed parts as long as it likes, and lxml below it is
+native; a kept child would grow from file to file.
 """
 
 from __future__ import annotations
@@ -10,18 +13,19 @@ import datetime
 import math
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
+from ingest.cells import MAX_COLUMNS, Cell, Row, Rows, together
 from ingest.ports import Item
-from ingest.reports.archive import check_office
+from ingest.reports.archive import check_office, is_media
 from ingest.sandbox import Limits, run_as
 from ingest.tables.header import header_of, named
-from ingest.tables.table import Row, Table
-from ingest.timestamps import Cell
+from ingest.tables.table import Table
 from retrieval.errors import SourceRejected
 
 MAX_CELLS = 2_000_000
@@ -30,7 +34,6 @@ MAX_SPAN = 20_000_000
 MAX_ROWS = 1 << 20
 # a sheet is read row by row: it takes little, whatever its size
 _LIMITS = Limits(wall_s=120, cpu_s=120, memory_bytes=640 << 20, output_bytes=256 << 20)
-_AT_ONCE = 500
 
 
 class Sheet(msgspec.Struct, frozen=True, tag="sheet"):
@@ -38,12 +41,6 @@ class Sheet(msgspec.Struct, frozen=True, tag="sheet"):
 
     name: str
     hidden: bool
-
-
-class Rows(msgspec.Struct, frozen=True, tag="rows"):
-    """Some rows of the sheet that began last, each with its number from 1; blank rows are left out."""
-
-    rows: list[tuple[int, list[Cell]]]
 
 
 class Lost(msgspec.Struct, frozen=True, tag="lost"):
@@ -66,8 +63,7 @@ class Read(NamedTuple):
 def load_workbook(item: Item) -> Read:
     """Every sheet. Raises SourceRejected: encrypted, unreadable, too_large, timeout, empty, no_header (no sheet has a table or text)."""
     read, skipped = Read([], []), []
-    found = list(_sheets(str(item.path)))
-    for sheet, rows, notes in found:
+    for sheet, rows, notes in _sheets(str(item.path)):
         stem = f"{Path(item.name).stem}/{sheet.name}"
         header = header_of(rows)
         if header is not None:
@@ -105,7 +101,7 @@ def _sheets(path: str) -> Iterator[tuple[Sheet, list[Row], tuple[str, ...]]]:
         if isinstance(message, Sheet):
             sheet, rows = message, []
         elif isinstance(message, Rows):
-            rows += [Row(cells, line) for line, cells in message.rows]
+            rows += message.rows
         else:
             yield sheet, rows, _told(sheet, message)
 
@@ -128,13 +124,16 @@ def cells(args: dict[str, Any]) -> Iterator[Sheet | Rows | Lost]:
     """Every sheet's filled rows. Raises SourceRejected."""
     path = Path(args["path"])
     check_office(path)
+    formulas = _surveyed(path)
     computed = _open(path, data_only=True)
     # a second reading, of the formulas themselves, is worth its time only where there are any
-    written = _open(path, data_only=False) if _has_formulas(path) else None
+    written = _open(path, data_only=False) if formulas else None
     budget = _Budget()
     for index, sheet in enumerate(computed.worksheets):
         yield Sheet(sheet.title, sheet.sheet_state != "visible")
-        yield from _rows(sheet, None if written is None else written.worksheets[index], budget)
+        lost = _Losses()
+        yield from together(_rows(sheet, None if written is None else written.worksheets[index], budget, lost))
+        yield Lost(lost.errors, lost.uncomputed)
 
 
 def _open(path: Path, data_only: bool) -> Any:
@@ -146,13 +145,46 @@ def _open(path: Path, data_only: bool) -> Any:
     # lxml's complaints about markup are SyntaxErrors
     except (InvalidFileException, zipfile.BadZipFile, SyntaxError, KeyError, ValueError, TypeError) as problem:
         # the library's own words carry a path of this machine
-        raise SourceRejected("not a readable xlsx: damaged, or not an Excel workbook") from problem
+        raise _damaged() from problem
 
 
-def _has_formulas(path: Path) -> bool:
+def _surveyed(path: Path) -> bool:
+    """Whether there are formulas. Raises SourceRejected (too_large) for rows and sheets of too many cells.
+
+    openpyxl takes a row whole, blank cells included. Any part may be said to be a sheet, in UTF-16 too.
+    """
+    formulas = False
+    for data in _markup(path):
+        if b"sheetData" in data:
+            _check_cells(data)
+            formulas = formulas or re.search(rb"<(?:\w+:)?f[ >]", data) is not None
+    return formulas
+
+
+def _markup(path: Path) -> Iterator[bytes]:
     with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if name.startswith("xl/worksheets/") and name.endswith(".xml")]
-        return any(re.search(rb"<(?:\w+:)?f[ >]", archive.read(name)) for name in names)
+        for part in archive.infolist():
+            if not is_media(archive, part):
+                try:
+                    yield archive.read(part).replace(b"\0", b"")
+                except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as problem:
+                    raise _damaged() from problem
+
+
+def _damaged() -> SourceRejected:
+    return SourceRejected("not a readable xlsx: damaged, or not an Excel workbook")
+
+
+def _check_cells(sheet: bytes) -> None:
+    cells = in_row = 0
+    for tag in re.finditer(rb"<(?:\w+:)?(c|row)[\s/>]", sheet):
+        if tag[1] == b"row":
+            cells, in_row = cells + in_row, 0
+            continue
+        in_row += 1
+        if in_row > MAX_COLUMNS or cells + in_row > MAX_CELLS:
+            told = f"sheets of more than {MAX_COLUMNS:,} columns or {MAX_CELLS:,} cells are not read"
+            raise SourceRejected(told, kind="too_large")
 
 
 class _Budget:
@@ -169,23 +201,27 @@ class _Budget:
             raise SourceRejected(told, kind="too_large")
 
 
-def _rows(computed: Any, written: Any, budget: _Budget) -> Iterator[Rows | Lost]:
-    waiting: list[tuple[int, list[Cell]]] = []
-    errors = uncomputed = 0
+class _Losses:
+    """Counts the cells of one sheet whose value cannot be had."""
+
+    def __init__(self) -> None:
+        self.errors = self.uncomputed = 0
+
+    def count(self, row: Sequence[Any], formulas: Sequence[Any]) -> None:
+        self.errors += sum(cell.data_type == "e" for cell in row if cell.value is not None)
+        self.uncomputed += _without_value(row, formulas)
+
+
+def _rows(computed: Any, written: Any, budget: _Budget, lost: _Losses) -> Iterator[Row]:
+    """Its filled rows, each with its number from 1."""
     for line, (row, formulas) in enumerate(_in_step(computed, written), start=1):
         values = [_value(cell) for cell in row]
         while values and values[-1] is None:
             values.pop()
         budget.spend(line, len(row), len(values))
-        errors += sum(cell.data_type == "e" for cell in row if cell.value is not None)
-        uncomputed += _without_value(row, formulas)
+        lost.count(row, formulas)
         if values:
-            waiting.append((line, values))
-        if len(waiting) == _AT_ONCE:
-            yield Rows(waiting)
-            waiting = []
-    yield Rows(waiting)
-    yield Lost(errors, uncomputed)
+            yield Row(values, line)
 
 
 def _in_step(computed: Any, written: Any) -> Iterator[tuple[Sequence[Any], Sequence[Any]]]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ingest.fakes import InProcess
 from ingest.series.anomaly import standard
 from ingest.series.joint import groups
 from ingest.series.samples import Series
@@ -15,7 +16,7 @@ LOAD = RNG.normal(0, 1, N)
 # the motor's current follows its load, but for a hundred minutes in which it does as it likes, never out of its usual range
 CURRENT = np.where(np.arange(N) // 100 == 6, 0.9 - 0.1 * LOAD, 0.95 * LOAD) + RNG.normal(0, 0.05, N)
 COLUMNS = {"load (kN)": 50 + LOAD, "current_A": 10 + CURRENT, "noise": RNG.normal(3, 0.1, N), "on": np.ones(N)}
-READER = TableReader(lambda tenant: ([], []))
+READER = TableReader(lambda tenant: ([], []), InProcess())
 
 
 def file(columns, asset=None):

@@ -4,18 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.cells import Row
+from ingest.fakes import InProcess
 from ingest.ports import SourcePolicy
 from ingest.tables.alerts import told_alerts
 from ingest.tables.lifecycle import State, state_of
 from ingest.tables.reader import TableReader
 from ingest.tables.reading import read_row
 from ingest.tables.shape import shape_of
-from ingest.tables.table import Row, Table
+from ingest.tables.table import Table
 from ingest.tables.wording import took
 from ingest.timestamps import Clock
 from retrieval.times import iso
 
-READER = TableReader(lambda tenant: ([], []))
+READER = TableReader(lambda tenant: ([], []), InProcess())
 
 
 def drafts(item):

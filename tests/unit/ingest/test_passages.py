@@ -1,13 +1,14 @@
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.ports import SourcePolicy
 from ingest.reports.dates import document_date, heading_date, opening_date
-from ingest.reports.markup import markdown_headings
+from ingest.reports.html import blocks_of
+from ingest.reports.markdown import headings
 from ingest.reports.page import Line, _fraction
-from ingest.reports.passages import Block, Section, join, passages, sections_of
+from ingest.reports.passages import Cutter, Passage, Piece, block, divided, passages, sections
 from ingest.reports.pdf import Page, page_passages
 from ingest.timestamps import Clock
 from retrieval.times import to_datetime
@@ -19,11 +20,10 @@ def day(dated):
     return to_datetime(dated.valid.t0).date().isoformat() if dated else None
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.text(alphabet="ab .\n-é#", max_size=600), st.integers(20, 120))
-def test_passages_cover_the_text_and_stand_at_their_offsets(text, size):
-    sections = sections_of(len(text), markdown_headings(text))
-    found = passages(text, sections, size)
+@settings(max_examples=30, deadline=None)
+@given(st.text(alphabet="ab .\n-é#", max_size=600), st.integers(20, 120), st.integers(150, 700))
+def test_passages_cover_the_text_and_stand_at_their_offsets(text, size, window):
+    found = list(passages(sections(text, headings(text)), size, window))
     assert all(text[p.start : p.end] == p.text and p.text.strip() for p in found)
     assert all(a.end <= b.start for a, b in pairwise(found))
     rest, at = "", 0
@@ -34,19 +34,48 @@ def test_passages_cover_the_text_and_stand_at_their_offsets(text, size):
 
 def test_markdown_headings_ignore_code_and_front_matter():
     text = "---\ntitle: x\ndate: 2026-03-04\n---\n# Top *bold*\n\n```\n# not one\n```\n\n## [Next](http://x)\nbody\n"
-    assert [(level, title) for _, level, title in markdown_headings(text)] == [(1, "Top bold"), (2, "Next")]
-    assert all(text[at] == "#" for at, _, _ in markdown_headings(text))
+    assert [(level, title) for _, level, title in headings(text)] == [(1, "Top bold"), (2, "Next")]
+    assert all(text[at] == "#" for at, _, _ in headings(text))
 
 
 def test_headings_nest_and_empty_ones_join_what_follows():
-    text, sections = join(
-        [Block("Log", 1), Block("Shift", 2), Block("All quiet."), Block("Night", 2), Block("Pump failed.")]
-    )
-    assert [s.path for s in sections] == [("Log",), ("Log", "Shift"), ("Log", "Night")]
-    found = passages(text, sections)
-    assert [p.text for p in found] == ["Log\n\nShift\n\nAll quiet.", "Night\n\nPump failed."]
-    assert found[1].path == ("Log", "Night")
-    assert passages("only", [Section(0, 4, ())])[0].text == "only"
+    blocks = [("Log", 1), ("Shift", 2), ("All quiet.", 0), ("Night", 2), ("Pump failed.", 0)]
+    pieces = [piece for text, level in blocks for piece in block(text, level)]
+    assert list(passages(pieces)) == [
+        Passage("Log\n\nShift\n\nAll quiet.", 0, 22, ("Log", "Shift")),
+        Passage("Night\n\nPump failed.", 24, 43, ("Log", "Night")),
+    ]
+    assert list(passages(divided("only"))) == [Passage("only", 0, 4, ())]
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=60), st.sampled_from([1, 7, 400]), st.integers(200, 900))
+def test_how_a_text_comes_and_how_much_is_held_changes_nothing(lengths, step, window):
+    text = "\n\n".join("a" * length for length in lengths)
+    pieces = [Piece(text[at : at + step]) for at in range(0, len(text), step)]
+    assert list(passages(pieces, 100, window)) == list(passages(divided(text), 100))
+
+
+def test_passages_leave_before_the_end_has_come():
+    def endless():
+        while True:
+            yield Piece("The pump was greased.\n\n")
+
+    assert len(list(islice(passages(endless()), 2000))) == 2000
+
+
+def test_blanks_without_end_are_not_held():
+    cutter = Cutter(window=1000)
+    for _ in range(50):
+        assert cutter.feed(Piece(" \n" * 400)) == []
+    assert cutter.feed(Piece("word")) == [] and [p.text for p in cutter.end()] == ["word"]
+    assert cutter.at == 50 * 800 + 4
+
+
+def test_a_section_of_which_passages_have_left_is_no_bare_heading():
+    body = Piece("# Long\n" + "One line of it that is read. " * 60, 1, "Long")
+    found = list(passages([body, Piece("# Next\nshort", 1, "Next")], 100, 300))
+    assert {p.path for p in found} == {("Long",), ("Next",)}
+    assert found[-1].text == "# Next\nshort"
 
 
 def test_document_dates():
@@ -62,6 +91,7 @@ def test_document_dates():
     assert day(document_date("r.md", "On 16 September 2026 the pump tripped.", CLOCK)) == "2026-09-16"
     assert document_date("r.md", "On 16 September 2026 it tripped, on 17 September 2026 it ran.", CLOCK) is None
     assert document_date("r.md", "On 16 September 2026 it tripped." + " x" * 6000, CLOCK) is None
+    assert document_date("r.md", "On 16 September 2026 it tripped, and on …", CLOCK, whole=False) is None
     assert day(heading_date("Sep 27 2017 13:06", CLOCK)) == "2017-09-27"
     assert opening_date("On November 20  2008 Employee #1 fell. He died on December 1 2008.", CLOCK) is not None
     assert opening_date("Employee #1 fell. He died on December 1 2008.", CLOCK) is None
@@ -93,3 +123,10 @@ def test_boxes_follow_the_turn_of_the_page():
     assert _fraction((0, 90, 20, 100), frame, 90) == (0.9, 0.0, 1.0, 0.1)
     assert _fraction((0, 90, 20, 100), frame, 180) == (0.9, 0.9, 1.0, 1.0)
     assert _fraction((0, 90, 20, 100), frame, 270) == (0.0, 0.9, 0.1, 1.0)
+
+
+def test_a_table_within_a_cell_is_told_once():
+    page = "<table><tr><td>a</td><td>b<table><tr><td>c</td><td>d</td></tr></table></td></tr></table>"
+    assert [piece.text for piece in blocks_of(page)] == ["a | b c d\n\n"]
+    deep = "<table><tr><td>word" * 2000
+    assert sum(piece.text.count("word") for piece in blocks_of(deep)) == 2000

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.fakes import InProcess
 from ingest.ports import SourcePolicy
 from ingest.series.reader import SAMPLES
 from ingest.series.windows import length_for
@@ -24,7 +25,7 @@ LINKS = [
     Link("P-101", LinkType.MONITORED_BY, "P-101-VIB", "t"),
     Link("P-101-VIB", LinkType.LOCATED_IN, "zone-a", "t"),
 ]
-READER = TableReader(lambda tenant: ([VIB, PUMP, ZONE], LINKS))
+READER = TableReader(lambda tenant: ([VIB, PUMP, ZONE], LINKS), InProcess())
 BOUND = SourcePolicy(sensor="P-101-VIB")
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.fakes import InProcess
 from ingest.ports import SourcePolicy
 from ingest.series.fills import Fill, fills
 from ingest.series.gaps import gaps
@@ -21,7 +22,7 @@ SENSOR = Entity(
     id="P-101-TMP", type=EntityType.SENSOR, name="P-101 temperature", tenant="t",
     facts={"unit": "°C", "quantity": "temperature", "limits": {"high": 80}},
 )  # fmt: skip
-READER = TableReader(lambda tenant: ([SENSOR], []))
+READER = TableReader(lambda tenant: ([SENSOR], []), InProcess())
 
 
 def drafts(item):

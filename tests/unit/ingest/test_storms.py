@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.fakes import InProcess
 from ingest.tables.reader import TableReader
 from ingest.tables.storms import FLOOD, FloodWatch, Raised, peak, related, storms
 from retrieval.times import iso
@@ -114,7 +115,7 @@ def row(n, asset, at, severity="high", message="trip"):
 
 
 def drafts(item, site=SITE):
-    return [draft for batch in TableReader(lambda tenant: site).read(item, "t") for draft in batch.drafts]
+    return [draft for batch in TableReader(lambda tenant: site, InProcess()).read(item, "t") for draft in batch.drafts]
 
 
 def test_alerts_of_a_zone_become_one_storm_and_stay_what_they_are(item_of):

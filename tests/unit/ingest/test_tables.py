@@ -1,14 +1,21 @@
-import pytest
+import csv
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.fakes import InProcess
 from ingest.ports import SourcePolicy
+from ingest.tables.plain import csv_rows
 from ingest.tables.reader import TableReader
 from ingest.tables.shape import TableKind, plain_name, shape_of
-from ingest.tables.table import load, typed
+from ingest.tables.table import load, typed, unique
+from ingest.tables.text import decode, encoding_of, opened
 from retrieval.errors import SourceRejected
 from retrieval.times import iso
 from retrieval.types import Kind, RowKey
 
-READER = TableReader(lambda tenant: ([], []))
+READER = TableReader(lambda tenant: ([], []), InProcess())
 US = SourcePolicy(timezone="Europe/Madrid", dates="us")
 
 
@@ -44,7 +51,7 @@ def spans(item):
 )
 def test_what_a_table_is_about(item_of, name, text, kind):
     item = item_of(name, text)
-    assert shape_of(load(item), item.name).kind is kind
+    assert shape_of(load(item, "t", InProcess()), item.name).kind is kind
 
 
 def test_alerts_become_spans_with_typed_fields_and_an_asset(item_of):
@@ -147,10 +154,10 @@ def test_a_long_cell_is_not_repeated_whole(item_of):
 
 
 def test_encodings_marks_and_trailing_blanks(item_of):
-    assert load(item_of("a.csv", b"\xef\xbb\xbfname,b\nx,1,\n")).columns == ("name", "b")
-    assert load(item_of("b.csv", "näme;b\nx;1\n".encode("utf-16"))).columns == ("näme", "b")
-    assert "Windows-1252" in load(item_of("c.csv", "name,b\nü,1\n".encode("cp1252"))).notes[0]
-    assert load(item_of("d.csv", "a,a,\n1,2,3\n")).columns == ("a", "a 2", "column 3")
+    assert load(item_of("a.csv", b"\xef\xbb\xbfname,b\nx,1,\n"), "t", InProcess()).columns == ("name", "b")
+    assert load(item_of("b.csv", "näme;b\nx;1\n".encode("utf-16")), "t", InProcess()).columns == ("näme", "b")
+    assert "Windows-1252" in load(item_of("c.csv", "name,b\nü,1\n".encode("cp1252")), "t", InProcess()).notes[0]
+    assert load(item_of("d.csv", "a,a,\n1,2,3\n"), "t", InProcess()).columns == ("a", "a 2", "column 3")
 
 
 def test_cells_and_names():
@@ -158,3 +165,87 @@ def test_cells_and_names():
         1, 1.5, "007", True, "x", None, -3, 1000.0, None,
     ]  # fmt: skip
     assert {plain_name(n) for n in ("Start Time", "startTime", "start-time", "START_TIME")} == {"start_time"}
+
+
+def test_names_that_come_late_and_records_without_any(item_of):
+    table = load(item_of("r.jsonl", '{"a": 1}\n{}\n{"b": {"c": true}, "a": null}\n'), "t", InProcess())
+    assert table.columns == ("a", "b.c")
+    assert [(list(row.cells), row.line) for row in table.rows] == [([1, None], 1), ([None, True], 3)]
+
+
+def test_a_number_beyond_64_bits_is_kept_as_its_digits(item_of):
+    table = load(
+        item_of("r.json", '[{"id": 123456789012345678901234567890, "n": 18446744073709551615}]'), "t", InProcess()
+    )
+    assert table.rows[0].cells == ["123456789012345678901234567890", 18446744073709551615]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("x.csv", "a" + "," * 20 + "\n1\n", "21 columns"),
+        ("x.jsonl", "\n".join(f'{{"n{i}": 1}}' for i in range(20)), "cells"),
+        ("x.json", "[" + ",".join(['{"a": 1, "b": 2}'] * 20) + "]", "cells"),
+        ("x.csv", "a,b\n" + "1,2\n" * 20, "cells"),
+        ("x.csv", "a,b\n1," + "x" * 200 + "\n", "line 2: longer"),
+        ("x.jsonl", '{"a": "' + "x" * 200, "line 1: longer"),
+    ],
+)
+def test_what_is_too_much_is_refused(item_of, monkeypatch, name, content, words):
+    monkeypatch.setattr("ingest.tables.plain.MAX_COLUMNS", 16)
+    monkeypatch.setattr("ingest.tables.plain.MAX_CELLS", 90)
+    monkeypatch.setattr("ingest.tables.text.MAX_LINE", 100)
+    with pytest.raises(SourceRejected, match=words) as refused:
+        load(item_of(name, content), "t", InProcess())
+    assert refused.value.kind == "too_large"
+
+
+def test_many_rows_come_in_batches_of_which_the_last_tells_what_was_examined(item_of):
+    lines = "".join(f"WO-{i},2026-03-{1 + i % 28:02}\n" for i in range(1200))
+    batches = list(READER.read(item_of("wo.csv", "wo_id,opened\n" + lines), "t"))
+    assert [len(batch.drafts) for batch in batches] == [500, 500, 200]
+    assert [len(batch.coverage) for batch in batches] == [0, 0, 1]
+    whole = batches[-1].coverage[0].valid
+    assert (iso(whole.t0), iso(whole.t1)) == ("2026-03-01T00:00:00Z", "2026-03-29T00:00:00Z")
+
+
+@given(st.lists(st.sampled_from(["", "a", "a 2", "column 1", "b"]), max_size=8))
+def test_columns_can_be_told_apart(names):
+    told = unique(names)
+    assert len(set(told)) == len(told) == len(names)
+
+
+@given(
+    st.lists(st.lists(st.text(max_size=6), min_size=3, max_size=3), min_size=1, max_size=8), st.sampled_from(",;\t|")
+)
+def test_what_a_spreadsheet_writes_is_read_back(tmp_path_factory, rows, delimiter):
+    rows = [[cell.replace("\0", "") for cell in row] for row in rows]
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows([["one", "two", "three"], *rows])
+    _, *found = csv_rows({"path": str(path)})
+    assert [list(row.cells) for part in found for row in part.rows] == [row for row in rows if any(map(str.strip, row))]
+
+
+@given(
+    st.binary(max_size=60)
+    | st.text(max_size=40).map(str.encode)
+    | st.text(max_size=20).map(lambda t: t.encode("utf-16"))
+)
+def test_a_file_reads_as_its_bytes_do(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("text") / "a.txt"
+    path.write_bytes(data)
+
+    def streamed():
+        encoding = encoding_of(path)
+        with opened(path, encoding, "") as file:
+            return file.read(), encoding.notes
+
+    assert outcome(streamed) == outcome(lambda: decode(data))
+
+
+def outcome(read):
+    try:
+        return read()
+    except SourceRejected as refused:
+        return refused.kind

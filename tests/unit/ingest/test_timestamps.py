@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.ports import SourcePolicy
@@ -76,7 +76,6 @@ def test_blank_and_time_like_cells():
     assert not looks_like_time("P-101") and not looks_like_time(4)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     st.datetimes(NAIVE.replace(year=1975, month=1, day=1), NAIVE.replace(year=2069, month=12, day=31)),
     st.sampled_from(["%m/%d/%y %H:%M", "%m/%d/%Y %I:%M:%S %p"]),
@@ -89,7 +88,6 @@ def test_us_dates_round_trip(moment, form):
     assert to_datetime(read).replace(tzinfo=None) == moment
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     st.datetimes(NAIVE.replace(year=1975, month=1, day=1), NAIVE.replace(year=2100, month=1, day=1)),
     st.integers(-14 * 60, 14 * 60),

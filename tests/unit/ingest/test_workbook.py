@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.cells import Row
 from ingest.tables.header import header_of, named
-from ingest.tables.table import Row, unique
+from ingest.tables.table import unique
 from ingest.tables.workbook import _number, _shows_hours
 
 

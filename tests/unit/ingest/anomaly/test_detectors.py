@@ -1,6 +1,7 @@
 """What every detector of one series keeps to, alone and together."""
 
 import pickle
+from functools import cache
 
 import numpy as np
 import pytest
@@ -21,11 +22,11 @@ def detector(name):
 
 
 def series(n=3000, seed=1):
-    """Times every minute and a daily wave with noise and a spike."""
+    """Times every minute and a daily wave with noise and a spike, to hundredths."""
     rng = np.random.default_rng(seed)
     v = 20 + 5 * np.sin(np.arange(n) / 1440 * 2 * np.pi) + rng.normal(0, 0.5, n)
     v[n * 3 // 4] += 15
-    return START + np.arange(n) * MINUTE, v
+    return START + np.arange(n) * MINUTE, np.round(v, 2)
 
 
 def readings(one, t, v, floor=1e-3):
@@ -35,6 +36,12 @@ def readings(one, t, v, floor=1e-3):
 def verdicts(t, v, ensemble=None):
     ensemble = ensemble or standard.ensemble()
     return [ensemble.update(int(a), float(b)) for a, b in zip(t, v, strict=True)]
+
+
+@cache
+def usual(n=3000):
+    """What the ensemble says of such a series, reckoned once: four detectors over thousands of samples take a while."""
+    return verdicts(*series(n))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -111,8 +118,7 @@ def test_noise_is_quiet_and_what_stands_out_of_it_is_not():
 
 def test_an_offset_changes_no_flag_of_a_series_that_moves():
     t, v = series()
-    v = np.round(v, 2)
-    plain = [verdict.flagged for verdict in verdicts(t, v)]
+    plain = [verdict.flagged for verdict in usual()]
     assert plain == [verdict.flagged for verdict in verdicts(t, v + 1000)] and sum(plain) >= 1
 
 
@@ -133,12 +139,10 @@ def test_a_clock_that_is_set_back_stops_nothing():
 
 
 def test_a_stream_can_be_put_away_and_taken_up_again():
-    t, v = series(2600)
-    whole = verdicts(t, v)
+    t, v = series()
     first = standard.ensemble()
     told = verdicts(t[:2000], v[:2000], first)
-    assert told + verdicts(t[2000:], v[2000:], pickle.loads(pickle.dumps(first))) == whole
-    assert whole == verdicts(t, v)
+    assert told + verdicts(t[2000:], v[2000:], pickle.loads(pickle.dumps(first))) == usual()
 
 
 def test_after_a_flag_it_is_quiet_for_a_while_that_grows():
@@ -150,8 +154,7 @@ def test_after_a_flag_it_is_quiet_for_a_while_that_grows():
 
 
 def test_one_detector_alone_raises_no_flag():
-    t, v = series()
-    for verdict in verdicts(t, v):
+    for verdict in usual():
         if verdict.surprise:
             assert sum(named.reading.spreads >= standard.FLAGS.spreads for named in verdict.readings) >= 2
             assert verdict.surprise == pytest.approx(np.mean([named.reading.surprise for named in verdict.readings]))
