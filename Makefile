@@ -8,16 +8,20 @@ DEMO := demo
 SEED := 7
 DAYS := 2
 
+# tests and demo start this program many times: without byte code every start compiles it, and what it imports, anew
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup demo serve test test-vllm lint types imports unit check wheel lock clean
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-# the stamp depends on what is installed, so that a changed lock installs again
+# the stamp depends on what is installed, so that a changed lock installs again; byte code is made at once, since the children
+# that decode files may write none
 $(VENV)/.installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
 	touch $@
 
@@ -39,13 +43,14 @@ types: setup ## strict types
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
 
-unit: setup ## the quick tests
-	$(BIN)/pytest tests/unit
+unit: setup ## the quick tests, on all cores
+	$(BIN)/pytest tests/unit -n auto --dist loadfile
 
 check: lint types imports ## every check that runs no code
 
-test: check ## every check and every test
-	$(BIN)/pytest tests
+test: check unit ## every check and every test
+	sh scripts/test-servers
+	$(BIN)/pytest tests --ignore tests/unit
 	$(MAKE) wheel
 
 # vLLM pins its own torch: it has an environment of its own, made once (4 GB); its log and the results stay in out/vllm
@@ -58,7 +63,7 @@ wheel: setup ## build the wheel and run doctor from it in a clean environment
 
 lock: ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --python-version 3.11 --python-platform x86_64-manylinux_2_34 --extra cpu --extra slack --extra neo4j \
-	  --extra eyes --extra speech --extra eval --extra dev --generate-hashes --no-header -q -o requirements.lock --upgrade
+	  --extra eyes --extra speech --extra bus --extra eval --extra dev --generate-hashes --no-header -q -o requirements.lock --upgrade
 
 clean: ## remove what was built
 	rm -rf $(DEMO) dist build

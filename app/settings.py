@@ -148,6 +148,13 @@ class Slack(_Part):
     base_url: str | None = Field(None, description="Slack Web API address, for tests and proxies")
 
 
+class Bus(_Part):
+    """Who we are to the message bus that `watchfloor listen` listens to."""
+
+    user: str | None = Field(None, description="user name; none = without credentials")
+    password: SecretStr | None = Field(None, description="its password, never logged")
+
+
 class Limits(_Part):
     """Caps on what is taken in and how long it may take."""
 
@@ -199,6 +206,7 @@ class Settings(BaseSettings):
     privacy: Privacy = Privacy()
     neo4j: Neo4j = Neo4j()
     slack: Slack = Slack()
+    bus: Bus = Bus()
     limits: Limits = Limits()
 
     @field_validator("host")

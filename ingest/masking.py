@@ -111,11 +111,10 @@ def _replaced(found: re.Match[str], pattern: Pattern, counts: dict[str, int]) ->
 
 
 class MaskingReader:
-    """A Reader whose text is masked before anybody else gets it: what is said, the words and fields under it, keys and headings, and
-    the names of what it declares. Pictures and sound are as they were."""
+    """A Reader whose text is masked before anybody else gets it."""
 
     def __init__(self, reader: Reader, masker: Masker) -> None:
-        self._reader, self._masker = reader, masker
+        self._reader, self._masked = reader, BatchMask(masker)
         self.name = reader.name
         self.version = f"{reader.version}; masked by {masker.name}"
 
@@ -124,9 +123,20 @@ class MaskingReader:
 
     def read(self, item: Item, tenant: str) -> Iterator[Batch]:
         """Raises what the reader raises."""
-        for batch in self._reader.read(item, tenant):
-            drafts = [self._draft(draft) for draft in batch.drafts]
-            yield batch._replace(drafts=drafts, entities=[self._entity(each) for each in batch.entities])
+        return map(self._masked, self._reader.read(item, tenant))
+
+
+class BatchMask:
+    """Masks what is about to be kept: what is said, the words and fields under it, keys and headings, and the names of what it
+    declares. Pictures and sound are as they were."""
+
+    def __init__(self, masker: Masker) -> None:
+        self._masker = masker
+        self.name = masker.name
+
+    def __call__(self, batch: Batch) -> Batch:
+        drafts = [self._draft(draft) for draft in batch.drafts]
+        return batch._replace(drafts=drafts, entities=[self._entity(each) for each in batch.entities])
 
     def _draft(self, draft: Draft) -> Draft:
         text, counts = self._masker.mask(draft.text)

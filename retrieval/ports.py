@@ -83,6 +83,7 @@ class SourceState(NamedTuple):
     revision: int
     whole: bool
     evidence: int
+    version: int | None = None
 
 
 class Projected(NamedTuple):

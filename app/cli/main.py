@@ -25,6 +25,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "ingest": Verb("app.cli.taking", "ingest", "Take in files and folders."),
+    "listen": Verb("app.cli.listening", "listen", "Take in what a message bus brings, until stopped."),
     "ask": Verb("app.cli.asking", "ask", "Answer a question, with claims and citations."),
     "conversations": Verb("app.cli.talking", "conversations", "List, read and delete conversations."),
     "search": Verb("app.cli.asking", "search", "Find evidence."),

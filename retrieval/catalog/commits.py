@@ -128,7 +128,9 @@ def state(connection: Connection, tenant: str, source: str) -> SourceState | Non
         return None
     mine = (_ev.tenant == tenant, _ev.source == source, _ev.superseded_at.is_(None))
     count = connection.execute(select(func.count()).select_from(t.evidence).where(*mine)).scalar_one()
-    return SourceState(source, latest.content_hash, latest.ingester, latest.revision, latest.whole, count)
+    return SourceState(
+        source, latest.content_hash, latest.ingester, latest.revision, latest.whole, count, latest.version
+    )
 
 
 def _check(unit: Unit) -> None:

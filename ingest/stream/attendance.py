@@ -1,0 +1,54 @@
+"""When feeds were listened to, kept as coverage: in the time between two of these nothing could have been heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from ingest.stream.intake import Intake
+from retrieval.errors import StoreError
+from retrieval.types import Interval, Micros
+
+# told so often; what was heard last is told at the end too
+_TOLD_US = 60_000_000
+
+
+class Attendance:
+    """Begins when the connection stands and ends with the last beat that found it standing: a gap is never told as listened to."""
+
+    def __init__(self, intake: Intake, feeds: Sequence[str], clock: Callable[[], Micros]) -> None:
+        self._intake, self._feeds, self._clock = intake, tuple(feeds), clock
+        self._began: Micros | None = None
+        self._last: Micros = 0
+        self._told: Micros = 0
+        self._log = structlog.get_logger(__name__)
+
+    async def beat(self, connected: bool) -> None:
+        now = self._clock()
+        if not connected:
+            await self.end()
+            return
+        if self._began is None:
+            self._began = self._told = now
+        self._last = now
+        if now - self._told >= _TOLD_US:
+            await self._tell(self._began)
+
+    async def end(self) -> None:
+        """The connection is gone, or given up."""
+        if self._began is not None:
+            await self._tell(self._began)
+        self._began = None
+
+    async def _tell(self, began: Micros) -> None:
+        if self._last <= began:
+            return
+        try:
+            for feed in self._feeds:
+                await asyncio.to_thread(self._intake.listened, feed, Interval(began, self._last))
+            self._told = self._last
+        except StoreError as problem:
+            # told with the next one: its time begins where this one's did
+            self._log.warning("cannot tell what was listened to", why=str(problem))

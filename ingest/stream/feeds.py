@@ -1,0 +1,80 @@
+"""The feeds file: which bus, which topics, and how their messages are read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote, urlsplit
+
+import msgspec
+import yaml
+
+from retrieval.errors import BadSettings
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_SCHEMES = ("kafka", "mqtt", "mqtts")
+# a name for a thing is a name; what is longer is not looked up by anybody
+LONGEST_KEY = 512
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One topic. Its messages are json records, each about one event or thing; an empty message says that the thing is no more.
+
+    `id` is the field that names the thing (none: the bus's own key, else the message's content), `version` the one that orders what is
+    said of it: a number or a time (none: the bus's time; without one, what comes last stands). `timezone` and `dates` are as in a site
+    description; `labels`: who may see it.
+    """
+
+    topic: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+    id: str = ""
+    version: str = ""
+    timezone: str = "UTC"
+    dates: Literal["iso", "us", "eu"] = "iso"
+    labels: tuple[str, ...] = ()
+
+
+class Feeds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole feeds file. `bus`: kafka://host:9092,other:9092 or mqtt://host:1883 (mqtts:// with TLS); user and password come from the
+    settings. `group` is the name the bus knows us by: what it has brought under that name it does not bring again."""
+
+    bus: str
+    feeds: dict[str, Feed]
+    group: str = "watchfloor"
+
+    @property
+    def scheme(self) -> str:
+        return urlsplit(self.bus).scheme
+
+    @property
+    def hosts(self) -> str:
+        return urlsplit(self.bus).netloc
+
+
+def read_feeds(path: Path) -> Feeds:
+    """Raises BadSettings, naming the file and the field that is wrong."""
+    try:
+        feeds = msgspec.convert(yaml.safe_load(path.read_bytes()), Feeds)
+    except OSError as problem:
+        raise BadSettings(f"feeds {path}: {problem.strerror}") from problem
+    except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as problem:
+        raise BadSettings(f"feeds {path.name}: {' '.join(str(problem).split())}") from problem
+    _check(feeds, path.name)
+    return feeds
+
+
+def _check(feeds: Feeds, name: str) -> None:
+    if feeds.scheme not in _SCHEMES or not feeds.hosts:
+        raise BadSettings(f"feeds {name}: bus must be kafka://host:port or mqtt://host:port")
+    if "@" in feeds.hosts:
+        raise BadSettings(f"feeds {name}: user and password belong into the settings (bus.user, bus.password)")
+    if not feeds.feeds:
+        raise BadSettings(f"feeds {name}: no feeds are named")
+    for each in feeds.feeds:
+        if not _NAME.fullmatch(each):
+            raise BadSettings(f"feeds {name}: {each!r} is no name for a feed; use a-z, 0-9, - and _")
+
+
+def source_of(feed: str, key: str) -> str:
+    """The uri under which what is said of a thing is kept. Raises nothing: any key has one."""
+    return f"feed:///{feed}/{quote(key, safe='')}"

@@ -1,0 +1,181 @@
+"""The connection to a bus. FastStream holds it, whichever bus it is; its types stop here.
+
+Kafka messages come in batches, which are acknowledged by offset; MQTT messages (QoS 1, a session the broker keeps) one by one. Either way
+only once the intake has them on disk. What was in hand when the process died comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
+from typing import Any, NamedTuple, Protocol
+
+from ingest.stream.feeds import Feeds
+from ingest.stream.message import Message
+from ingest.stream.post import MOST, Post
+from retrieval.errors import BadSettings, UpstreamError
+
+_WEEK_S = 7 * 24 * 3600
+_CLIENTS = {"kafka": "confluent_kafka", "mqtt": "zmqtt", "mqtts": "zmqtt"}
+_MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+# how long the first connection may take, and how often it is asked whether it stands
+_CONNECT_S, _BEAT_S, _PING_S = 15.0, 5.0, 3.0
+
+
+class Access(NamedTuple):
+    """Who we are to the bus. `password` is never logged or shown."""
+
+    user: str = ""
+    password: str = ""
+
+
+class Watcher(Protocol):
+    """Is told every few seconds, and at the end, whether the connection stands."""
+
+    async def beat(self, connected: bool) -> None: ...
+
+
+class Listener:
+    """Listens until it is told to stop."""
+
+    def __init__(self, feeds: Feeds, access: Access, post: Post, watcher: Watcher) -> None:
+        """Raises BadSettings where the bus's client is not installed."""
+        if any(find_spec(name) is None for name in ("faststream", _CLIENTS[feeds.scheme])):
+            raise BadSettings(f"listening to {feeds.scheme} needs the extra [bus]: pip install 'watchfloor[bus]'")
+        self._feeds, self._access, self._post, self._watcher = feeds, access, post, watcher
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
+        """Raises UpstreamError where the bus cannot be reached at first; later it is waited for. `ready` is called then."""
+        await self._post.prepare()
+        broker = self._kafka() if self._feeds.scheme == "kafka" else self._mqtt()
+        async with _beside(self._post.carry()) as carrying, self._connected(broker):
+            ready()
+            async with _beside(self._beats(broker)), _beside(stop.wait()) as stopping:
+                await asyncio.wait({stopping, carrying}, return_when=asyncio.FIRST_COMPLETED)
+
+    @contextlib.asynccontextmanager
+    async def _connected(self, broker: Any) -> AsyncIterator[None]:
+        try:
+            await asyncio.wait_for(broker.start(), _CONNECT_S)
+            if not await broker.ping(_CONNECT_S):
+                raise UpstreamError(f"the bus {self._feeds.bus} does not answer")
+            yield
+        except OSError as problem:
+            raise UpstreamError(f"the bus {self._feeds.bus} cannot be reached: {problem or 'no answer'}") from problem
+        finally:
+            _keep_subscribed(broker)
+            await broker.stop()
+
+    async def _beats(self, broker: Any) -> None:
+        while True:
+            await self._watcher.beat(bool(await broker.ping(_PING_S)))
+            await asyncio.sleep(_BEAT_S)
+
+    def _kafka(self) -> Any:
+        from faststream import AckPolicy
+        from faststream.confluent import KafkaBroker
+
+        # a listener makes no topics: one that is misspelt must stay empty, not come into being
+        broker = KafkaBroker(
+            self._feeds.hosts, security=self._security(), logger=None, apply_types=False, allow_auto_create_topics=False
+        )
+        for name, feed in self._feeds.feeds.items():
+            subscriber = broker.subscriber(
+                feed.topic,
+                group_id=self._feeds.group,
+                batch=True,
+                max_records=MOST,
+                auto_offset_reset="earliest",
+                ack_policy=AckPolicy.NACK_ON_ERROR,
+                decoder=_as_it_is,
+            )
+            subscriber(self._handler(partial(_of_kafka, name)))
+        return broker
+
+    def _mqtt(self) -> Any:
+        from faststream import AckPolicy
+        from faststream.mqtt import MQTTBroker
+        from zmqtt import QoS, ReconnectConfig
+
+        host, _, port = self._feeds.hosts.partition(":")
+        broker = MQTTBroker(
+            f"{self._feeds.scheme}://{host}",
+            port=int(port or _MQTT_PORTS[self._feeds.scheme]),
+            client_id=self._feeds.group,
+            clean_session=False,
+            session_expiry_interval=_WEEK_S,
+            receive_maximum=MOST,
+            reconnect=ReconnectConfig(max_delay=10.0, max_attempts=None),
+            security=self._security(),
+            logger=None,
+            apply_types=False,
+        )
+        for name, feed in self._feeds.feeds.items():
+            subscriber = broker.subscriber(
+                feed.topic,
+                qos=QoS.AT_LEAST_ONCE,
+                max_workers=MOST,
+                ack_policy=AckPolicy.NACK_ON_ERROR,
+                decoder=_as_it_is,
+            )
+            subscriber(self._handler(partial(_of_mqtt, name)))
+        return broker
+
+    def _handler(self, read: Callable[[Any], Sequence[Message]]) -> Callable[[Any], Awaitable[None]]:
+        """The same for every bus: what was brought is delivered, and acknowledged by returning."""
+
+        async def handle(raw: Any) -> None:
+            await asyncio.gather(*(self._post.deliver(message) for message in read(raw)))
+
+        return handle
+
+    def _security(self) -> Any:
+        from faststream.security import BaseSecurity, SASLPlaintext
+
+        tls = self._feeds.scheme == "mqtts"
+        if self._access.user:
+            return SASLPlaintext(self._access.user, self._access.password, use_ssl=tls)
+        return BaseSecurity(use_ssl=True) if tls else None
+
+
+def _keep_subscribed(broker: Any) -> None:
+    """Stopping is not leaving: FastStream would unsubscribe, and an MQTT broker then keeps nothing for us until we are back."""
+    for subscriber in broker.subscribers:
+        if getattr(subscriber, "_subscription", None) is not None:
+            subscriber._subscription = None
+
+
+async def _as_it_is(message: Any) -> Any:
+    """What the client gave, before anything reads it: bodies are not trusted to be json."""
+    return message.raw_message
+
+
+def _of_kafka(feed: str, raw: Sequence[Any]) -> list[Message]:
+    return [Message(feed, _text(each.key()), each.value() or b"", _micros(each.timestamp()[1])) for each in raw]
+
+
+def _micros(sent_ms: int | None) -> int | None:
+    return sent_ms * 1000 if sent_ms and sent_ms > 0 else None
+
+
+def _text(key: bytes | str | None) -> str:
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""
+
+
+def _of_mqtt(feed: str, raw: Any) -> list[Message]:
+    return [Message(feed, "", bytes(raw.payload))]
+
+
+@contextlib.asynccontextmanager
+async def _beside(work: Any) -> AsyncIterator[asyncio.Task[Any]]:
+    """A task that lives as long as the block, at most; what it failed of is raised at the block's end."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,155 @@
+"""The intake over a real catalog: together on disk, in any order, with its dead letters."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from ingest.masking import BatchMask, PatternMasker
+from ingest.stream.feeds import Feed
+from ingest.stream.intake import Intake
+from ingest.stream.message import Message
+from retrieval.adapters.folder_blobs import FolderBlobs
+from retrieval.catalog import Catalog
+from retrieval.fakes import HashTextEncoder
+from retrieval.ports import Unit
+from retrieval.types import Entity, EntityType, Filter, Interval, Kind, Principal, Vector
+
+ANN = Principal("t", "ann")
+FEEDS = {
+    "alarms": Feed(topic="a", id="id", version="rev"),
+    "secret": Feed(topic="s", id="id", version="rev", labels=("security",)),
+}
+SEEDS = 8
+
+
+def alarm(name: str, rev: int, text: str = "seal leaks", feed: str = "alarms") -> Message:
+    body = {
+        "id": name,
+        "rev": rev,
+        "severity": "high",
+        "message": text,
+        "raised_at": "2026-03-04T02:41:00Z",
+        "asset": "P-101",
+    }
+    return Message(feed, "", json.dumps(body).encode())
+
+
+def gone(name: str, rev: int) -> Message:
+    return Message("alarms", name, b"", rev)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    opened = Catalog(tmp_path / "catalog.db")
+    yield opened
+    opened.close()
+
+
+def intake(catalog: Catalog, folder: Path, mask: BatchMask | None = None) -> Intake:
+    return Intake(catalog, FolderBlobs(folder / "blobs"), HashTextEncoder(), "t", FEEDS, mask)
+
+
+def texts(catalog: Catalog, principal: Principal = ANN) -> dict[str, str]:
+    return {e.source: e.text for e in catalog.scan(Filter(), principal)}
+
+
+def test_alarms_are_evidence_with_vectors_and_known_assets(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.commit(
+        Unit("t", "site", "1", "test", entities=[Entity(id="P-101", type=EntityType.ASSET, name="Pump 1", tenant="t")])
+    )
+    taken = intake(catalog, tmp_path).take([alarm("AL-1", 1), alarm("AL-2", 1, "Pump 1 runs hot"), alarm("AL-1", 1)])
+    assert (taken.stored, taken.known, taken.dead) == (2, 1, ())
+    found = catalog.scan(Filter(kinds=(Kind.ALERT,)), ANN)
+    assert {m.entity for e in found for m in e.entities} == {"P-101"}
+    assert len(list(catalog.embeddings([e.id for e in found]))) == 2
+
+
+def test_labels_of_a_feed_hide_what_it_brings(catalog: Catalog, tmp_path: Path) -> None:
+    intake(catalog, tmp_path).take([alarm("AL-1", 1, feed="secret")])
+    assert texts(catalog) == {}
+    assert len(texts(catalog, Principal("t", "guard", labels=("security",)))) == 1
+
+
+def test_a_dead_letter_names_its_cause_keeps_its_body_and_stops_nothing(catalog: Catalog, tmp_path: Path) -> None:
+    bad = Message("alarms", "AL-9", b'{"id": "AL-9", "rev": "soon"}')
+    taken = intake(catalog, tmp_path).take([alarm("AL-1", 1), bad, alarm("AL-2", 1)])
+    assert taken.stored == 2
+    (dead,) = taken.dead
+    assert (dead.source, dead.code) == ("feed:///alarms/AL-9", "bad_version")
+    (kept,) = catalog.rejections(ANN)
+    assert kept.code == "bad_version"
+    blob = kept.reason.rpartition(" ")[2]
+    assert FolderBlobs(tmp_path / "blobs").get("t", blob) == bad.body
+    intake(catalog, tmp_path).take([alarm("AL-9", 2)])
+    assert catalog.rejections(ANN) == []
+
+
+def test_what_is_masked_is_not_kept_as_it_was(catalog: Catalog, tmp_path: Path) -> None:
+    masked = intake(catalog, tmp_path, BatchMask(PatternMasker()))
+    told = masked.take([alarm("AL-1", 1, "call ann@plant.example"), Message("alarms", "", b"{ann@plant.example")])
+    assert "[email]" in texts(catalog)["feed:///alarms/AL-1"]
+    assert told.dead[0].code == "broken_row"
+    kept = [p for p in (tmp_path / "blobs").rglob("*") if p.is_file()]
+    assert not any(b"ann@plant" in p.read_bytes() for p in kept)
+
+
+def test_any_order_and_any_duplication_end_alike(catalog: Catalog, tmp_path: Path) -> None:
+    sent = [alarm(f"AL-{n % 7}", n, f"text {n}") for n in range(40)] + [gone("AL-3", 50), gone("AL-4", 2)]
+    intake(catalog, tmp_path).take(sent)
+    expected = texts(catalog)
+    assert "feed:///alarms/AL-3" not in expected and "feed:///alarms/AL-4" in expected
+    for seed in range(SEEDS):
+        chance = random.Random(seed)
+        shuffled = [message for message in sent for _ in range(chance.randint(1, 5))]
+        chance.shuffle(shuffled)
+        folder = tmp_path / str(seed)
+        other = Catalog(folder / "catalog.db")
+        taking = intake(other, folder)
+        while shuffled:
+            size = chance.randint(1, 30)
+            taking.take(shuffled[:size])
+            shuffled = shuffled[size:]
+        assert texts(other) == expected, f"seed {seed}"
+        other.close()
+
+
+class Counting(HashTextEncoder):
+    """Counts the texts it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoded = 0
+
+    def encode(self, texts: Sequence[str]) -> Vector:
+        self.encoded += len(texts)
+        return super().encode(texts)
+
+
+def test_what_says_nothing_new_is_not_encoded_and_what_stands_is(catalog: Catalog, tmp_path: Path) -> None:
+    encoder = Counting()
+    taking = Intake(catalog, FolderBlobs(tmp_path / "blobs"), encoder, "t", FEEDS)
+    taking.take([alarm("AL-1", 1), alarm("AL-2", 5)])
+    before = encoder.encoded
+    taking.take([alarm("AL-1", 1), alarm("AL-2", 4, "older")])
+    assert encoder.encoded == before
+    # back to what was said before, behind something else: the catalog still holds the first when the last is looked at
+    taking.take([alarm("AL-1", 2, "another"), alarm("AL-1", 3, "seal leaks again")])
+    taking.take([alarm("AL-2", 6, "another"), alarm("AL-2", 7, "older")])
+    found = catalog.scan(Filter(), ANN)
+    assert len({e.id for e in found}) == 2
+    assert len(list(catalog.embeddings([e.id for e in found]))) == 2
+
+
+def test_when_a_feed_was_listened_to_is_told_and_only_then(catalog: Catalog, tmp_path: Path) -> None:
+    hour, taking = 3_600_000_000, intake(catalog, tmp_path)
+    began = 10 * hour + hour // 2
+    for minute in range(60):
+        taking.listened("alarms", Interval(began, began + (minute + 1) * 60_000_000))
+    told = catalog.coverage(ANN, ["feed:///alarms"])
+    spans = sorted((c.valid.t0, c.valid.t1) for c in told if c.valid)
+    assert spans == [(began, 11 * hour), (11 * hour, began + hour)]
