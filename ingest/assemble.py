@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -13,9 +15,11 @@ from ingest.ports import Draft, Item
 from retrieval.errors import SourceRejected
 from retrieval.ids import content_hash, evidence_id
 from retrieval.ports import Blobs, ImageEncoder, TextEncoder
-from retrieval.types import Embedding, Evidence, Kind, Provenance, Vector
+from retrieval.types import Embedding, Evidence, Kind, Provenance
 
-_TEXTS, _IMAGES = 64, 16
+_IMAGES = 16
+# media files on their way to the disk at once
+_WRITES = 8
 
 
 class Origin(NamedTuple):
@@ -35,6 +39,13 @@ class Assembler:
         self._blobs = blobs
         self._text = text
         self._image = image
+
+    def pieces(self, drafts: Sequence[Draft], origin: Origin) -> list[Evidence]:
+        """The evidence of drafts, in their order. Media are written side by side: each waits for the disk, which takes many at once."""
+        if sum(draft.media is not None for draft in drafts) < 2:
+            return [self.evidence(draft, origin) for draft in drafts]
+        with ThreadPoolExecutor(_WRITES) as writers:
+            return list(writers.map(partial(self.evidence, origin=origin), drafts))
 
     def evidence(self, draft: Draft, origin: Origin) -> Evidence:
         """Store the draft's media and give it its id: the tenant's key over source, place and content."""
@@ -69,10 +80,8 @@ class Assembler:
         texts = [(text, name) for text, name in texts if text.strip()]
         # frames of one scene say the same: each text is encoded once
         once = list(dict.fromkeys(text for text, _ in texts))
-        vectors: dict[str, Vector] = {}
-        for start in range(0, len(once), _TEXTS):
-            part = once[start : start + _TEXTS]
-            vectors.update(zip(part, self._text.encode(part), strict=True))
+        # all at once: the encoder puts texts of like length together
+        vectors = dict(zip(once, self._text.encode(once), strict=True)) if once else {}
         for text, name in texts:
             yield Embedding(name, self._text.space, vectors[text])
 

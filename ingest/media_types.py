@@ -36,15 +36,19 @@ BY_ENDING = {
     ".gif": "image/gif", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png",
     ".pdf": PDF, ".docx": DOCX, ".pptx": PPTX, ".xlsx": XLSX, ".eml": MAIL,
     ".md": MARKDOWN, ".markdown": MARKDOWN, ".html": HTML, ".htm": HTML,
-    ".txt": TEXT, ".log": TEXT, ".csv": CSV, ".tsv": TSV, ".json": JSON, ".jsonl": JSONL, ".ndjson": JSONL,
+    ".txt": TEXT, ".log": TEXT, ".rst": TEXT, ".csv": CSV, ".tsv": TSV, ".json": JSON, ".jsonl": JSONL, ".ndjson": JSONL,
     ".parquet": PARQUET, ".pq": PARQUET,
 }  # fmt: skip
-# formats of one maker's older programs: what to do is said instead of merely that they are unknown
+# what is often kept beside what is read: what to do is said instead of merely that it is unknown
+_ARCHIVE = "archives are not opened: unpack it and ingest the folder"
+_DATABASE = "databases are not read: export their tables as .csv or .parquet"
 _REFUSED = {
     ".msg": "Outlook's .msg files are not read: save the message as .eml",
     ".doc": "the old .doc format is not read: save the document as .docx",
     ".xls": "the old .xls format is not read: save the workbook as .xlsx",
     ".ppt": "the old .ppt format is not read: save the slides as .pptx",
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"), _ARCHIVE),
+    **dict.fromkeys((".sqlite", ".sqlite3", ".db", ".mdb", ".accdb"), _DATABASE),
 }
 _DEMUXERS = {
     "audio/wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "ogg", "audio/flac": "flac", "audio/mp4": "mov",

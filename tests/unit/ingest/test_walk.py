@@ -80,6 +80,7 @@ def test_nothing_to_ingest(tmp_path):
         ("a.GIF", b"GIF89a", "image/gif"),
         ("a.txt", b"%PDF-1.7", "application/pdf"),
         ("a.md", b"words", "text/markdown"),
+        ("a.rst", b"Title\n=====\n", "text/plain"),
         ("a.jsonl", b"{}", "application/x-ndjson"),
     ],
 )
@@ -98,6 +99,15 @@ def test_types_that_are_not_read(tmp_path, name, content, kind):
     with pytest.raises(SourceRejected) as refused:
         media_type(tmp_path / name)
     assert refused.value.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("cameras.ZIP", "unpack"), ("plant.tar.gz", "unpack"), ("historian.sqlite", "export")]
+)
+def test_what_is_not_read_is_said_with_what_to_do(tmp_path, name, says):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(SourceRejected, match=says):
+        media_type(tmp_path / name)
 
 
 @pytest.mark.parametrize(
