@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ def listen(ctx: click.Context, feeds: Path, every: float, as_json: bool) -> None
     is told about. A message is acknowledged once it is on disk. May run beside a server, which finds what comes within a second.
     """
     log_to_stderr()
+    _one_line_logs()
     from app.wiring import Parts
     from app.wiring_stream import listening
 
@@ -43,6 +45,20 @@ def listen(ctx: click.Context, feeds: Path, every: float, as_json: bool) -> None
         tell(made)
     finally:
         parts.close()
+
+
+class _OneLine(logging.Formatter):
+    """Without the trace: a bus that is away is tried again and again, and each try would fill a screen."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        why = f": {record.exc_info[1]}" if record.exc_info and record.exc_info[1] else ""
+        return f"{record.name}: {record.getMessage()}{why}"
+
+
+def _one_line_logs() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 async def _until_stopped(

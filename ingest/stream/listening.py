@@ -21,6 +21,8 @@ from retrieval.errors import BadSettings, UpstreamError
 _WEEK_S = 7 * 24 * 3600
 _CLIENTS = {"kafka": "confluent_kafka", "mqtt": "zmqtt", "mqtts": "zmqtt"}
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+# the most that MQTT 5 lets a broker send unacknowledged
+_MOST_ON_THEIR_WAY = 65_535
 # how long the first connection may take, and how often it is asked whether it stands
 _CONNECT_S, _BEAT_S, _PING_S = 15.0, 5.0, 3.0
 
@@ -59,15 +61,23 @@ class Listener:
     @contextlib.asynccontextmanager
     async def _connected(self, broker: Any) -> AsyncIterator[None]:
         try:
-            await asyncio.wait_for(broker.start(), _CONNECT_S)
-            if not await broker.ping(_CONNECT_S):
-                raise UpstreamError(f"the bus {self._feeds.bus} does not answer")
+            await self._reach(broker)
             yield
-        except OSError as problem:
-            raise UpstreamError(f"the bus {self._feeds.bus} cannot be reached: {problem or 'no answer'}") from problem
         finally:
             _keep_subscribed(broker)
             await broker.stop()
+
+    async def _reach(self, broker: Any) -> None:
+        errors: tuple[type[Exception], ...] = (OSError, *_errors(self._feeds.scheme))
+        try:
+            await asyncio.wait_for(broker.start(), _CONNECT_S)
+            answers = await broker.ping(_CONNECT_S)
+        except errors as problem:
+            raise UpstreamError(
+                f"the bus {self._feeds.bus} cannot be reached: {str(problem) or 'no answer'}"
+            ) from problem
+        if not answers:
+            raise UpstreamError(f"the bus {self._feeds.bus} does not answer")
 
     async def _beats(self, broker: Any) -> None:
         while True:
@@ -89,7 +99,7 @@ class Listener:
                 batch=True,
                 max_records=MOST,
                 auto_offset_reset="earliest",
-                ack_policy=AckPolicy.NACK_ON_ERROR,
+                ack_policy=AckPolicy.MANUAL,
                 decoder=_as_it_is,
             )
             subscriber(self._handler(partial(_of_kafka, name)))
@@ -107,7 +117,9 @@ class Listener:
             client_id=self._feeds.group,
             clean_session=False,
             session_expiry_interval=_WEEK_S,
-            receive_maximum=MOST,
+            # how many are on their way at once is the broker's to say: mosquitto 2.0 forgets our own limit when a session goes on, and the
+            # client would hang up on it, time and again
+            session_replay_buffer_size=_MOST_ON_THEIR_WAY,
             reconnect=ReconnectConfig(max_delay=10.0, max_attempts=None),
             security=self._security(),
             logger=None,
@@ -118,17 +130,18 @@ class Listener:
                 feed.topic,
                 qos=QoS.AT_LEAST_ONCE,
                 max_workers=MOST,
-                ack_policy=AckPolicy.NACK_ON_ERROR,
+                ack_policy=AckPolicy.MANUAL,
                 decoder=_as_it_is,
             )
             subscriber(self._handler(partial(_of_mqtt, name)))
         return broker
 
     def _handler(self, read: Callable[[Any], Sequence[Message]]) -> Callable[[Any], Awaitable[None]]:
-        """The same for every bus: what was brought is delivered, and acknowledged by returning."""
+        """The same for every bus: what was brought is delivered, and acknowledged then."""
 
-        async def handle(raw: Any) -> None:
-            await asyncio.gather(*(self._post.deliver(message) for message in read(raw)))
+        async def handle(brought: Any) -> None:
+            await asyncio.gather(*(self._post.deliver(message) for message in read(brought.raw_message)))
+            await brought.ack()
 
         return handle
 
@@ -141,6 +154,17 @@ class Listener:
         return BaseSecurity(use_ssl=True) if tls else None
 
 
+def _errors(scheme: str) -> tuple[type[Exception], ...]:
+    """What the client of a bus raises."""
+    if scheme == "kafka":
+        from confluent_kafka import KafkaException
+
+        return (KafkaException,)
+    from zmqtt import MQTTError
+
+    return (MQTTError,)
+
+
 def _keep_subscribed(broker: Any) -> None:
     """Stopping is not leaving: FastStream would unsubscribe, and an MQTT broker then keeps nothing for us until we are back."""
     for subscriber in broker.subscribers:
@@ -149,8 +173,8 @@ def _keep_subscribed(broker: Any) -> None:
 
 
 async def _as_it_is(message: Any) -> Any:
-    """What the client gave, before anything reads it: bodies are not trusted to be json."""
-    return message.raw_message
+    """In place of a decoder: bodies are not trusted to be json."""
+    return message
 
 
 def _of_kafka(feed: str, raw: Sequence[Any]) -> list[Message]:
