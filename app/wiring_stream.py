@@ -10,7 +10,7 @@ from app.wiring import Parts
 from ingest.masking import BatchMask
 from ingest.stream.attendance import Attendance
 from ingest.stream.counts import Counts
-from ingest.stream.feeds import read_feeds
+from ingest.stream.feeds import keep_topics, read_feeds
 from ingest.stream.intake import Intake
 from ingest.stream.listening import Access, Listener
 from ingest.stream.post import Post
@@ -32,10 +32,12 @@ def listening(parts: Parts, settings: Settings, file: Path) -> Listening:
     Raises BadSettings.
     """
     feeds = read_feeds(file)
+    keep_topics(feeds, parts.book, settings.tenant)
     masker = parts._senses.masker
     mask = BatchMask(masker) if masker else None
     intake = Intake(parts.book, parts.blobs, parts._text, settings.tenant, feeds.feeds, mask)
-    counts, attendance = Counts(), Attendance(intake, list(feeds.feeds), system_clock)
+    counts = Counts()
+    attendance = Attendance(intake, counts, list(feeds.feeds), system_clock)
     given = settings.bus
     access = Access(given.user or "", given.password.get_secret_value() if given.password else "")
     return Listening(

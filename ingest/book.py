@@ -37,12 +37,13 @@ class EntityBook:
         self._known.update((entity.id, entity) for entity in entities)
         self._linker = None
 
-    def settle(self, batch: Batch, labels: tuple[str, ...], renamed: dict[str, str]) -> Settled:
-        """Match the batch's entities with the known ones. `renamed` carries id → known id from batch to batch of a source."""
+    def settle(self, batch: Batch, labels: tuple[str, ...], renamed: dict[str, str], learn: bool = True) -> Settled:
+        """Match the batch's entities with the known ones. `renamed` carries id → known id from batch to batch of a source. What the
+        batch tells of entities is known from then on, unless `learn` is false."""
         changed = [
             entity for proposed in batch.entities if (entity := self._settled(proposed, labels, renamed)) is not None
         ]
-        if changed:
+        if changed and learn:
             self.declare(changed)
         drafts = [self._with_mentions(draft, renamed) for draft in batch.drafts]
         return Settled(drafts, changed)

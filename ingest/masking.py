@@ -134,6 +134,10 @@ class BatchMask:
         self._masker = masker
         self.name = masker.name
 
+    def text(self, text: str) -> str:
+        """One text, masked."""
+        return self._plain(text)
+
     def __call__(self, batch: Batch) -> Batch:
         drafts = [self._draft(draft) for draft in batch.drafts]
         return batch._replace(drafts=drafts, entities=[self._entity(each) for each in batch.entities])

@@ -27,6 +27,8 @@ _SLASH = re.compile(
 _ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}(?:[T ]\d{1,2}:?\d{2}.*)?")
 _DIGITS = re.compile(r"-?\d{9,19}(?:\.\d+)?")
 _QUOTED = 60
+# what every zone can show: the first and the last day of the calendar are not whole everywhere
+_FIRST, _LAST = (to_micros(datetime(*day, tzinfo=UTC)) for day in ((1, 1, 2), (9999, 12, 30)))
 _EPOCH_UNITS = ((1e11, 1_000_000.0), (1e14, 1_000.0), (1e17, 1.0), (1e20, 0.001))
 
 
@@ -95,6 +97,15 @@ class Clock:
 
     def read(self, cell: Cell) -> Interval:
         """An instant [t, t) for a time, the whole day for a bare date. Raises ValueError, or UndecidedDateError."""
+        try:
+            span = self._read(cell)
+        except OverflowError as problem:
+            raise ValueError(f"beyond the calendar: {quoted(cell)}") from problem
+        if not _FIRST <= span.t0 <= span.t1 <= _LAST:
+            raise ValueError(f"beyond the calendar: {quoted(cell)}")
+        return span
+
+    def _read(self, cell: Cell) -> Interval:
         if isinstance(cell, bool) or cell is None:
             raise ValueError(f"not a time: {quoted(cell)}")
         if isinstance(cell, int | float):

@@ -33,6 +33,13 @@ _CAUSE = re.compile(
     r"\b(?:cause|caused|because|due to|owing to|found that|found to|root|fault was|traced|result(?:ed)? (?:of|from)|had)\b",
     re.I,
 )
+# the same without the words that also say other things; and how far down such a sentence is looked for
+_GIVES_CAUSE = re.compile(
+    r"\b(?:caus(?:e|ed|es)\b(?! (?:is |was |still )*(?:under|unknown|not))|because\b|due to\b|owing to\b|found that\b|root cause\b"
+    r"|fault was\b|traced to\b|result(?:ed)? (?:of|from)\b)",
+    re.I,
+)
+_RANKED_WELL = 12
 _GRAVE = {
     3: ("critical", "emergency", "urgent", "1"),
     2: ("high", "major", "error", "2"),
@@ -271,9 +278,9 @@ def _words(desk: Desk, plan: Plan) -> Part:
 
 def _with_cause(chosen: list[Sentence], ranked: Sequence[Sentence]) -> list[Sentence]:
     """Whoever asks what happened wants to know why: the best sentence that gives a cause has a place of its own."""
-    if any(_CAUSE.search(s.text) for s in chosen):
+    if any(_GIVES_CAUSE.search(s.text) for s in chosen):
         return chosen
-    cause = [s for s in ranked if _CAUSE.search(s.text)][:1]
+    cause = [s for s in ranked[:_RANKED_WELL] if _GIVES_CAUSE.search(s.text)][:1]
     return [*chosen[:2], *cause] if cause else chosen
 
 

@@ -7,33 +7,41 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from ingest.stream.counts import Counts
 from ingest.stream.intake import Intake
 from retrieval.errors import StoreError
 from retrieval.types import Interval, Micros
 
 # told so often; what was heard last is told at the end too
 _TOLD_US = 60_000_000
+# beats come every five seconds: between two that lie further apart the process stood still
+_GAP_US = 30_000_000
 
 
 class Attendance:
-    """Begins when the connection stands and ends with the last beat that found it standing: a gap is never told as listened to."""
+    """Begins when the connection stands and ends with the last beat that found it standing and nothing waiting to be stored: what was
+    not taken in by then was not examined, and a gap is never told as listened to."""
 
-    def __init__(self, intake: Intake, feeds: Sequence[str], clock: Callable[[], Micros]) -> None:
-        self._intake, self._feeds, self._clock = intake, tuple(feeds), clock
+    def __init__(self, intake: Intake, counts: Counts, feeds: Sequence[str], clock: Callable[[], Micros]) -> None:
+        self._intake, self._counts, self._feeds, self._clock = intake, counts, tuple(feeds), clock
         self._began: Micros | None = None
         self._last: Micros = 0
         self._told: Micros = 0
+        self._seen: Micros = 0
         self._log = structlog.get_logger(__name__)
 
     async def beat(self, connected: bool) -> None:
         now = self._clock()
-        if not connected:
+        if not connected or (self._began is not None and now - self._seen > _GAP_US):
             await self.end()
+        if not connected:
             return
+        self._seen = now
         if self._began is None:
-            self._began = self._told = now
-        self._last = now
-        if now - self._told >= _TOLD_US:
+            self._began = self._told = self._last = now
+        if not self._counts.standing().waiting:
+            self._last = now
+        if self._last - self._told >= _TOLD_US:
             await self._tell(self._began)
 
     async def end(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import yaml
@@ -13,17 +14,25 @@ import yaml
 from retrieval.errors import BadSettings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_SCHEMES = ("kafka", "mqtt", "mqtts")
+_SCHEMES = ("kafka", "kafkas", "mqtt", "mqtts")
 # a name for a thing is a name; what is longer is not looked up by anybody
 LONGEST_KEY = 512
+
+
+class Notes(Protocol):
+    """Where small facts are kept."""
+
+    def set_meta(self, tenant: str, key: str, value: str) -> None: ...
+
+    def meta(self, tenant: str, key: str) -> str | None: ...
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One topic. Its messages are json records, each about one event or thing; an empty message says that the thing is no more.
 
     `id` is the field that names the thing (none: the bus's own key, else the message's content), `version` the one that orders what is
-    said of it: a number or a time (none: the bus's time; without one, what comes last stands). `timezone` and `dates` are as in a site
-    description; `labels`: who may see it.
+    said of it: a whole number or a time (none: the order of the bus, where it tells one; else what comes last stands). `timezone` and
+    `dates` are as in a site description; `labels`: who may see it.
     """
 
     topic: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
@@ -35,8 +44,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Feeds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole feeds file. `bus`: kafka://host:9092,other:9092 or mqtt://host:1883 (mqtts:// with TLS); user and password come from the
-    settings. `group` is the name the bus knows us by: what it has brought under that name it does not bring again."""
+    """A whole feeds file. `bus`: kafka://host:9092,other:9092 or mqtt://host:1883 (kafkas:// and mqtts:// with TLS); user and password
+    come from the settings. `group` is the name the bus knows us by: what it has brought under that name it does not bring again."""
 
     bus: str
     feeds: dict[str, Feed]
@@ -45,6 +54,10 @@ class Feeds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def scheme(self) -> str:
         return urlsplit(self.bus).scheme
+
+    @property
+    def tls(self) -> bool:
+        return self.scheme.endswith("s")
 
     @property
     def hosts(self) -> str:
@@ -66,6 +79,8 @@ def read_feeds(path: Path) -> Feeds:
 def _check(feeds: Feeds, name: str) -> None:
     if feeds.scheme not in _SCHEMES or not feeds.hosts:
         raise BadSettings(f"feeds {name}: bus must be kafka://host:port or mqtt://host:port")
+    for host in feeds.hosts.split(","):
+        _check_host(host, name)
     if "@" in feeds.hosts:
         raise BadSettings(f"feeds {name}: user and password belong into the settings (bus.user, bus.password)")
     if not feeds.feeds:
@@ -73,6 +88,41 @@ def _check(feeds: Feeds, name: str) -> None:
     for each in feeds.feeds:
         if not _NAME.fullmatch(each):
             raise BadSettings(f"feeds {name}: {each!r} is no name for a feed; use a-z, 0-9, - and _")
+        _check_zone(feeds.feeds[each].timezone, name)
+
+
+def _check_host(host: str, name: str) -> None:
+    try:
+        named = urlsplit(f"//{host}")
+        sound = bool(named.hostname) and (named.port is None or named.port > 0) and not host.endswith(":")
+    except ValueError:
+        sound = False
+    if not sound:
+        raise BadSettings(f"feeds {name}: {host!r} is no host:port")
+
+
+def _check_zone(zone: str, name: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as problem:
+        raise BadSettings(
+            f"feeds {name}: timezone {zone!r} is not known; use an IANA name such as Europe/Madrid"
+        ) from problem
+
+
+def keep_topics(feeds: Feeds, notes: Notes, tenant: str) -> None:
+    """Remember what is listened to. Raises BadSettings where an MQTT session still holds a topic that is not named any more: what waits
+    there would be sent to us, answered by nobody, and stop the others."""
+    if feeds.scheme.startswith("kafka"):
+        return
+    name, topics = f"topics of {feeds.bus} as {feeds.group}", sorted(feed.topic for feed in feeds.feeds.values())
+    gone = set(msgspec.json.decode(notes.meta(tenant, name) or "[]", type=list[str])) - set(topics)
+    if gone:
+        told = f"{', '.join(sorted(gone))} was listened to as {feeds.group!r} and is not named any more"
+        raise BadSettings(
+            f"{told}: the broker keeps its messages for that name; give another `group`, or name the topic again"
+        )
+    notes.set_meta(tenant, name, msgspec.json.encode(topics).decode())
 
 
 def source_of(feed: str, key: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
+from urllib.parse import unquote
 
+import msgspec
 import structlog
 
 from ingest.assemble import Assembler, Origin
 from ingest.book import EntityBook
 from ingest.masking import BatchMask
-from ingest.ports import Draft
-from ingest.stream.feeds import Feed
-from ingest.stream.message import MEDIA_TYPE, READER, VERSION, Message, Said, said, source_for
+from ingest.ports import Draft, Item
+from ingest.stream.feeds import Feed, source_of
+from ingest.stream.message import MEDIA_TYPE, READER, VERSION, Message, said
 from retrieval.errors import SourceRejected
 from retrieval.ids import content_hash
 from retrieval.ports import Blobs, CatalogWriter, Receipt, TextEncoder, Unit
@@ -29,7 +33,7 @@ class Book(CatalogWriter, Protocol):
 
 
 class Dead(NamedTuple):
-    """A message that cannot be evidence: where it would have belonged, a stable machine word, and the reason."""
+    """A message that cannot be evidence: a place of its own, a stable machine word, and the reason."""
 
     source: str
     code: str
@@ -45,7 +49,10 @@ class Taken(NamedTuple):
 
 
 class _Round(NamedTuple):
-    """What the messages taken together share: the tenant's site, its names, its key, and the sources met so far."""
+    """What the messages taken together share: the tenant's site, its names, its key, and the sources met so far.
+
+    The names are those that no message told: what a text mentions must not hang on which message came first.
+    """
 
     site: tuple[list[Entity], list[Link]]
     names: EntityBook
@@ -65,8 +72,8 @@ class Intake:
     """The one handler of every bus. Give it messages; when it returns they are on disk, or buried with their cause, and may be
     acknowledged. Idempotent by feed, key, version and content. One call at a time.
 
-    A dead message's body is kept as a blob of the tenant, where nothing is masked, so that it can be sent again. Raises StoreError and
-    EncoderUnavailable, storing nothing: the same messages may be given again.
+    A dead message has a place of its own, so that nothing that comes after it hides it. Its body is kept as a blob of the tenant, but
+    not where text is masked. Raises StoreError and EncoderUnavailable, storing nothing: the same messages may be given again.
     """
 
     def __init__(
@@ -81,7 +88,9 @@ class Intake:
         self._book, self._blobs, self._tenant, self._feeds, self._mask = book, blobs, tenant, dict(feeds), mask
         self._encoder, self._assembler = encoder, Assembler(blobs, encoder, None)
         space = encoder.space if encoder else "off"
-        self._ingester = f"{READER}@{VERSION} text={space}" + (f" masked={mask.name}" if mask else "")
+        reader = f"{READER}@{VERSION} text={space}" + (f" masked={mask.name}" if mask else "")
+        # read again under another clock or other labels, it is another reading
+        self._ingesters = {name: f"{reader} policy={_digest(feed)}" for name, feed in self._feeds.items()}
         self._log = structlog.get_logger(__name__)
 
     def prepare(self) -> None:
@@ -92,18 +101,19 @@ class Intake:
     def take(self, messages: Sequence[Message]) -> Taken:
         """Store what the messages say, together."""
         site = self._book.site(self._tenant)
-        shared = _Round(site, EntityBook(site[0]), self._book.tenant_key(self._tenant), set())
-        made, dead = list[_Made](), list[Dead]()
+        names = EntityBook(each for each in site[0] if each.facts.get("found_in") not in self._feeds)
+        shared = _Round(site, names, self._book.tenant_key(self._tenant), set())
+        made, bad = list[_Made](), list[tuple[Message, SourceRejected]]()
         for message in messages:
             try:
                 made.append(self._made(message, shared))
             except SourceRejected as problem:
-                dead.append(self._buried(message, problem))
+                bad.append((message, problem))
         receipts = self._committed(made)
-        refused = [(m, r) for m, r in zip(made, receipts, strict=True) if isinstance(r, SourceRejected)]
-        dead += [self._buried(m.message, problem) for m, problem in refused]
+        bad += [(m.message, r) for m, r in zip(made, receipts, strict=True) if isinstance(r, SourceRejected)]
         stored = sum(isinstance(r, Receipt) and bool(r.added or r.superseded) for r in receipts)
-        return Taken(stored, len(made) - len(refused) - stored, tuple(dead))
+        dead = tuple(self._buried(message, problem) for message, problem in bad)
+        return Taken(stored, len(messages) - len(bad) - stored, dead)
 
     def listened(self, feed: str, span: Interval) -> None:
         """Tell that a feed was listened to in a time. Its hours are told each by itself, the last one and the one before: told every
@@ -123,7 +133,7 @@ class Intake:
             self._tenant,
             f"{source}/~listened/{span.t0}",
             str(span.t1),
-            self._ingester,
+            self._ingesters[feed],
             coverage=[coverage],
             version=span.t1,
         )
@@ -131,12 +141,14 @@ class Intake:
     def _made(self, message: Message, shared: _Round) -> _Made:
         heard = said(message, self._feeds[message.feed], self._tenant, shared.site)
         batch = self._mask(heard.batch) if self._mask else heard.batch
-        settled = shared.names.settle(batch, heard.item.policy.labels, {})
-        origin = Origin(heard.item, self._tenant, shared.key, READER, VERSION)
+        settled = shared.names.settle(batch, heard.item.policy.labels, {}, learn=False)
+        item = self._named(heard.item, shared.key)
+        origin = Origin(item, self._tenant, shared.key, READER, VERSION)
         pieces = [(draft, self._assembler.evidence(draft, origin)) for draft in settled.drafts]
-        unit = self._unit(heard)._replace(
-            evidence=[piece for _, piece in pieces], entities=settled.entities, links=batch.links
-        )
+        unit = Unit(
+            self._tenant, item.uri, item.content_hash, self._ingesters[message.feed], version=heard.version,
+            evidence=[piece for _, piece in pieces], entities=settled.entities, links=batch.links,
+        )  # fmt: skip
         # what an earlier message of the round says of the same thing is not in the catalog yet
         known = unit.source not in shared.met and self._known(unit)
         shared.met.add(unit.source)
@@ -153,9 +165,13 @@ class Intake:
         )
         return late or held.content_hash == unit.content_hash
 
-    def _unit(self, heard: Said) -> Unit:
-        item = heard.item
-        return Unit(self._tenant, item.uri, item.content_hash, self._ingester, version=heard.version)
+    def _named(self, item: Item, key: bytes) -> Item:
+        """The item under a name without personal data: where its key holds some, a digest under the tenant's key stands for it."""
+        name = unquote(item.uri.rpartition("/")[2])
+        if self._mask is None or self._mask.text(name) == name:
+            return item
+        hidden = hmac.new(key, name.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        return item._replace(uri=source_of(item.name, f"masked-{hidden[:32]}"))
 
     def _committed(self, made: Sequence[_Made]) -> Sequence[Receipt | SourceRejected]:
         """One encoding and one transaction for all."""
@@ -169,10 +185,17 @@ class Intake:
         return self._book.commit_all(units) if units else ()
 
     def _buried(self, message: Message, problem: SourceRejected) -> Dead:
-        source = source_for(message, self._feeds[message.feed])
-        reason = problem.reason
+        digest = content_hash(message.key, message.body)
+        source, reason = source_of(message.feed, f"~dead/{digest[:32]}"), problem.reason
         if self._mask is None:
             reason += f"; the message is kept as {self._blobs.put(self._tenant, message.body, MEDIA_TYPE)}"
-        self._book.record_rejection(self._tenant, source, problem.kind, reason, content_hash(message.body))
-        self._log.warning("message refused", source=source, code=problem.kind, reason=problem.reason)
+        else:
+            reason = self._mask.text(reason)
+        self._book.record_rejection(self._tenant, source, problem.kind, reason, digest)
+        self._log.warning("message refused", source=source, code=problem.kind)
         return Dead(source, problem.kind, reason)
+
+
+def _digest(feed: Feed) -> str:
+    """Of all that shapes what is read of the same message."""
+    return content_hash(msgspec.json.encode([feed.timezone, feed.dates, feed.labels]))[:12]

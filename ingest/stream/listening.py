@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from ingest.stream.feeds import Feeds
 from ingest.stream.message import Message
@@ -19,10 +20,12 @@ from ingest.stream.post import MOST, Post
 from retrieval.errors import BadSettings, UpstreamError
 
 _WEEK_S = 7 * 24 * 3600
-_CLIENTS = {"kafka": "confluent_kafka", "mqtt": "zmqtt", "mqtts": "zmqtt"}
+_CLIENTS = {"kafka": "confluent_kafka", "kafkas": "confluent_kafka", "mqtt": "zmqtt", "mqtts": "zmqtt"}
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 # the most that MQTT 5 lets a broker send unacknowledged
 _MOST_ON_THEIR_WAY = 65_535
+# ms since 1970 take 41 bits, which leaves these of 63
+_OFFSET_BITS = 21
 # how long the first connection may take, and how often it is asked whether it stands
 _CONNECT_S, _BEAT_S, _PING_S = 15.0, 5.0, 3.0
 
@@ -52,11 +55,14 @@ class Listener:
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Raises UpstreamError where the bus cannot be reached at first; later it is waited for. `ready` is called then."""
         await self._post.prepare()
-        broker = self._kafka() if self._feeds.scheme == "kafka" else self._mqtt()
+        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        broker = self._kafka() if self._feeds.scheme.startswith("kafka") else self._mqtt(lost)
         async with _beside(self._post.carry()) as carrying, self._connected(broker):
             ready()
             async with _beside(self._beats(broker)), _beside(stop.wait()) as stopping:
-                await asyncio.wait({stopping, carrying}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({stopping, carrying, lost}, return_when=asyncio.FIRST_COMPLETED)
+        if lost.done():
+            raise UpstreamError(f"the bus {self._feeds.bus} refuses us since it came back; start again once it is well")
 
     @contextlib.asynccontextmanager
     async def _connected(self, broker: Any) -> AsyncIterator[None]:
@@ -105,15 +111,15 @@ class Listener:
             subscriber(self._handler(partial(_of_kafka, name)))
         return broker
 
-    def _mqtt(self) -> Any:
+    def _mqtt(self, lost: asyncio.Future[None]) -> Any:
         from faststream import AckPolicy
         from faststream.mqtt import MQTTBroker
         from zmqtt import QoS, ReconnectConfig
 
-        host, _, port = self._feeds.hosts.partition(":")
+        named = urlsplit(self._feeds.bus)
         broker = MQTTBroker(
-            f"{self._feeds.scheme}://{host}",
-            port=int(port or _MQTT_PORTS[self._feeds.scheme]),
+            f"{self._feeds.scheme}://{named.hostname}",
+            port=named.port or _MQTT_PORTS[self._feeds.scheme],
             client_id=self._feeds.group,
             clean_session=False,
             session_expiry_interval=_WEEK_S,
@@ -121,6 +127,8 @@ class Listener:
             # client would hang up on it, time and again
             session_replay_buffer_size=_MOST_ON_THEIR_WAY,
             reconnect=ReconnectConfig(max_delay=10.0, max_attempts=None),
+            # once given up, the client stays deaf: whoever runs us starts us again
+            on_connection_recovery_failed=partial(_give_up, lost),
             security=self._security(),
             logger=None,
             apply_types=False,
@@ -148,7 +156,7 @@ class Listener:
     def _security(self) -> Any:
         from faststream.security import BaseSecurity, SASLPlaintext
 
-        tls = self._feeds.scheme == "mqtts"
+        tls = self._feeds.tls
         if self._access.user:
             return SASLPlaintext(self._access.user, self._access.password, use_ssl=tls)
         return BaseSecurity(use_ssl=True) if tls else None
@@ -156,7 +164,7 @@ class Listener:
 
 def _errors(scheme: str) -> tuple[type[Exception], ...]:
     """What the client of a bus raises."""
-    if scheme == "kafka":
+    if scheme.startswith("kafka"):
         from confluent_kafka import KafkaException
 
         return (KafkaException,)
@@ -172,21 +180,36 @@ def _keep_subscribed(broker: Any) -> None:
             subscriber._subscription = None
 
 
+async def _give_up(lost: asyncio.Future[None]) -> None:
+    if not lost.done():
+        lost.set_result(None)
+
+
 async def _as_it_is(message: Any) -> Any:
     """In place of a decoder: bodies are not trusted to be json."""
     return message
 
 
 def _of_kafka(feed: str, raw: Sequence[Any]) -> list[Message]:
-    return [Message(feed, _text(each.key()), each.value() or b"", _micros(each.timestamp()[1])) for each in raw]
+    return [_message(feed, each) for each in raw]
 
 
-def _micros(sent_ms: int | None) -> int | None:
-    return sent_ms * 1000 if sent_ms and sent_ms > 0 else None
+def _message(feed: str, raw: Any) -> Message:
+    """All of one key are in one partition, whose offsets only grow; the time before them, so that a topic made anew goes on."""
+    sent_ms = raw.timestamp()[1]
+    timed = sent_ms if sent_ms and sent_ms > 0 else 0
+    place = timed << _OFFSET_BITS | raw.offset() & (1 << _OFFSET_BITS) - 1
+    return Message(feed, _text(raw.key()), raw.value() or b"", timed * 1000 if timed else None, place)
 
 
 def _text(key: bytes | str | None) -> str:
-    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""
+    """Keys that are no text are told apart by their bytes."""
+    if not isinstance(key, bytes):
+        return key or ""
+    try:
+        return key.decode()
+    except UnicodeDecodeError:
+        return f"0x{key.hex()}"
 
 
 def _of_mqtt(feed: str, raw: Any) -> list[Message]:

@@ -27,12 +27,14 @@ _VERSIONS = 1 << 63
 
 
 class Message(NamedTuple):
-    """As the bus brought it. `key` is the bus's own name for what it is about ("" = none), `sent` the bus's time."""
+    """As the bus brought it. `key` is the bus's own name for what it is about ("" = none), `sent` the bus's time, and `place` where it
+    stands in the bus's own order of what is about the same thing (None = it tells none)."""
 
     feed: str
     key: str
     body: bytes
     sent: Micros | None = None
+    place: int | None = None
 
 
 class Said(NamedTuple):
@@ -43,16 +45,8 @@ class Said(NamedTuple):
     batch: Batch
 
 
-def source_for(message: Message, feed: Feed) -> str:
-    """The source a message belongs to, as far as it can be told: of one that cannot be read, its key's or its content's."""
-    try:
-        return source_of(message.feed, _key(message, feed, _record(message.body) if message.body else {}))
-    except SourceRejected:
-        return source_of(message.feed, message.key or content_hash(message.body))
-
-
 def said(message: Message, feed: Feed, tenant: str, site: tuple[list[Entity], list[Link]]) -> Said:
-    """Raises SourceRejected: too_large, broken_row, unknown_shape, no_key, bad_version, series."""
+    """Raises SourceRejected: too_large, broken_row, unknown_shape, no_key, bad_version, series, unreadable."""
     if len(message.body) > MOST_BYTES:
         raise SourceRejected(f"messages above {MOST_BYTES >> 10} KiB are not read", kind="too_large")
     record = _record(message.body) if message.body else {}
@@ -60,8 +54,11 @@ def said(message: Message, feed: Feed, tenant: str, site: tuple[list[Entity], li
     policy = SourcePolicy(timezone=feed.timezone, dates=feed.dates, labels=feed.labels)
     uri, digest = source_of(message.feed, key), content_hash(message.body)
     item = Item(Path(message.feed), uri, message.feed, MEDIA_TYPE, digest, policy)
-    batch = _batch(record, item, tenant, site) if record else Batch()
-    return Said(item, _version(message, feed, record, policy), batch)
+    version = _version(message, feed, record, policy)
+    try:
+        return Said(item, version, _batch(record, item, tenant, site) if record else Batch())
+    except (RecursionError, OverflowError, ValueError) as problem:
+        raise SourceRejected(f"it cannot be read as a record: {problem}", kind="unreadable") from problem
 
 
 def _record(body: bytes) -> dict[str, Any]:
@@ -95,9 +92,12 @@ def _short(key: str) -> str:
 
 
 def _version(message: Message, feed: Feed, record: dict[str, Any], policy: SourcePolicy) -> int | None:
-    """The field that orders: a whole number as it is, a time in µs; without one the bus's time."""
-    if not feed.version or not record:
-        return message.sent
+    """The field that orders: a whole number as it is, a time in µs; without one the place in the bus's order."""
+    if not feed.version:
+        return message.place
+    if not record:
+        told = f"an empty message has no {feed.version!r}, which orders what is said: tell the end in a record, or leave `version` out"
+        raise SourceRejected(told, kind="bad_version")
     value = record.get(feed.version)
     if isinstance(value, int) and not isinstance(value, bool) and -_VERSIONS <= value < _VERSIONS:
         return value

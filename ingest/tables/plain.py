@@ -132,7 +132,11 @@ def _row_list(value: msgspec.Raw) -> Sequence[msgspec.Raw] | None:
 
 
 def _by_name(fields: Mapping[str, msgspec.Raw]) -> list[msgspec.Raw] | None:
-    """A record {name, text} for every text of {"Pump P-101": ["The seal leaked.", …]}; None where a list holds anything else."""
+    """A record {name, text} for every text of {"Pump P-101": ["The seal leaked.", …]}; None where a list holds anything else, and where
+    the lists may be columns of one table: several, all of one length beyond 1."""
+    lengths = [len(_parse(listed, "", list[msgspec.Raw])) for listed in fields.values()]
+    if len(lengths) > 1 and len(set(lengths)) == 1 and lengths[0] > 1:
+        return None
     found = [(name, text) for name, listed in fields.items() for text in _parse(listed, "", list[msgspec.Raw])]
     if not all(_opens(text) == '"' for _, text in found):
         return None

@@ -32,9 +32,10 @@ class Visible:
         """Find out which of these rows the catalog shows."""
         new = [row for row in dict.fromkeys(rows) if row not in self._ids]
         shown = self._catalog.shown(new, self._principal, self._as_of) if new else {}
+        # in this order: another thread that finds an id here reads its row next
+        self._rows.update((id_, row) for row, id_ in shown.items())
         for row in new:
             self._ids[row] = shown.get(row)
-        self._rows.update((id_, row) for row, id_ in shown.items())
 
     def ranking(self, scores: Mapping[int, float]) -> dict[str, float]:
         """Scored rows → visible evidence ids with their scores; a row the catalog does not show is left out."""
@@ -58,12 +59,16 @@ class Lately:
     def __init__(self, catalog: CatalogReader) -> None:
         self._catalog = catalog
         self._kept: OrderedDict[tuple[object, ...], Visible] = OrderedDict()
+        self._sequence = -1
         self._lock = threading.Lock()
 
     def of(self, principal: Principal, as_of: Micros | None) -> Visible:
         """As the catalog stands at this moment."""
-        key = (self._catalog.sequence(), principal.tenant, principal.labels, as_of)
+        sequence, key = self._catalog.sequence(), (principal.tenant, principal.labels, as_of)
         with self._lock:
+            if sequence != self._sequence:
+                # nothing of an earlier state is asked for again
+                self._sequence, self._kept = sequence, OrderedDict()
             kept = self._kept.get(key)
             if kept is None or kept.full:
                 kept = self._kept[key] = Visible(self._catalog, principal, as_of)

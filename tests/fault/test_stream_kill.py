@@ -132,6 +132,7 @@ def test_a_killed_listener_loses_and_doubles_nothing(bus: Bus, tmp_path: Path) -
         process.send_signal(signal.SIGKILL)
         process.wait(10)
     before = len(stored(store))
+    assert before < COUNT, "nothing was in flight any more"
     with listening(store, feeds):
         wait_until(
             lambda: len(set(stored(store))) >= COUNT, lambda: f"{len(stored(store))} of {COUNT}, {before} at the kill"

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,25 +23,41 @@ from retrieval.types import Entity, EntityType, Filter, Interval, Kind, Principa
 ANN = Principal("t", "ann")
 FEEDS = {
     "alarms": Feed(topic="a", id="id", version="rev"),
+    "plain": Feed(topic="p", id="id"),
     "secret": Feed(topic="s", id="id", version="rev", labels=("security",)),
 }
 SEEDS = 8
 
 
-def alarm(name: str, rev: int, text: str = "seal leaks", feed: str = "alarms") -> Message:
+class Keyed:
+    """A catalog whose ids can be compared with another's: the same tenant's key."""
+
+    def __init__(self, catalog: Catalog, key: bytes) -> None:
+        self._catalog, self._key = catalog, key
+
+    def tenant_key(self, tenant: str) -> bytes:
+        return self._key
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._catalog, name)
+
+
+def alarm(name: str, rev: int, text: str = "seal leaks", feed: str = "alarms", asset: str = "P-101") -> Message:
     body = {
         "id": name,
         "rev": rev,
         "severity": "high",
         "message": text,
         "raised_at": "2026-03-04T02:41:00Z",
-        "asset": "P-101",
+        "asset": asset,
     }
     return Message(feed, "", json.dumps(body).encode())
 
 
-def gone(name: str, rev: int) -> Message:
-    return Message("alarms", name, b"", rev)
+def ordered(name: str, place: int, text: str) -> Message:
+    """On a feed that the bus orders; "" = it is no more."""
+    body = {"id": name, "message": text, "raised_at": "2026-03-04T02:41:00Z", "severity": "low"}
+    return Message("plain", name, json.dumps(body).encode() if text else b"", None, place)
 
 
 @pytest.fixture
@@ -76,17 +93,17 @@ def test_labels_of_a_feed_hide_what_it_brings(catalog: Catalog, tmp_path: Path) 
 
 
 def test_a_dead_letter_names_its_cause_keeps_its_body_and_stops_nothing(catalog: Catalog, tmp_path: Path) -> None:
-    bad = Message("alarms", "AL-9", b'{"id": "AL-9", "rev": "soon"}')
-    taken = intake(catalog, tmp_path).take([alarm("AL-1", 1), bad, alarm("AL-2", 1)])
+    bad = [Message("alarms", "AL-9", b'{"id": "AL-9", "rev": "%d days"}' % n) for n in range(2)]
+    taking = intake(catalog, tmp_path)
+    taken = taking.take([alarm("AL-1", 1), *bad, alarm("AL-9", 1), bad[0]])
     assert taken.stored == 2
-    (dead,) = taken.dead
-    assert (dead.source, dead.code) == ("feed:///alarms/AL-9", "bad_version")
-    (kept,) = catalog.rejections(ANN)
-    assert kept.code == "bad_version"
-    blob = kept.reason.rpartition(" ")[2]
-    assert FolderBlobs(tmp_path / "blobs").get("t", blob) == bad.body
-    intake(catalog, tmp_path).take([alarm("AL-9", 2)])
-    assert catalog.rejections(ANN) == []
+    assert [dead.code for dead in taken.dead] == ["bad_version"] * 3
+    taking.take([alarm("AL-9", 2, "well again")])
+    # neither the next bad one nor a good one hides it
+    kept = {rejection.source: rejection for rejection in catalog.rejections(ANN)}
+    assert set(kept) == {dead.source for dead in taken.dead} and len(kept) == 2
+    blobs = [rejection.reason.rpartition(" ")[2] for rejection in kept.values()]
+    assert {FolderBlobs(tmp_path / "blobs").get("t", blob) for blob in blobs} == {message.body for message in bad}
 
 
 def test_what_is_masked_is_not_kept_as_it_was(catalog: Catalog, tmp_path: Path) -> None:
@@ -94,28 +111,54 @@ def test_what_is_masked_is_not_kept_as_it_was(catalog: Catalog, tmp_path: Path) 
     told = masked.take([alarm("AL-1", 1, "call ann@plant.example"), Message("alarms", "", b"{ann@plant.example")])
     assert "[email]" in texts(catalog)["feed:///alarms/AL-1"]
     assert told.dead[0].code == "broken_row"
+    masked.take([alarm("ann@plant.example", 1)])
+    everything = [e.source + e.text for e in catalog.scan(Filter(), ANN)] + [
+        r.source + r.reason for r in catalog.rejections(ANN)
+    ]
+    assert len(everything) == 3 and not any("ann" in text for text in everything)
     kept = [p for p in (tmp_path / "blobs").rglob("*") if p.is_file()]
     assert not any(b"ann@plant" in p.read_bytes() for p in kept)
 
 
+def whole(catalog: Catalog) -> set[tuple[str, str, str, tuple[str, ...]]]:
+    """All that stands: ids, sources, texts and what they hang on."""
+    found = catalog.scan(Filter(), ANN)
+    return {(e.id, e.source, e.text, tuple(sorted(m.entity for m in e.entities))) for e in found}
+
+
 def test_any_order_and_any_duplication_end_alike(catalog: Catalog, tmp_path: Path) -> None:
-    sent = [alarm(f"AL-{n % 7}", n, f"text {n}") for n in range(40)] + [gone("AL-3", 50), gone("AL-4", 2)]
+    told = ["P-101 leaks", "Feed pump runs hot", "nothing", "seal of P-101 and of P-7"]
+    sent = [alarm(f"AL-{n % 7}", n, told[n % 4], asset=f"P-{101 + n % 3}") for n in range(40)]
+    sent += [ordered(f"O-{n % 3}", n, "" if n in (9, 3) else f"text {n}") for n in range(12)]
+    key = catalog.tenant_key("t")
     intake(catalog, tmp_path).take(sent)
-    expected = texts(catalog)
-    assert "feed:///alarms/AL-3" not in expected and "feed:///alarms/AL-4" in expected
+    expected = whole(catalog)
+    assert {source for _, source, _, _ in expected} == {
+        *(f"feed:///alarms/AL-{n}" for n in range(7)),
+        "feed:///plain/O-1",
+        "feed:///plain/O-2",
+    }
     for seed in range(SEEDS):
         chance = random.Random(seed)
         shuffled = [message for message in sent for _ in range(chance.randint(1, 5))]
         chance.shuffle(shuffled)
         folder = tmp_path / str(seed)
         other = Catalog(folder / "catalog.db")
-        taking = intake(other, folder)
+        taking = Intake(Keyed(other, key), FolderBlobs(folder / "blobs"), HashTextEncoder(), "t", FEEDS)
         while shuffled:
             size = chance.randint(1, 30)
             taking.take(shuffled[:size])
             shuffled = shuffled[size:]
-        assert texts(other) == expected, f"seed {seed}"
+        assert whole(other) == expected, f"seed {seed}"
         other.close()
+
+
+def test_other_labels_are_another_reading(catalog: Catalog, tmp_path: Path) -> None:
+    intake(catalog, tmp_path).take([alarm("AL-1", 1)])
+    hidden = {**FEEDS, "alarms": Feed(topic="a", id="id", version="rev", labels=("security",))}
+    Intake(catalog, FolderBlobs(tmp_path / "blobs"), HashTextEncoder(), "t", hidden).take([alarm("AL-1", 1)])
+    assert texts(catalog) == {}
+    assert len(texts(catalog, Principal("t", "guard", labels=("security",)))) == 1
 
 
 class Counting(HashTextEncoder):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.stream.feeds import Feed, read_feeds, source_of
-from ingest.stream.message import Message, Said, said, source_for
+from ingest.stream.feeds import Feed, Feeds, keep_topics, read_feeds, source_of
+from ingest.stream.message import Message, Said, said
 from retrieval.errors import BadSettings, SourceRejected
 from retrieval.types import Kind
 
@@ -43,8 +44,13 @@ def test_other_records_become_rows_and_numbers_order_them() -> None:
 
 
 def test_an_empty_message_says_that_the_thing_is_no_more() -> None:
-    found = read(b"", key="AL-7", sent=5)
+    found = read(b"", Feed(topic="a", id="alarm_id"), key="AL-7", place=5)
     assert (found.item.uri, found.version, list(found.batch.drafts)) == ("feed:///alarms/AL-7", 5, [])
+
+
+def test_an_empty_message_cannot_stand_between_versions_that_records_tell() -> None:
+    with pytest.raises(SourceRejected, match="orders what is said"):
+        read(b"", key="AL-7", place=5)
 
 
 def test_without_a_field_that_names_it_the_bus_key_or_the_content_does() -> None:
@@ -63,6 +69,8 @@ def test_without_a_field_that_names_it_the_bus_key_or_the_content_does() -> None
         (b"{", "broken_row"),
         (b"\xff\xfe", "broken_row"),
         (b"[" * 100_000, "broken_row"),
+        ({**RAISED, "raised_at": "0001-01-01T00:00:00"}, "broken_row"),
+        ({**RAISED, "raised_at": "9999-12-31T23:59:59-12:00"}, "broken_row"),
         ([1, 2], "unknown_shape"),
         ({}, "unknown_shape"),
         ({"asset": "P-101"}, "no_key"),
@@ -75,12 +83,20 @@ def test_without_a_field_that_names_it_the_bus_key_or_the_content_does() -> None
         (b"", "no_key"),
     ],
 )
-def test_what_cannot_be_read_says_why_and_still_has_a_place(body: object, code: str) -> None:
+def test_what_cannot_be_read_says_why(body: object, code: str) -> None:
     with pytest.raises(SourceRejected) as caught:
         read(body)
     assert caught.value.kind == code
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    assert source_for(Message("alarms", "", data), FEED).startswith("feed:///alarms/")
+
+
+def test_a_record_too_deep_to_be_written_down_is_refused() -> None:
+    # where it is too deep depends on how deep the stack is already
+    for depth in range(880, 1000, 3):
+        body = b'{"alarm_id": "A", "changed": 1, "deep": ' + b"[" * depth + b"]" * depth + b"}"
+        try:
+            assert read(body).item.uri == "feed:///alarms/A"
+        except SourceRejected as problem:
+            assert problem.kind in ("broken_row", "unreadable")
 
 
 def test_a_reading_is_no_event() -> None:
@@ -96,16 +112,35 @@ _JSON = st.recursive(
 )
 
 
+_STAMPS = st.datetimes().map(str) | st.sampled_from(
+    [
+        "0001-01-01T00:00:00",
+        "9999-12-31T23:59:59",
+        "9999-12-31",
+        "0001-01-01",
+        "9999-12-31T23:59:59-12:00",
+        2**62,
+        -1e30,
+        "31/12/9999 23:59",
+    ]
+)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.dictionaries(st.sampled_from([*RAISED, "state", "cleared", "value", "text", "unit"]), _JSON, max_size=8)
+    | st.fixed_dictionaries(
+        {"alarm_id": st.just("A"), "changed": st.just(1), "cleared_at": _STAMPS, "raised_at": _STAMPS}
+    )
     | _JSON
-    | st.binary(max_size=40)
+    | st.binary(max_size=40),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo"]),
 )
-def test_no_message_whatever_it_holds_fails_in_another_way(body: object) -> None:
+def test_no_message_whatever_it_holds_fails_in_another_way(body: object, zone: str) -> None:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    feed = msgspec.structs.replace(FEED, timezone=zone)
     try:
-        found = said(Message("alarms", "", data, 1), FEED, "t", ([], []))
+        found = said(Message("alarms", "", data, 1), feed, "t", ([], []))
     except SourceRejected:
         return
     assert found.item.uri.startswith("feed:///alarms/")
@@ -138,6 +173,8 @@ def test_a_feeds_file_is_read(tmp_path: Path) -> None:
         (GOOD.replace("broker", "me:secret@broker"), "settings"),
         (GOOD.replace("alarms:", "Alarms/1:"), "no name for a feed"),
         (GOOD.replace("id:", "key:"), "key"),
+        (GOOD.replace(":1883", ":abc"), "host:port"),
+        (GOOD.replace("labels: [shift]", "timezone: Europe/Madird"), "Madird"),
         (GOOD.replace("plant/+/alarms", "''"), "topic"),
     ],
 )
@@ -147,6 +184,28 @@ def test_a_wrong_feeds_file_says_what_is_wrong_and_no_secret(tmp_path: Path, tex
     with pytest.raises(BadSettings, match=told) as caught:
         read_feeds(file)
     assert "secret" not in str(caught.value)
+
+
+class Kept(dict[str, str]):
+    """Small facts, in memory."""
+
+    def set_meta(self, tenant: str, key: str, value: str) -> None:
+        self[f"{tenant} {key}"] = value
+
+    def meta(self, tenant: str, key: str) -> str | None:
+        return self.get(f"{tenant} {key}")
+
+
+def test_a_topic_that_an_mqtt_session_still_holds_is_not_dropped_in_silence() -> None:
+    kept = Kept()
+    before = Feeds(bus="mqtt://b", feeds={"a": Feed(topic="old"), "b": Feed(topic="kept")})
+    after = Feeds(bus="mqtt://b", feeds={"a": Feed(topic="new"), "b": Feed(topic="kept")})
+    keep_topics(before, kept, "t")
+    with pytest.raises(BadSettings, match="old was listened to"):
+        keep_topics(after, kept, "t")
+    keep_topics(msgspec.structs.replace(after, group="other"), kept, "t")
+    keep_topics(before, kept, "t")
+    keep_topics(msgspec.structs.replace(after, bus="kafka://b:9092"), kept, "t")
 
 
 def test_a_feeds_file_that_is_not_there_is_named(tmp_path: Path) -> None:
