@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
 import msgspec
-from PIL import Image, UnidentifiedImageError
 
 from ingest.ports import Draft, Item
-from retrieval.errors import SourceRejected
+from ingest.vectors import PictureVectors
 from retrieval.ids import content_hash, evidence_id
 from retrieval.ports import Blobs, ImageEncoder, TextEncoder
 from retrieval.types import Embedding, Evidence, Kind, Provenance
 
-_IMAGES = 16
 # media files on their way to the disk at once
 _WRITES = 8
 
@@ -38,7 +35,7 @@ class Assembler:
     def __init__(self, blobs: Blobs, text: TextEncoder | None, image: ImageEncoder | None) -> None:
         self._blobs = blobs
         self._text = text
-        self._image = image
+        self._pictures = PictureVectors(image) if image else None
 
     def pieces(self, drafts: Sequence[Draft], origin: Origin) -> list[Evidence]:
         """The evidence of drafts, in their order. Media are written side by side: each waits for the disk, which takes many at once."""
@@ -86,19 +83,9 @@ class Assembler:
             yield Embedding(name, self._text.space, vectors[text])
 
     def _of_images(self, pairs: Sequence[tuple[Draft, str]]) -> Iterator[Embedding]:
-        if self._image is None:
+        if self._pictures is None:
             return
-        frames = [(draft.media, name) for draft, name in pairs if draft.kind is Kind.FRAME and draft.media is not None]
-        for start in range(0, len(frames), _IMAGES):
-            part = frames[start : start + _IMAGES]
-            vectors = self._image.encode_images([_picture(media) for media, _ in part])
-            for (_, name), vector in zip(part, vectors, strict=True):
-                yield Embedding(name, self._image.space, vector)
-
-
-def _picture(media: bytes) -> Image.Image:
-    try:
-        with Image.open(io.BytesIO(media)) as image:
-            return image.convert("RGB")
-    except (UnidentifiedImageError, OSError) as problem:
-        raise SourceRejected("a frame could not be opened as a picture", kind="unreadable") from problem
+        frames = [(draft.looks or draft.media, name) for draft, name in pairs if draft.kind is Kind.FRAME]
+        shown = [(media, name) for media, name in frames if media is not None]
+        for (_, name), vector in zip(shown, self._pictures.of([media for media, _ in shown]), strict=True):
+            yield Embedding(name, self._pictures.space, vector)

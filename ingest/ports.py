@@ -67,7 +67,8 @@ class Draft(NamedTuple):
 
     `mentions` are relations known from the source itself (the camera a frame comes from, the sensor a window measures);
     entities named in `text` are linked by the pipeline. `models` names what derived which text ("ocr": "rapidocr 3.10").
-    `embed` is the text to encode when it differs from `text`; "" = do not encode (its words are still found).
+    `embed` is the text to encode when it differs from `text`; "" = do not encode (its words are still found). `looks` is a picture whose
+    vector serves for `media` too: an earlier frame that looks the same.
     """
 
     kind: Kind
@@ -81,6 +82,7 @@ class Draft(NamedTuple):
     models: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     embed: str | None = None
+    looks: bytes | None = None
 
 
 class Batch(NamedTuple):

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from eval.clocks.clips import Spec, choose, shown_at, write
 from eval.resampling import wilson
+from ingest.media_types import media_type
 from ingest.ocr import RapidText
 from ingest.ports import Draft, Item, SourcePolicy
 from ingest.video.burnt_in import Budget
@@ -145,7 +146,7 @@ def _read_all(specs: Sequence[Spec], progress: Progress | None) -> Iterable[Clip
 
 def _read(spec: Spec, path: Path, reader: VideoReader) -> Clip:
     """The clip through the reader, as a site description would have it read that says how the camera writes dates."""
-    item = Item(path, path.as_uri(), path.name, "video/mp4", "", SourcePolicy(dates=spec.format.dates))
+    item = Item(path, path.as_uri(), path.name, media_type(path), "", SourcePolicy(dates=spec.format.dates))
     started = time.perf_counter()
     drafts = [d for batch in reader.read(item, "eval") for d in batch.drafts if d.media is not None]
     spent = time.perf_counter() - started

@@ -59,6 +59,9 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
 class Kept(msgspec.Struct, tag="kept"):
     """A frame that survives; it stands for [ms, end_ms).
 
+    `like_ms` is the time of an earlier frame with a picture of its own that this one looks like, but for a burnt-in clock; `jpeg` is empty
+    where not even that differs, and the earlier picture stands for this one. Those that `stands` says may be named so later.
+
     `why` is first, change, onset, focus, floor, cut or key. `changed` is the share of the picture that differs from the last kept frame,
     `brightness` the mean luma and `sharpness` the standard deviation of its Laplacian at the work size, both in 0–255 units.
     """
@@ -71,6 +74,8 @@ class Kept(msgspec.Struct, tag="kept"):
     changed: float
     brightness: float
     sharpness: float
+    like_ms: int | None = None
+    stands: bool = False
 
 
 class Closed(msgspec.Struct, frozen=True, tag="closed"):

@@ -2,15 +2,16 @@
 
 Without a label a moment is a run of like frames, as they were ingested: a still scene, or one stretch of motion. With one it is the
 stretch in which the label was seen, without a break of more than five seconds; where no detector reports the label, the stretch in which
-frames look like the words nearly as much as this one does.
+frames look like the words nearly as much as this one does. What is said of a thing lasts as long as the thing is in view: somebody seen
+with a hard hat is the same person in the looks that show a person and cannot tell the hat.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +20,7 @@ import msgspec
 from ingest.media_types import demuxer, media_type
 from ingest.sandbox import Limits, run_as
 from ingest.video.cut import Cut, CutOrder, Still
+from ingest.video.likely import Scores, Shown, margins, stands_out
 from ingest.walk import fingerprint
 from retrieval.errors import EvidenceNotFound
 from retrieval.ids import content_hash
@@ -30,8 +32,6 @@ BREAK_MS = 5_000
 _MINUTE_US = 60_000_000
 _REACHES_US = (20 * _MINUTE_US, 3 * 60 * _MINUTE_US, 24 * 60 * _MINUTE_US)
 _KEPT_BYTES = 2 << 30
-# median absolute deviations from what the clip looks like at most times
-_STANDS_OUT = 3.0
 _MOST = 20_000
 _SHOWN_MS = 30_000
 _STILLS = 240
@@ -97,12 +97,14 @@ class Moments:
             if len(near) == len(frames):  # nothing more lies further away
                 break
             frames = sorted(near.values(), key=_begin)
-            run = (
-                _stretch(frames, frame, self._alike(frame, label, wanted, principal)) if label else _like(frames, frame)
-            )
+            scores = partial(self._scores, wanted, principal)
+            run = _stretch(frames, frame, self._alike(frame, label, frames, scores)) if label else _like(frames, frame)
             if frame.valid is None or (run[0] is not frames[0] and run[-1] is not frames[-1]):
                 break
         return run
+
+    def _scores(self, wanted: Filter, principal: Principal, words: str) -> Mapping[str, float]:
+        return self._likeness.scores(words, wanted, principal) if self._likeness else {}
 
     def clip(self, moment: Moment) -> Playable:
         """The clip, made once and kept. Raises EvidenceNotFound where its frames are gone, SourceRejected where no clip can be made."""
@@ -120,19 +122,21 @@ class Moments:
         _forget_oldest(self._folder, _KEPT_BYTES, path)
         return Playable(path, made.media_type)
 
-    def _alike(self, frame: Evidence, label: str, wanted: Filter, principal: Principal) -> Callable[[Evidence], bool]:
+    def _alike(
+        self, frame: Evidence, label: str, frames: Sequence[Evidence], scores: Scores
+    ) -> Callable[[Evidence], bool]:
         """What tells whether a frame shows the label."""
         if _shows(frame, label):
-            return lambda each: _shows(each, label)
-        scores = self._likeness.scores(label, wanted, principal) if self._likeness else {}
-        if frame.id not in scores:
+            thing = said_of(label, _counts(frame))
+            return lambda each: may_show(_counts(each), label, thing)
+        shown = [Shown(each.id, _end(each) - _begin(each), frozenset(_counts(each))) for each in frames]
+        words = margins(shown, scores(label))
+        if frame.id not in words:
             raise EvidenceNotFound(f"nothing called {label[:64]!r} was seen in {frame.id}")
-        usual = median(scores.values())
-        spread = median(abs(score - usual) for score in scores.values())
-        if scores[frame.id] <= usual + _STANDS_OUT * spread:
+        if not stands_out(frame.id, words, shown, scores):
             raise EvidenceNotFound(f"{frame.id} looks no more like {label[:64]!r} than the rest of its clip")
-        least = usual + _HALF * (scores[frame.id] - usual)
-        return lambda each: each.id == frame.id or scores.get(each.id, -1.0) >= least
+        least = _HALF * words[frame.id]
+        return lambda each: each.id == frame.id or words.get(each.id, -1.0) >= least
 
     def _order(self, moment: Moment) -> CutOrder:
         start, end = moment.span_ms
@@ -191,8 +195,32 @@ def _forget_oldest(folder: Path, most: int, spare: Path) -> None:
             held -= size
 
 
+def said_of(label: str, counts: Mapping[str, int]) -> str:
+    """The thing that a label says more of: "person" for "person with hard hat", where it was counted too; else the label itself."""
+    return max((each for each in counts if each != label and _within(each, label)), key=len, default=label)
+
+
+def may_show(counts: Mapping[str, int], label: str, thing: str) -> bool:
+    """Whether what was counted in a frame is the label, or has a thing more than what else is said of such things ("red forklift" for a
+    blue one)."""
+    if counts.get(label):
+        return True
+    others = sum(count for each, count in counts.items() if each != thing and _within(thing, each))
+    return counts.get(thing, 0) > others
+
+
+def _within(short: str, long: str) -> bool:
+    """Whether the words of one stand in the other, one after the other."""
+    return f" {short} " in f" {long} "
+
+
 def _shows(frame: Evidence, label: str) -> bool:
-    return bool(frame.data.get("counts", {}).get(label))
+    return bool(_counts(frame).get(label))
+
+
+def _counts(frame: Evidence) -> Mapping[str, int]:
+    counts: Mapping[str, int] = frame.data.get("counts", {})
+    return counts
 
 
 def _begin(frame: Evidence) -> int:

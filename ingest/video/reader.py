@@ -26,6 +26,7 @@ from ingest.video.clock import Reading
 from ingest.video.coverage import ClipCoverage
 from ingest.video.drafts import Picture, between, draft
 from ingest.video.messages import Closed, Kept, Message, Opened, Order, Sampling
+from ingest.video.returns import Known, Returns, look
 from ingest.video.start import Start, find_start
 from ingest.video.timing import ClipTiming
 from ingest.video.tracks import Looked, summary
@@ -63,7 +64,7 @@ class VideoReader:
         self._limits = limits or Limits()
         self._sampling = sampling or Sampling()
         self._ears = ears
-        self.version = versioned("2", self._detectors, ocr, self._sampling) + (f"; {ears.name}" if ears else "")
+        self.version = versioned("3", self._detectors, ocr, self._sampling) + (f"; {ears.name}" if ears else "")
         self.version += "".join(f"; {part.name}" for part in (redactor, attention) if part)
 
     def accepts(self, item: Item) -> bool:
@@ -123,6 +124,7 @@ class _Clip:
         self._redactor = redactor
         self._veil = Veil(None, SourcePolicy(), None)
         self._following = Following()
+        self._returns = Returns()
         self._models = {"ocr": ocr.name} if ocr else {}
         if detectors:
             self._models["detectors"] = ", ".join(detector.name for detector in detectors)
@@ -167,15 +169,25 @@ class _Clip:
         return [summary(each, looked, self._models, self.start.notes) for each in self._following.counted()]
 
     def _batch(self, group: Sequence[Kept]) -> Batch:
-        images = [open_jpeg(kept.jpeg) for kept in group]
+        known = [self._returns.of(kept) for kept in group]
+        jpegs = [kept.jpeg or earlier.jpeg for kept, earlier in zip(group, known, strict=True)]
+        images = open_jpegs(jpegs)
         lines = [self._lines(kept, image) for kept, image in zip(group, images, strict=True)]
         clocks = [self._timing.clock(found) for found in lines]
         self._timing.take([(kept.ms * 1000, clock) for kept, clock in zip(group, clocks, strict=True) if clock])
-        seen = self._followed(group, images, eyes.look(self._detectors, images))
-        shown = self._veil.over([kept.jpeg for kept in group], images, seen, lines)
-        label = Path(self._item.name).stem
+        look(self._detectors, known, images, [kept.like_ms is None for kept in group])
+        seen = self._followed(group, images, [each.seen for each in known])
+        shown = self._veil.over(jpegs, images, seen, lines)
         pictures = [self._picture(*found) for found in zip(group, seen, shown, clocks, strict=True)]
-        return Batch([draft(each, label, self.start.camera, self._models) for each in pictures])
+        return Batch([self._draft(*found) for found in zip(group, known, pictures, strict=True)])
+
+    def _draft(self, kept: Kept, known: Known, picture: Picture) -> Draft:
+        """A frame that looks like an earlier one is embedded as that one."""
+        made = draft(picture, Path(self._item.name).stem, self.start.camera, self._models)
+        if kept.like_ms is None:
+            known.stored = made.media
+            return made
+        return made._replace(looks=known.stored)
 
     def _followed(
         self, group: Sequence[Kept], images: Sequence[Image.Image], seen: Sequence[eyes.Seen]
@@ -202,7 +214,9 @@ class _Clip:
         }
         if self._veil.wanted:
             data["blurred"] = shown.blurred
-        span, notes = (kept.ms, kept.end_ms), (*self.start.notes, *self._veil.notes)
+        if kept.like_ms is not None:
+            data["like_ms"] = kept.like_ms
+        span, notes = (kept.ms, kept.end_ms), (*self.start.notes, *self._veil.notes, *_shared(kept))
         return Picture(shown.jpeg, span, between(self.start.at, span), seen, shown.lines, data, notes)
 
 
@@ -229,6 +243,23 @@ def open_jpeg(jpeg: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(jpeg))
     image.load()
     return image.convert("RGB")
+
+
+def open_jpegs(jpegs: Sequence[bytes]) -> list[Image.Image]:
+    """One picture a JPEG; the same one for the same bytes."""
+    opened = {jpeg: open_jpeg(jpeg) for jpeg in dict.fromkeys(jpegs)}
+    return [opened[jpeg] for jpeg in jpegs]
+
+
+def _shared(kept: Kept) -> tuple[str, ...]:
+    """What of a frame is another's, for its provenance."""
+    if kept.like_ms is None:
+        return ()
+    if kept.jpeg:
+        return (
+            f"but for a clock nothing differs from the frame at {kept.like_ms / 1000:.1f} s: what was seen in that is told here",
+        )
+    return (f"nothing differs from the frame at {kept.like_ms / 1000:.1f} s: its picture is shown",)
 
 
 def _cut(held: Sequence[Kept], rest: bool) -> int:

@@ -11,6 +11,7 @@ from av.video.reformatter import VideoReformatter
 
 from ingest.packets import Packets
 from ingest.video.change import Change, ChangeDetector, Plane, Planes, smoothed, work_size
+from ingest.video.gallery import Gallery
 from ingest.video.keep import OTHER_PICTURE, Choice, Keeper
 from ingest.video.messages import Closed, Kept, Opened, Order
 from ingest.video.passes import Between, Keyframes, MediaTime, Opener, Timed, every_frame
@@ -52,9 +53,11 @@ class Thinning:
         self._shrinker = Shrinker(work_size(opened.width, opened.height, order.sampling.work_height))
         self._pictures = pictures or Pictures(order.sampling.long_side, order.sampling.jpeg_quality)
         self._detector = ChangeDetector()
+        self._gallery = Gallery(self._detector)
         self._keeper = Keeper(order.sampling, opened.fixed, opened.step_ms)
         self._cuts = None if opened.fixed else SceneCuts()
         self._held: Kept | None = None
+        self._shown: Planes | None = None  # of the held one
         self._last_look = self._last_fine = -(1 << 40)
         self._looks = self._longest = 0
         self._decoded_between = 0
@@ -122,7 +125,10 @@ class Thinning:
             change = self._detector.compare()
         cut = self._cuts is not None and self._cuts.latest == ms
         key = bool(frame.key_frame) and not self._opened.fixed
-        yield from self._keep(timed, (small, now), self._keeper.decide(ms, change, cut=cut, key=key), change)
+        choice = self._keeper.decide(ms, change, cut=cut, key=key)
+        if choice is None and self._held is not None:
+            self._held.stands = self._held.like_ms is None
+        yield from self._keep(timed, (small, now), choice, change)
         self._resting = change.apart == 0
 
     def _inside(self, before: int, ms: int, change: Change) -> Iterator[Kept]:
@@ -170,8 +176,12 @@ class Thinning:
         if self._held is not None:
             self._held.end_ms = timed.ms
             self._held.moment = choice.moment if choice.settles else self._held.moment
+            if self._held.stands and self._shown is not None:
+                self._gallery.add(self._held.ms, self._shown)
             yield self._held
-        made = self._pictures.encode(timed.frame, small.y)
+        like, self._shown = self._gallery.find(now), now
+        whole = like is not None and like.whole
+        made = measured(small.y) if whole else self._pictures.encode(timed.frame, small.y)
         self._held = Kept(
             ms=timed.ms,
             end_ms=timed.ms,
@@ -181,6 +191,7 @@ class Thinning:
             changed=round(change.share, 4),
             brightness=made.brightness,
             sharpness=made.sharpness,
+            like_ms=like.ms if like else None,
         )
 
 
@@ -193,14 +204,19 @@ class Pictures:
 
     def encode(self, frame: Any, luma: Plane) -> Encoded:
         """Raises SourceRejected where it cannot be encoded."""
-        spread = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1]
-        return Encoded(self._jpeg(frame), round(float(cv2.mean(luma)[0]), 1), round(float(spread[0, 0]), 1))
+        return measured(luma)._replace(jpeg=self._jpeg(frame))
 
     def _jpeg(self, frame: Any) -> bytes:
         scale = min(1.0, self._long_side / max(frame.width, frame.height))
         width, height = (max(2, round(side * scale)) for side in (frame.width, frame.height))
         picture = np.asarray(self._scaler.reformat(frame, width, height, "bgr24").to_ndarray(), np.uint8)
         return encode_jpeg(upright(picture, frame.rotation), self._quality)
+
+
+def measured(luma: Plane) -> Encoded:
+    """A frame's figures, without a JPEG."""
+    spread = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1]
+    return Encoded(b"", round(float(cv2.mean(luma)[0]), 1), round(float(spread[0, 0]), 1))
 
 
 def encode_jpeg(bgr: np.ndarray[Any, Any], quality: int) -> bytes:

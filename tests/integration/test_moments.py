@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw
 from eval.moments.brief import clips, found, kept, write
 from ingest.images import ImageReader
 from ingest.pipeline import Pipeline
-from ingest.video.playback import Moments
+from ingest.ports import Detection
+from ingest.video.playback import Moments, may_show, said_of
 from ingest.video.reader import VideoReader
 from retrieval.adapters.folder_blobs import FolderBlobs
 from retrieval.catalog.store import Catalog
@@ -135,6 +136,57 @@ def test_labels_are_not_made_up(house: House, tmp_path: Path) -> None:
     house.take(_clip(tmp_path / "yard.mp4"))
     with pytest.raises(EvidenceNotFound, match="unicorn"):
         house.moments.of(house.in_the_visit(), "unicorn", ME)
+
+
+class Hats:
+    """Sees red people, and their hats in the middle of the picture only."""
+
+    name = "hats 1"
+    able = {"person": 0.0, "person with hard hat": 0.9}
+    weak: dict[str, float] = {}
+    aliases: dict[str, str] = {}
+
+    def detect(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
+        return [self._one(np.asarray(image)) for image in images]
+
+    def _one(self, picture: np.ndarray) -> list[Detection]:
+        if not _red(picture):
+            return []
+        wide = picture.astype(np.int16)
+        middle = float(np.nonzero((wide[..., 0] - wide[..., 1]) > 90)[1].mean()) / picture.shape[1]
+        labels = ["person", "person with hard hat"] if 0.3 < middle < 0.5 else ["person"]
+        return [Detection(label, 0.9) for label in labels]
+
+
+def test_a_hat_lasts_as_long_as_who_wears_it(house: House, tmp_path: Path) -> None:
+    path = _clip(tmp_path / "yard.mp4")
+    reader = VideoReader([Hats()])
+    Pipeline(house.catalog, house.blobs, [reader], None, None, lambda: 1).run([path], TENANT)
+    hats = [each for each in house.frames() if each.data["counts"].get("person with hard hat")]
+    people = [each for each in house.frames() if each.data["counts"].get("person")]
+    assert 0 < len(hats) < len(people)
+    moment = house.moments.of(hats[0], "person with hard hat", ME)
+    assert moment.frames == tuple(people)
+    with pytest.raises(EvidenceNotFound):
+        house.moments.of(people[0], "person with hard hat", ME)
+
+
+@pytest.mark.parametrize(
+    ("counts", "shown"),
+    [
+        ({"forklift": 1, "red forklift": 1}, True),
+        ({"forklift": 1}, True),  # its colour could not be told
+        ({"forklift": 1, "blue forklift": 1}, False),
+        ({"forklift": 2, "blue forklift": 1}, True),
+        ({"truck": 1}, False),
+        ({"forklifts": 1}, False),
+        ({}, False),
+    ],
+)
+def test_what_is_said_of_a_thing_may_be_true_of_it_where_nothing_else_is(counts: dict[str, int], shown: bool) -> None:
+    thing = said_of("red forklift", {"red forklift": 1, "forklift": 1, "fork": 1})
+    assert thing == "forklift" and may_show(counts, "red forklift", thing) is shown
+    assert said_of("truck", {"truck": 1, "person": 1}) == "truck"
 
 
 class Scored:

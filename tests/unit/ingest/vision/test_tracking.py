@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -34,7 +34,6 @@ def follow(scene: list[list[Box]], step_ms: int = 1000) -> list[list[int]]:
 
 
 @given(scenes)
-@settings(max_examples=50)
 def test_no_track_is_twice_in_a_frame_and_ids_have_no_holes(scene: list[list[Box]]) -> None:
     made = follow(scene)
     assert all(len(set(ids)) == len(ids) == len(frame) for ids, frame in zip(made, scene, strict=True))
@@ -44,7 +43,6 @@ def test_no_track_is_twice_in_a_frame_and_ids_have_no_holes(scene: list[list[Box
 
 
 @given(scenes, st.randoms())
-@settings(max_examples=50)
 def test_the_order_of_boxes_does_not_matter(scene: list[list[Box]], random: object) -> None:
     shuffled = [random.sample(frame, len(frame)) for frame in scene]  # type: ignore[attr-defined]
     first, other = follow(scene), follow(shuffled)
@@ -53,7 +51,6 @@ def test_the_order_of_boxes_does_not_matter(scene: list[list[Box]], random: obje
 
 
 @given(scenes)
-@settings(max_examples=25)
 def test_there_are_at_least_as_many_tracks_as_things_at_once(scene: list[list[Box]]) -> None:
     following = Following()
     for at, frame in enumerate(scene):
