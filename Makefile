@@ -7,6 +7,7 @@ VLLM := .vllm-venv
 DEMO := demo
 SEED := 7
 DAYS := 2
+EXAMPLES := few
 
 # tests and demo start this program many times: without byte code every start compiles it, and what it imports, anew
 export PYTHONDONTWRITEBYTECODE :=
@@ -44,11 +45,12 @@ imports: setup ## who may import whom
 	$(BIN)/lint-imports
 
 unit: setup ## the quick tests, on all cores
-	$(BIN)/pytest tests/unit -n auto --dist loadfile
+	$(BIN)/pytest tests/unit -n auto --dist loadfile --hypothesis-profile $(EXAMPLES)
 
 check: lint types imports ## every check that runs no code
 
-test: check unit ## every check and every test
+test: check ## every check and every test, with more examples of each property
+	$(MAKE) unit EXAMPLES=many
 	sh scripts/test-servers
 	$(BIN)/pytest tests --ignore tests/unit
 	$(MAKE) wheel

@@ -47,9 +47,10 @@ from retrieval.types import (
 )
 
 # a busy machine is no reason to fail; a test that needs more examples says so, and --hypothesis-profile thorough asks for many
-settings.register_profile("watchfloor", max_examples=25, deadline=None)
+settings.register_profile("few", max_examples=25, deadline=None)
+settings.register_profile("many", max_examples=60, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
-settings.load_profile("watchfloor")
+settings.load_profile("few")
 
 
 @pytest.fixture(scope="session")
