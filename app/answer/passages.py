@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import takewhile
 
 import numpy as np
 
@@ -25,6 +25,8 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'(#*-])|\n{2,}|\n(?=[-*#|])
 _MAX_QUOTE = 400
 # a passage whose longest line is shorter is a list or a table, not prose set in lines
 _FULL_LINE = 60
+# the share of the longest line that makes a line a full one
+_NEARLY = 0.75
 # cosine plus half the share of the question's own words that stand in the passage; see the module's docstring
 _ENOUGH = 0.75
 _CLOSE = 0.8
@@ -80,19 +82,27 @@ def _disagreement(pair: Sequence[Sentence]) -> Finding:
 
 
 def split_sentences(text: str) -> list[str]:
-    """Sentences and list items of a passage, headings left on their own, each at most 400 characters."""
-    pieces = (" ".join(piece.split()) for piece in _SENTENCE.split(_headings_apart(text)))
+    """Sentences and list items of a passage, each at most 400 characters. A heading stays before the sentence it stands over."""
+    pieces = (" ".join(piece.split()) for piece in _SENTENCE.split(text))
     return [piece[:_MAX_QUOTE] for piece in pieces if len(piece) > 2]
 
 
-def _headings_apart(text: str) -> str:
-    """The text with an empty line behind each line that stops early, without a stop, before a new beginning: pages have headings so."""
+def without_heading(sentence: str, text: str) -> str:
+    """A sentence of a passage as it is told: without the titles and headings that the passage opens with."""
+    opening = " ".join(" ".join(_opening(text)).split())
+    told = sentence.removeprefix(opening).lstrip() if opening else sentence
+    return told if len(told) > 2 else sentence
+
+
+def _opening(text: str) -> list[str]:
+    """The lines before the first that is nearly full, where they end early and without a stop: pages have titles and headings so."""
     lines = text.split("\n")
     width = max(map(len, lines))
-    if len(lines) < 2 or width < _FULL_LINE:
-        return text
-    ends = ("\n\n" if _stops_early(line, width) and after[:1].isupper() else "\n" for line, after in pairwise(lines))
-    return "".join(f"{line}{end}" for line, end in zip(lines, [*ends, ""], strict=True))
+    opening = list(takewhile(lambda line: len(line) < _NEARLY * width, lines))
+    if width < _FULL_LINE or len(opening) in (0, len(lines)):
+        return []
+    before_a_beginning = lines[len(opening)][:1].isupper()
+    return opening if _stops_early(opening[-1], width) and before_a_beginning else []
 
 
 def _stops_early(line: str, width: int) -> bool:
@@ -111,7 +121,7 @@ def rank_sentences(desk: Desk, hits: Sequence[Hit]) -> list[Sentence]:
     sentences = [
         Sentence(
             evidence,
-            text,
+            without_heading(text, evidence.text),
             float(meaning[i]),
             _share(weights, tokens_of(text)),
             rank,
