@@ -136,7 +136,7 @@ class BatchMask:
 
     def text(self, text: str) -> str:
         """One text, masked."""
-        return self._plain(text)
+        return self._masker.mask(text).text
 
     def __call__(self, batch: Batch) -> Batch:
         drafts = [self._draft(draft) for draft in batch.drafts]
@@ -147,7 +147,7 @@ class BatchMask:
         told = ", ".join(f"{kind} ×{count}" for kind, count in sorted(counts.items()))
         return draft._replace(
             text=text,
-            embed=None if draft.embed is None else self._plain(draft.embed),
+            embed=None if draft.embed is None else self.text(draft.embed),
             data=self._deep(draft.data),
             locator=self._place(draft.locator),
             models=draft.models | {"masked": self._masker.name},
@@ -155,24 +155,21 @@ class BatchMask:
         )
 
     def _entity(self, entity: Entity) -> Entity:
-        names = tuple(self._plain(alias) for alias in entity.aliases)
+        names = tuple(self.text(alias) for alias in entity.aliases)
         facts = self._deep(entity.facts)
-        return msgspec.structs.replace(entity, name=self._plain(entity.name), aliases=names, facts=facts)
+        return msgspec.structs.replace(entity, name=self.text(entity.name), aliases=names, facts=facts)
 
     def _place(self, locator: Locator) -> Locator:
         if isinstance(locator, RowKey):
-            return msgspec.structs.replace(locator, key=self._plain(locator.key))
+            return msgspec.structs.replace(locator, key=self.text(locator.key))
         if isinstance(locator, CharSpan):
-            return msgspec.structs.replace(locator, heading=self._plain(locator.heading))
+            return msgspec.structs.replace(locator, heading=self.text(locator.heading))
         return locator
-
-    def _plain(self, text: str) -> str:
-        return self._masker.mask(text).text
 
     def _deep(self, value: Any) -> Any:
         """The same with every text in it masked."""
         if isinstance(value, str):
-            return self._plain(value)
+            return self.text(value)
         if isinstance(value, dict):
             return {key: self._deep(each) for key, each in value.items()}
         if isinstance(value, list | tuple):

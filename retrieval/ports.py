@@ -55,6 +55,12 @@ class Unit(NamedTuple):
     closes: bool = True
     version: int | None = None
 
+    def late(self, version: int | None, content_hash: str) -> bool:
+        """Whether the reading of this version and hash, which is held, is newer; of equal versions the greater hash stands."""
+        if version is None or self.version is None:
+            return False
+        return (version, content_hash) > (self.version, self.content_hash)
+
 
 class Receipt(NamedTuple):
     """What a commit did. `sequence` is the log position; `added` counts new evidence (0 when everything was known)."""

@@ -87,22 +87,21 @@ def split_sentences(text: str) -> list[str]:
     return [piece[:_MAX_QUOTE] for piece in pieces if len(piece) > 2]
 
 
-def without_heading(sentence: str, text: str) -> str:
+def without_heading(sentence: str, opening: str) -> str:
     """A sentence of a passage as it is told: without the titles and headings that the passage opens with."""
-    opening = " ".join(" ".join(_opening(text)).split())
     told = sentence.removeprefix(opening).lstrip() if opening else sentence
     return told if len(told) > 2 else sentence
 
 
-def _opening(text: str) -> list[str]:
-    """The lines before the first that is nearly full, where they end early and without a stop: pages have titles and headings so."""
+def opening_of(text: str) -> str:
+    """The lines before the first that is nearly full, where they end early and without a stop, as one: pages have titles so."""
     lines = text.split("\n")
     width = max(map(len, lines))
     opening = list(takewhile(lambda line: len(line) < _NEARLY * width, lines))
     if width < _FULL_LINE or len(opening) in (0, len(lines)):
-        return []
+        return ""
     before_a_beginning = lines[len(opening)][:1].isupper()
-    return opening if _stops_early(opening[-1], width) and before_a_beginning else []
+    return " ".join(" ".join(opening).split()) if _stops_early(opening[-1], width) and before_a_beginning else ""
 
 
 def _stops_early(line: str, width: int) -> bool:
@@ -114,6 +113,7 @@ def rank_sentences(desk: Desk, hits: Sequence[Hit]) -> list[Sentence]:
     found = [(rank, hit.evidence, s) for rank, hit in enumerate(hits) for s in split_sentences(hit.evidence.text)]
     if not found:
         return []
+    openings = [opening_of(hit.evidence.text) for hit in hits]
     asked = [stem(w) for w in desk.question.words]
     weights = _rarity(asked, [tokens_of(h.evidence.text) for h in hits])
     meaning = _cosines(desk, [s for _, _, s in found])
@@ -121,7 +121,7 @@ def rank_sentences(desk: Desk, hits: Sequence[Hit]) -> list[Sentence]:
     sentences = [
         Sentence(
             evidence,
-            without_heading(text, evidence.text),
+            without_heading(text, openings[rank]),
             float(meaning[i]),
             _share(weights, tokens_of(text)),
             rank,

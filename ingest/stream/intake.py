@@ -159,11 +159,7 @@ class Intake:
         held = self._book.state(self._tenant, unit.source)
         if held is None or held.ingester != unit.ingester:
             return False
-        late = None not in (held.version, unit.version) and (held.version, held.content_hash) > (
-            unit.version,
-            unit.content_hash,
-        )
-        return late or held.content_hash == unit.content_hash
+        return held.content_hash == unit.content_hash or unit.late(held.version, held.content_hash)
 
     def _named(self, item: Item, key: bytes) -> Item:
         """The item under a name without personal data: where its key holds some, a digest under the tenant's key stands for it."""

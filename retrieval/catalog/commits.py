@@ -68,7 +68,7 @@ def commit(connection: Connection, unit: Unit, clock: Clock) -> Receipt:
     derived.refuse_orphan(connection, unit)
     latest = latest_of(connection, unit.tenant, unit.source)
     same = latest is not None and (latest.content_hash, latest.ingester) == (unit.content_hash, unit.ingester)
-    if latest is not None and _late(latest, unit):
+    if latest is not None and unit.late(latest.version, latest.content_hash):
         return Receipt(last, 0, 0)
     if latest is not None and latest.whole and same:
         _confirm(connection, latest, unit)
@@ -82,13 +82,6 @@ def commit(connection: Connection, unit: Unit, clock: Clock) -> Receipt:
     if not begun:
         _begin(work, unit)
     return _write(work, unit, begun)
-
-
-def _late(latest: Row[Any], unit: Unit) -> bool:
-    """Whether what is held is newer; of equal versions the greater hash stands."""
-    if latest.version is None or unit.version is None:
-        return False
-    return bool((latest.version, latest.content_hash) > (unit.version, unit.content_hash))
 
 
 def _confirm(connection: Connection, latest: Row[Any], unit: Unit) -> None:
