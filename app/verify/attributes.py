@@ -9,6 +9,7 @@ from app.verify.bench import Bench, eligible
 from app.verify.lexicon import canonical, opposed
 from app.verify.reading import Kind, Part
 from app.verify.segments import Segment
+from app.verify.statements import Statement
 
 # words by which a claim gives a record a state, whatever that is
 _LISTED = re.compile(
@@ -24,6 +25,8 @@ _STANDS = re.compile(
 )
 _EMPTY = (Kind.LIGHT, Kind.BREAK)
 _KINDS = frozenset(["alarm", "order"])
+_DEGREES = frozenset(["high", "low"])
+_GRADED = frozenset("severity sever priority urgency status level grade".split())
 _OFFHAND = frozenset("it them record file site shift".split())
 
 
@@ -44,6 +47,30 @@ def misattributed(bench: Bench, segment: Segment) -> Iterator[str]:
         ):
             name, value = rivals[0]
             yield f"{name} is “{value}” in what is cited, not “{part.text}”"
+
+
+def misdescribed(bench: Bench, segment: Segment) -> Iterator[str]:
+    """Why "a low pressure" does not stand where a record of low severity tells of a high one: the word is of its field alone."""
+    parts = bench.claim.parts
+    records = [s for s in bench.statements if s.sort == "record" and s.fields and eligible(segment, s)]
+    for at in range(segment.first, segment.last):
+        part, behind = parts[at], [p for p in parts[at + 1 : at + 3] if p.kind is Kind.WORD]
+        if part.key not in _DEGREES or not behind or behind[0].key in _KINDS | _GRADED:
+            continue
+        told = [_told_beside_fields(s) for s in records]
+        if told and all(part.key not in words and opposed(part.key) & words & _DEGREES for words in told):
+            yield f"“{part.text} {behind[0].text}” is the contrary of what is cited"
+
+
+def _told_beside_fields(statement: Statement) -> frozenset[str]:
+    """The words of degree in a record's text that are no field of it: "(low)" is one, "pressure drop high" is not."""
+    parts = statement.reading.parts
+    fields = {value for _, value in statement.fields}
+    return frozenset(
+        p.key
+        for at, p in enumerate(parts)
+        if p.key in _DEGREES and not (p.key in fields and at and parts[at - 1].text in ("(", ":"))
+    )
 
 
 def unlisted(bench: Bench, segment: Segment) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from app.verify.bench import Bench, candidates
 from app.verify.lexicon import opposed
+from app.verify.negation import EVENTS
 from app.verify.reading import Kind, Part
 from app.verify.segments import Segment
 from app.verify.statements import Statement
@@ -86,8 +87,12 @@ def denial_stands(bench: Bench, segment: Segment) -> bool:
         denials = _denials(bench.claim.parts[segment.first : segment.last])
         told = [s for c, s in candidates(bench, segment) if c >= 0.5 and s.sort != "frame"]
         return any(denials <= _denials(s.reading.parts) for s in told)
+    # what happens to a record is denied by itself: that a transfer is, says nothing of clearing
+    events = wanted & EVENTS
     return any(
-        s.sort != "frame" and any(bench.knows(w, s.polarity.denied) for w in wanted)
+        s.sort != "frame"
+        and 2 * sum(bench.knows(w, s.polarity.denied) for w in wanted) >= len(wanted)
+        and all(bench.knows(w, s.polarity.denied) for w in events)
         for c, s in candidates(bench, segment)
         if c >= 0.5
     )

@@ -9,6 +9,7 @@ from app.verify.amounts import Amount, amounts
 from app.verify.bench import Bench
 from app.verify.reading import Kind
 from app.verify.statements import Statement
+from app.verify.times import Moment, same_moment
 
 _NUMBER = (
     r"\d{1,4}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
@@ -91,11 +92,28 @@ def _counted(bench: Bench, kinds: tuple[str, ...], sort: str, told_some: str, to
         and whole in (None, len(records))
         and listed == len(records)
     )
+    right = right and all(_happened(bench, p.moment, records) for p in bench.claim.parts if p.moment and p.moment.clock)
+    right = right and not (sort == "frame" and _many(bench, told_some, told_all))
     # what a frame does not show may still have been there
     right = (
         right and bool(words) and all(names & s.names or not names for s in records) and (sort != "frame" or some != 0)
     )
     return Counted("" if right else f"counted in what is cited it is {told}", told)
+
+
+def _happened(bench: Bench, moment: Moment, records: list[Statement]) -> bool:
+    """Whether a time that a count goes with is one of the records counted."""
+    return any(f.instant and same_moment(moment, f.instant, bench.zone) for s in records for f in s.facts)
+
+
+def _many(bench: Bench, *told: str) -> bool:
+    """Whether a claim says how many of a thing frames show, whose labels give no number: "two vests in 2 of the 3 frames"."""
+    counted = {_number(one, 0) for one in told}
+    others = [p.amount.value for p in bench.claim.parts if p.amount and not p.amount.unit]
+    for one in counted:
+        if one in others:
+            others.remove(one)
+    return any(value > 1 for value in others)
 
 
 def _records(bench: Bench, cited: list[int]) -> list[Statement]:

@@ -70,6 +70,8 @@ _MADE = frozenset("logged dated registered entered recorded dates_from raised".s
     "dates back to",
 }
 _JOINED = 60
+# how many parts behind a time its word may stand: further where the time leads the sentence ("At 15:25 an alert for … was raised")
+_NEAR, _FAR, _LEADS = 9, 20, 3
 _RANGE = re.compile(r"[\s,]*(?:–|-|—|to|and|until|till)[\s,]*", re.I)
 
 
@@ -223,7 +225,24 @@ def moment_role(reading: Reading, at: int) -> str:
     following = [p for p in reading.parts[at + 1 : at + 4] if p.moment]
     if following and _RANGE.fullmatch(_between(reading, reading.parts[at], following[0])):
         return "start"
-    return _cue_before(before) or _cue_behind(reading.parts[at + 1 : at + 9])
+    return (
+        _cue_before(before)
+        or _cue_behind(reading.parts[at + 1 : at + (_FAR if at < _LEADS else _NEAR)])
+        or _carried_role(reading, at)
+    )
+
+
+def _carried_role(reading: Reading, at: int) -> str:
+    """The role of the time before, where the verb is left out ("AL-1 was raised at 3:00, then AL-2 on P-2 at 4:00")."""
+    told = False
+    for i in reversed(range(max(0, at - 12), at)):
+        part = reading.parts[i]
+        if part.moment and told and part.moment.clock:
+            return moment_role(reading, i)
+        if part.kind is Kind.WORD or (part.moment and not told) or (part.kind is Kind.BREAK and part.key != ","):
+            return ""
+        told = told or part.kind is Kind.TAG
+    return ""
 
 
 def _between(reading: Reading, one: Part, two: Part) -> str:

@@ -55,6 +55,8 @@ _BARE = frozenset(["activ", "alarm", "open", "order"])
 _CHANGES = frozenset("raise clear open_event close begin end trip stop release".split())
 _REACH = 6
 _MINUTE_US = 60_000_000
+# what may stand between a "not" and the state that it denies
+_LINKING = frozenset("yet be been being currently still a an the at of in as listed marked set put given fully".split())
 
 
 class _Lasted(NamedTuple):
@@ -92,10 +94,15 @@ def _state(bench: Bench, segment: Segment, at: int, about: Sequence[Statement]) 
     """ "Not closed": settled where the field of every record it can be about holds the opposite."""
     nearest = next(_after(bench, at, segment.last), None)
     values = [{v for _, v in s.fields} for s in about if s.fields]
+    # "no high pressure" denies a pressure, not a state
+    if bench.claim.parts[at].text.lower() in ("no", "without"):
+        return set()
     # "did not find that the valve was open" denies a finding, not a state
     if nearest is None or nearest[1].key not in _STATES or not values or _deed(bench, at):
         return set()
     i, part = nearest
+    if any(p.text.lower() not in _LINKING for p in bench.claim.parts[at + 1 : i]):
+        return set()
     stands = all(opposed(part.key) & _STATES & held and part.key not in held for held in values)
     return {at, i} if stands else set()
 

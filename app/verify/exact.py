@@ -39,6 +39,7 @@ _AS_BEFORE = re.compile(
 _DENIED = re.compile(r"\b(?:not?|never|none)\b|n't\b", re.I)
 _SOME = re.compile(r"\b(?P<some>\d+) samples? above the high limit\b")
 _LEAST = re.compile(r"\bmin (?P<min>-?\d+(?:\.\d+)?)")
+_AFTER = re.compile(r"\s*(?:after|before|later|earlier)\b", re.I)
 # how far behind "above" its figure may stand, and how many times of the evidence are paired
 _NEAR, _ENDS = 40, 40
 _COUNT = re.compile(r"\bn=(?P<n>\d+)\b")
@@ -51,7 +52,8 @@ def inexact(claim: str, shown: str, statements: Sequence[Statement] = ()) -> Ite
     """
     for match in _SAID.finditer(claim):
         said = match["said"] or match["sharp"]
-        if not _plainly(said, shown) and (_roughly(said, shown) or not _to_the_second(said, statements)):
+        behind = _AFTER.match(claim, match.end()) is not None
+        if not _plainly(said, shown) and (_roughly(said, shown) or not _to_the_second(said, statements, behind)):
             yield f"nothing cited says that it was exactly {said}"
     for match in _AS_BEFORE.finditer(claim):
         if match[0].lower() not in shown.lower():
@@ -74,16 +76,22 @@ def _roughly(said: str, shown: str) -> bool:
     return any(_ROUGH.search(shown[max(0, m.start() - 16) : m.start()]) for m in re.finditer(pattern, shown))
 
 
-def _to_the_second(said: str, statements: Sequence[Statement]) -> bool:
-    """Whether a length of time is one between two times of the evidence, to the second; of other figures it is not asked."""
+def _to_the_second(said: str, statements: Sequence[Statement], behind: bool) -> bool:
+    """Whether a length of time is one between two times of the evidence, to the second; of other figures it is not asked.
+
+    `behind`: it is said of one thing after or before another.
+    """
     told = next((a for a in amounts(said) if dimension(a.unit) == "time"), None)
     if told is None or told.unit is None:
         return True
     seconds = converted(told.value, told.unit, "s") or 0.0
     ends = sorted(
-        {f.instant.at for s in statements for f in s.facts if f.instant is not None and f.instant.at is not None}
+        {(f.instant.at, s.exhibit) for s in statements for f in s.facts if f.instant and f.instant.at is not None}
     )
-    return any(abs((b - a) / 1e6 - seconds) < 0.5 for a, b in combinations(ends[:_ENDS], 2))
+    # "exactly so long after" is between two records where two are cited, not between the ends of one
+    across = behind and len({exhibit for _, exhibit in ends}) > 1
+    pairs = ((a, b) for a, b in combinations(ends[:_ENDS], 2) if not across or a[1] != b[1])
+    return any(abs((b[0] - a[0]) / 1e6 - seconds) < 0.5 for a, b in pairs)
 
 
 def _whole(behind: str, shown: str) -> bool:

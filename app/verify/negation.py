@@ -10,7 +10,7 @@ from app.verify.reading import Kind, Part, Reading
 # how many words after a "not" it speaks of
 _REACH = 3
 # what happens to a record or a machine
-_EVENTS = frozenset("raise clear begin end open_event close trip stop release endure activ".split())
+EVENTS = frozenset("raise clear begin end open_event close trip stop release endure activ".split())
 _PLACING = frozenset("on at of for in by from under with".split())
 UNIVERSAL = re.compile(
     r"\b(?:always|everyone|everybody|everything|everywhere|anyone|anybody|anything|nowhere|neither|throughout|constantly|"
@@ -69,7 +69,7 @@ def polarity(reading: Reading) -> Polarity:
                 reach = _REACH + 1
         elif part.kind is Kind.BREAK:
             reach = 0
-        elif lacking and part.key in _EVENTS and reach < _REACH:
+        elif lacking and part.key in EVENTS and reach < _REACH:
             # "without a transfer came up" denies the transfer
             reach = 0
             said.add(part.key)

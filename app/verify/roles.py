@@ -35,6 +35,8 @@ _CONTRARY = tuple(
     frozenset(pair.split())
     for pair in ("agent patient", "patient with", "from to", "from into", "agent by", "agent to", "after before")
 )
+# what a thing has become by a deed: "welded shut"
+_RESULTS = frozenset("shut open stuck loose free solid tight fast dry".split())
 _PLACES = frozenset("on at in of near beside under inside within".split())
 # who found a thing, and where, is not what was found
 _FINDING = frozenset(["find", "notice"])
@@ -133,6 +135,8 @@ def _verb_like(clause: Sequence[Part], at: int) -> bool:
     low = clause[at].text.lower()
     if low.endswith("ing"):
         return any(p.text.lower() in _BE for p in clause[max(0, at - 2) : at])
+    if low in _RESULTS and at and clause[at - 1].text.lower().endswith("ed"):
+        return False
     if low.endswith("ed") or low in _IRREGULAR:
         return at == 0 or not _describes(clause, at)
     if at == 0 and _commands(clause):
@@ -173,6 +177,7 @@ def _describes(clause: Sequence[Part], at: int) -> bool:
     if before in _ARTICLES:
         return True
     noun = at + 1 < len(clause) and clause[at + 1].kind is Kind.WORD and not clause[at + 1].text.lower().endswith("ly")
+    noun = noun and clause[at + 1].text.lower() not in _RESULTS
     return noun and (before in _BE or before in _PREPOSITIONS) and not any(p.text.lower() == "by" for p in clause[at:])
 
 
@@ -189,10 +194,11 @@ def _relation(clause: Sequence[Part], at: int, agent: frozenset[str], passive: b
     if passive:
         by = slots.pop("by", frozenset())
         whom = _head(list(takewhile(lambda p: p.text.lower() not in _BE, clause[:at])), left)
-        return Relation(clause[at].key, {**slots, "agent": by, "patient": left, "complement": direct}, whom)
-    if direct:
+        result = {"result": direct} if direct and direct <= _RESULTS else {}
+        return Relation(clause[at].key, {**slots, "agent": by, "patient": left, "complement": direct, **result}, whom)
+    if direct and not direct <= _RESULTS:
         return Relation(clause[at].key, {**slots, "agent": left or agent, "patient": direct}, head)
-    return Relation(clause[at].key, {**slots, "subject": left})
+    return Relation(clause[at].key, {**slots, "subject": left, **({"result": direct} if direct else {})})
 
 
 def _head(parts: Sequence[Part], among: frozenset[str]) -> str:
@@ -293,9 +299,15 @@ def _displaced(mine: Relation, theirs: Relation) -> bool:
     return bool(ours and its) and not ours & its and any(its <= words for words in places)
 
 
+def _otherwise(mine: Relation, theirs: Relation) -> bool:
+    """Whether a deed ended in another state than there: "welded open" for "welded shut"."""
+    ours, its = mine.slots.get("result"), theirs.slots.get("result")
+    return bool(ours and its) and ours != its
+
+
 def _crossed(mine: Relation, theirs: Relation) -> bool:
     """Whether a word moved to the contrary slot, or two words changed places."""
-    if _displaced(mine, theirs):
+    if _displaced(mine, theirs) or _otherwise(mine, theirs):
         return True
     moved = {
         (ours, slot)
@@ -323,7 +335,7 @@ def _misbound(bench: Bench, mine: Relation, same: Sequence[Relation], known: Seq
     elsewhere = bool(mine.theme) and all(t and not _meet(bench, mine.theme, t) for t in themes)
     if elsewhere and any(_meet(bench, mine.theme, r.theme) for r in others):
         return True
-    if _other_object(bench, mine, same, others):
+    if _other_object(bench, mine, same, others) or _with_an_object(bench, mine, same):
         return True
     # "stalled by the motor" names who did it: another than the evidence names
     if (
@@ -336,6 +348,15 @@ def _misbound(bench: Bench, mine: Relation, same: Sequence[Relation], known: Seq
         return False
     # one who did another thing, or to whom another thing was done
     return any(_meet(bench, mine.agent, r.agent | r.theme) for r in others)
+
+
+def _with_an_object(bench: Bench, mine: Relation, same: Sequence[Relation]) -> bool:
+    """Whether a thing is put behind a verb that has none there: "pedestrians keep vehicles to …" for "pedestrians keep to …"."""
+    alone = all("patient" not in r.slots and r.slots.get("subject") for r in same)
+    if not mine.head or not alone or not all(_meet(bench, mine.agent, r.slots["subject"]) for r in same):
+        return False
+    here = frozenset(w for r in same for words in r.slots.values() for w in words)
+    return not bench.knows(mine.head, here)
 
 
 def _other_object(bench: Bench, mine: Relation, same: Sequence[Relation], others: Sequence[Relation]) -> bool:

@@ -149,6 +149,9 @@ def _instant(at: Micros) -> Instant:
     return Instant(at, (moment.hour, moment.minute, moment.second), (moment.year, moment.month, moment.day), 1)
 
 
+_ROUND_US = 300_000_000
+
+
 def _stated(group: _Group, run: Run, word: str, facts: tuple[Fact, ...], alone: bool = True) -> Statement:
     limits = tuple(Fact("limit", Amount(v, run.unit, 0.0, False, 0, 0)) for v in run.limits.values())
     edges = (_when("edge start", run.span.t0), _when("edge end", run.span.t1), _when("edge end", int(run.t[-1])))
@@ -240,7 +243,8 @@ def _over_stretches(group: _Group, run: Run, asked: Sequence[tuple[Moment, str]]
         two = two if two.day else two._replace(day=one.day)
         for start, _ in stretches(one, run.span, zone):
             for stop, stop_end in stretches(two, Interval(run.span.t0, run.span.t1 + 1), zone):
-                for until in (stop, stop_end):
+                # "until 01:59" holds that minute's sample; a round time ends what comes before it as well
+                for until in (stop, stop_end) if stop % _ROUND_US == 0 else (stop_end,):
                     inside = (run.t >= start) & (run.t < until)
                     if start < stop and inside.any():
                         part = run._replace(t=run.t[inside], v=run.v[inside], span=Interval(start, stop))
@@ -261,14 +265,20 @@ def stretches(moment: Moment, span: Interval, zone: tzinfo) -> list[tuple[Micros
     if moment.clock is None or span.t1 - span.t0 > _LONGEST_SPAN_US:
         return []
     found = []
-    zones = {"UTC": (UTC,), "LOCAL": (zone,), None: (zone, UTC)}.get(moment.zone, (zone,))
-    for told in zones:
+    for told in _zones(moment.zone, span, zone):
         for day in range(span.t0, span.t1 + 86_400_000_000, 86_400_000_000):
             start = _wall(moment, day, told)
             length = 1_000_000 if moment.clock[2] is not None else 60_000_000
             if start is not None and span.t0 <= start < span.t1:
                 found.append((start, start + length))
     return list(dict.fromkeys(found))
+
+
+def _zones(named: str | None, span: Interval, zone: tzinfo) -> tuple[tzinfo, ...]:
+    """The zones that a claim's time may be told in; none for an abbreviation that is not the site's ("IST" in Madrid)."""
+    if named in ("UTC", "LOCAL", None):
+        return {"UTC": (UTC,), "LOCAL": (zone,)}.get(named or "", (zone, UTC))
+    return (zone,) if named in {to_datetime(at, zone).tzname() for at in (span.t0, span.t1)} else ()
 
 
 def _wall(moment: Moment, day: Micros, zone: tzinfo) -> Micros | None:

@@ -27,7 +27,8 @@ _CREDITED = (
         re.I,
     ),
     re.compile(
-        r"\b(?:the|an?) (?P<named>[\w -]{3,30}?) (?:says?|said|states?|notes?|has it|tells? (?:us|of)|records?|puts? it)\b",
+        r"\b(?:the|an?) (?P<named>[\w -]{3,30}?) (?:says?|said|states?|notes?|has it|tells? (?:us|of)|records?|puts? it|"
+        r"refers? to|points? to|mentions?|cites?|gives?|[a-z]{3,}s)\b",
         re.I,
     ),
 )

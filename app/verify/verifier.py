@@ -11,17 +11,18 @@ import structlog
 
 from app.verify.addresses import addresses
 from app.verify.agents import unassuming
-from app.verify.attributes import misattributed, misnamed, outlived, unlisted
+from app.verify.attributes import misattributed, misdescribed, misnamed, outlived, unlisted
 from app.verify.bench import Bench, candidates, cover, lacking
 from app.verify.binding import bind
 from app.verify.causes import uncaused
-from app.verify.codes import unlike
+from app.verify.codes import misspelt, unlike
 from app.verify.comparing import Compared, compare
 from app.verify.contradiction import against, denial_stands
 from app.verify.counting import count
 from app.verify.denials import accounted
 from app.verify.described import apart as beside_descriptions
 from app.verify.exact import inexact
+from app.verify.idioms import loosened, turned
 from app.verify.limits import strayed
 from app.verify.meaning import Meaning, meaning
 from app.verify.modality import presumed
@@ -29,15 +30,19 @@ from app.verify.negation import sweeps
 from app.verify.orders import unheeded
 from app.verify.overlap import apart
 from app.verify.port import Exhibit, Instruments, Judgement
+from app.verify.quantities import mismeasured
 from app.verify.quotes import misquoted
 from app.verify.reading import Kind, read, without
+from app.verify.remedies import undone
 from app.verify.roles import swapped
+from app.verify.scenes import scattered
 from app.verify.segments import Segment, entire, segments
 from app.verify.sequences import Sequenced, sequence
 from app.verify.series import series_statements
 from app.verify.sources import miscredited, misplaced
 from app.verify.statements import Statement, statements, texts
 from app.verify.substance import insubstantial
+from app.verify.trends import against_itself
 from app.verify.words import knows, shared, unknown, unnamed
 from retrieval.errors import EncoderUnavailable
 from retrieval.types import Support
@@ -129,17 +134,23 @@ class ClaimVerifier:
         if vague:
             yield Failing("substance", vague)
             return
+        # what is accounted for of a bound is held against the samples all the same
+        yield from (Failing("figures", why, True) for why in strayed(bench))
         bench = bench._replace(claim=without(bench.claim, accounted(bench) | unassuming(bench)))
         compared = compare(bench)
         settled = compared.settled if compared else frozenset()
         yield from _letters(bench.claim.text, texts(exhibits))
-        for code in unlike(bench.claim.text, texts(exhibits), self._tools.find_entities):
+        for code in self._miscoded(bench.claim.text, texts(exhibits)):
             yield Failing("names", f"the cited evidence is not about {code}")
         yield from self._words(bench._replace(claim=without(bench.claim, settled)))
         for word in unheeded(bench.claim, _only_ordered(bench.statements)):
             yield Failing("modality", f"the evidence orders what “{word}” says was done")
         yield from (Failing("causes", why) for why in uncaused(bench))
-        yield from (Failing("figures", why, True) for why in strayed(bench))
+        yield from (Failing("together", why) for why in scattered(bench))
+        yield from (Failing("figures", why, True) for why in against_itself(bench))
+        yield from (Failing("roles", why, True) for why in undone(bench))
+        yield from (Failing("together", why, True) for why in loosened(bench))
+        yield from (Failing("negation", why) for why in turned(bench.claim.text, texts(exhibits)))
         yield from (Failing("figures", why) for why in inexact(bench.claim.text, texts(exhibits), bench.statements))
         yield from (Failing("attributes", why, True) for why in misnamed(bench))
         yield from (Failing("figures", why, True) for why in misplaced(bench, exhibits))
@@ -154,6 +165,10 @@ class ClaimVerifier:
         settled |= order.settled if order else frozenset()
         yield from _pieces(bench._replace(claim=without(bench.claim, settled)))
         yield from (Failing("roles", why, True) for why in swapped(bench))
+
+    def _miscoded(self, claim: str, shown: str) -> Iterator[str]:
+        yield from unlike(claim, shown, self._tools.find_entities)
+        yield from misspelt(claim, shown, self._tools.find_entities)
 
     def _words(self, bench: Bench) -> Iterator[Failing]:
         """Names, words, duties and plans of a claim that stand nowhere in what is cited."""
@@ -197,8 +212,10 @@ def _pieces(bench: Bench) -> Iterator[Failing]:
     """What of each piece of a claim does not stand in one statement of the evidence."""
     for segment in segments(bench.claim):
         yield from (Failing("figures", bound.why) for bound in bind(bench, segment) if bound.why)
+        yield from (Failing("figures", why, True) for why in mismeasured(bench, segment))
         yield from _words_of(bench, segment)
         yield from (Failing("attributes", why, True) for why in misattributed(bench, segment))
+        yield from (Failing("attributes", why, True) for why in misdescribed(bench, segment))
         yield from (Failing("attributes", why) for why in unlisted(bench, segment))
         yield from (Failing("attributes", why, True) for why in outlived(bench, segment))
 

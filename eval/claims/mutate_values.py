@@ -50,6 +50,9 @@ def number(claim: ScriptedClaim, world: World, rng: random.Random) -> ScriptedCl
     elif kind == "duration":
         new = 60 * max(1, round(value / 60 * rng.choice((0.3, 0.5, 0.6, 1.4, 1.7, 2.5))))
         new = new + rng.randrange(3, 9) if span.slot.form == "exact" else new
+        if span.slot.form != "exact" and round(new / 60) == round(value / 60):
+            # "about a minute" for "roughly a minute" is as right
+            return None
     else:
         # what reached 115 reached 90 on its way
         sign = 1 if "reached" in claim.text and span.name.startswith("max") else rng.choice((-1, 1))

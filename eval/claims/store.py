@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from app.jobs import ZONE
+from app.jobs.taking import ZONE
 from app.verify.port import Instruments
 from eval.claims.world import Series, World
 from ingest.entities import EntityLinker
