@@ -75,7 +75,7 @@ def accounted(bench: Bench) -> frozenset[int]:
             part = bench.claim.parts[at]
             if part.kind is Kind.NOT:
                 found |= _state(bench, segment, at, about) | _kept(bench, segment, at, about)
-                found |= _contrary(bench, segment, at, about) | _unstated(bench, at)
+                found |= _contrary(bench, segment, at, about) | _unstated(bench, segment, at)
             elif part.amount:
                 found |= _bounded(bench, at, about)
             elif part.moment and part.moment.clock:
@@ -123,16 +123,13 @@ def _contrary(bench: Bench, segment: Segment, at: int, about: Sequence[Statement
     return {at, i} if told else set()
 
 
-def _unstated(bench: Bench, at: int) -> set[int]:
-    """ "Does not state the cause": settled where the evidence says that it is looked into."""
+def _unstated(bench: Bench, segment: Segment, at: int) -> set[int]:
+    """ "Does not state the cause": settled where the evidence says that it is looked into, and gives none of the same thing."""
+    told = [s for s in bench.statements if s.sort == "sentence" and (not segment.names or segment.names & s.names)]
     following = bench.claim.text[bench.claim.parts[at].start :]
-    if (
-        not _NO_CAUSE.match(following)
-        or _SAID_OF_IT.match(following)
-        or any(causal(s.reading.text) for s in bench.statements if s.sort == "sentence")
-    ):
+    if not _NO_CAUSE.match(following) or _SAID_OF_IT.match(following) or any(causal(s.reading.text) for s in told):
         return set()
-    return {at} if any(_LOOKED_INTO.search(s.reading.text) for s in bench.statements) else set()
+    return {at} if any(_LOOKED_INTO.search(s.reading.text) for s in told) else set()
 
 
 def _kept(bench: Bench, segment: Segment, at: int, about: Sequence[Statement]) -> set[int]:

@@ -14,9 +14,10 @@ from app.verify.units import converted, dimension
 _LIMIT = r"(?:limit|threshold|set[ -]?point|bound)"
 _UNDER = r"(?:within|below|under(?:neath)?|inside|beneath|no higher than|at or below|lower than|less than)"
 _OVER = r"(?:above|over|beyond|no lower than|at or above|higher than|greater than)"
+_JUST = r"\b(?:just|only|barely|merely|exactly|precisely|right|narrowly)(?: about)? "
 _GRAZED = re.compile(
-    r"\b(?:just|only|barely|merely|exactly|precisely|right|narrowly)(?: about)? (?:touch|reach|met\b|meet|hit|graz|brush|kiss|at\b|on\b)\w*"
-    rf"(?:[^.;]{{0,40}}\b{_LIMIT}\b|\s+(?:at |on |the )*(?P<figure>\d))",
+    rf"{_JUST}(?:touch|reach|met\b|meet|hit|graz|brush|kiss|at\b|on\b)\w*[^.;]{{0,40}}\b{_LIMIT}\b"
+    rf"|{_JUST}(?:touch|graz|brush|kiss)\w*\s+(?:the |at |on )*(?P<figure>\d)",
     re.I,
 )
 # "stayed below 34 A", "was within its limit of 34 A throughout"; a length of time behind it is another thing

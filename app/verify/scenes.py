@@ -17,6 +17,17 @@ _MORE = re.compile(
     re.I,
 )
 _FEWEST = 2
+_OWN = re.compile(r"\bwith (?:its|his|her|their) (?P<what>[a-z]{3,})", re.I)
+_STEM = 4
+
+
+def embellished(bench: Bench) -> Iterator[str]:
+    """Why "a truck with its doors open" does not stand: nothing in view of any cited frame is called so."""
+    frames = [s for s in bench.statements if s.sort == "frame"]
+    shown = " ".join(s.reading.text.lower() for s in frames)
+    for match in _OWN.finditer(bench.claim.text) if frames and len(frames) == len(bench.statements) else ():
+        if match["what"].lower()[:_STEM] not in shown:
+            yield f"“{match[0]}” is not what a cited frame shows"
 
 
 def scattered(bench: Bench) -> Iterator[str]:

@@ -35,7 +35,7 @@ from app.verify.quotes import misquoted
 from app.verify.reading import Kind, read, without
 from app.verify.remedies import undone
 from app.verify.roles import swapped
-from app.verify.scenes import scattered
+from app.verify.scenes import embellished, scattered
 from app.verify.segments import Segment, entire, segments
 from app.verify.sequences import Sequenced, sequence
 from app.verify.series import series_statements
@@ -146,7 +146,7 @@ class ClaimVerifier:
         for word in unheeded(bench.claim, _only_ordered(bench.statements)):
             yield Failing("modality", f"the evidence orders what “{word}” says was done")
         yield from (Failing("causes", why) for why in uncaused(bench))
-        yield from (Failing("together", why) for why in scattered(bench))
+        yield from (Failing("together", why) for check in (scattered, embellished) for why in check(bench))
         yield from (Failing("figures", why, True) for why in against_itself(bench))
         yield from (Failing("roles", why, True) for why in undone(bench))
         yield from (Failing("together", why, True) for why in loosened(bench))

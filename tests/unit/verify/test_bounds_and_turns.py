@@ -83,6 +83,7 @@ def test_things_of_one_time_are_in_one_frame(judge) -> None:
     assert apart.support is not Support.SUPPORTED
     together = judge("CAM-07 showed a forklift and a person at 02:43:10 UTC.", "frame", "later")
     assert together.support is Support.SUPPORTED, together.why
+    assert judge("CAM-07 showed a forklift with its lights on.", "frame").support is not Support.SUPPORTED
 
 
 def test_counting_frames_counts_no_things_and_moves_no_times(judge) -> None:
