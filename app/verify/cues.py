@@ -229,7 +229,14 @@ def moment_role(reading: Reading, at: int) -> str:
         _cue_before(before)
         or _cue_behind(reading.parts[at + 1 : at + (_FAR if at < _LEADS else _NEAR)])
         or _carried_role(reading, at)
+        or _alarm_at(before)
     )
+
+
+def _alarm_at(before: Sequence[Part]) -> str:
+    """ "Alarm at 18:02: …" says when it was raised."""
+    led = [p.key or p.text.lower() for p in before[-2:]]
+    return "start" if len(led) > 1 and led[0] == "alarm" and before[-1].text.lower() == "at" else ""
 
 
 def _carried_role(reading: Reading, at: int) -> str:

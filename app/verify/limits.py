@@ -34,7 +34,7 @@ _NOT_BEYOND = re.compile(
 _NO_EXTREME = re.compile(
     r"(?:\bnever|\bnot|n't|\bfail\w* to|\bwithout)\s+(?:ever |even |once |quite )?(?:(?:reach|hit|touch|attain|come up to|get to)\w*|"
     r"(?:dip|drop|f[ae]ll|s[ia]nk|r[io]s|climb|peak|went|g[eo]t?)\w*(?: down| up)? (?:to|at))\s+"
-    r"(?:its|the|a|their)\s+(?:highest |lowest |\w+ )?(?:maximum|minimum|peak|max|min|high|low|top)\b"
+    r"(?:its|the|a|their)\s+(?:highest |lowest |\w+ )?(?:maximum|minimum|peak|max|min|high|low|top|(?:high|low)est \w+)\b"
     r"(?! (?:limit|permitted|allowed|rat|design))",
     re.I,
 )

@@ -25,6 +25,8 @@ REFUSED = [
     ("The vibration of P-101 never rose to a maximum of 10.08 mm/s at 02:45 UTC.", "window"),
     ("P-101-VIB was below its limit of 7.1 mm/s for about 12 minutes.", "window"),
     ("12 samples of P-101-VIB between 02:00 and 03:00 UTC were below the 7.1 mm/s limit.", "window"),
+    ("P-101-VIB did not reach its highest vibration of 10.08 mm/s at 02:45 UTC.", "window"),
+    ("Alarm at 02:52 UTC: high vibration on P-101.", "alert"),
     ("P-101-VIB just touched 7.1 mm/s between 02:00 and 03:00 UTC.", "window"),
     ("The mean vibration of P-101 fell from 2.0 to 10.08 mm/s.", "window"),
     ("The temperature of P-101 peaked at 10.08 mm/s.", "window"),
