@@ -49,7 +49,7 @@ _APPROX = re.compile(
 _BRACKETED = re.compile(r"\((?:all )?in ([^()]{1,24})\)", re.I)
 _SHARED = re.compile(r"\s*(?:to|and|or|–|-|against|as against|versus|vs\.?|beside|compared (?:with|to))\s*")
 # how near a recomputed value must be when the claim does not say "about": as a share of it
-_NEAR = 0.05
+_NEAR = 0.03
 
 
 class Amount(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
@@ -26,6 +27,7 @@ _SPLIT = frozenset(
     "precedes",
 }
 _OTHER_SIDE = frozenset(["than", "came before", "came after", "preceded", "precedes", "followed by", "preceded by"])
+_CALLED = re.compile(r"^(?:the )?(?:work order|order|ticket|job|task|alert|alarm) ", re.I)
 _RECORDS = frozenset(["order", "alarm"])
 _WORDY = (Kind.WORD, Kind.TAG, Kind.NOT)
 
@@ -187,6 +189,8 @@ def _inherited(made: Sequence[Segment]) -> list[Segment]:
         about = segment.names | tags or about
         tagged = tags or tagged
         found.append(segment._replace(about=about, tags=tags, tagged=tagged))
-        bare = not segment.words and not segment.names and segment.text.strip(" ,;").lower() in segment.tags
+        # "Work order WO-12, for checking the guard, …" is a tag and what kind of record it is of
+        called = _CALLED.sub("", segment.text.strip(" ,;").lower())
+        bare = segment.words <= _RECORDS and not segment.names and called in segment.tags
         head = segment.tags if bare else frozenset()
     return found
