@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote
@@ -13,11 +14,13 @@ import structlog
 
 from ingest.assemble import Assembler, Origin
 from ingest.book import EntityBook
+from ingest.fault import fault
 from ingest.masking import BatchMask
 from ingest.ports import Draft, Item
+from ingest.stream.dead import Dead, DeadLetters, Register
 from ingest.stream.feeds import Feed, source_of
-from ingest.stream.message import MEDIA_TYPE, READER, VERSION, Message, said
-from retrieval.errors import SourceRejected
+from ingest.stream.message import READER, VERSION, Message, said
+from retrieval.errors import SourceRejected, WatchfloorError
 from retrieval.ids import content_hash
 from retrieval.ports import Blobs, CatalogWriter, Receipt, TextEncoder, Unit
 from retrieval.types import Coverage, Embedding, Entity, Interval, Layer, Link
@@ -26,26 +29,18 @@ from retrieval.types import Coverage, Embedding, Entity, Interval, Layer, Link
 _HOUR = 3_600_000_000
 
 
-class Book(CatalogWriter, Protocol):
+class Book(CatalogWriter, Register, Protocol):
     """The catalog as far as the intake needs it."""
-
-    def record_rejection(self, tenant: str, source: str, code: str, reason: str, tried: str = "") -> None: ...
-
-
-class Dead(NamedTuple):
-    """A message that cannot be evidence: a place of its own, a stable machine word, and the reason."""
-
-    source: str
-    code: str
-    reason: str
 
 
 class Taken(NamedTuple):
-    """What became of messages. `stored` changed the catalog, `known` said nothing new (a duplicate, or too late)."""
+    """What became of messages. `stored` changed the catalog, `known` said nothing new (a duplicate, or too late); `repeats` are these by
+    feed."""
 
     stored: int
     known: int
     dead: tuple[Dead, ...]
+    repeats: Mapping[str, int] = {}
 
 
 class _Round(NamedTuple):
@@ -91,6 +86,7 @@ class Intake:
         reader = f"{READER}@{VERSION} text={space}" + (f" masked={mask.name}" if mask else "")
         # read again under another clock or other labels, it is another reading
         self._ingesters = {name: f"{reader} policy={_digest(feed)}" for name, feed in self._feeds.items()}
+        self._dead = DeadLetters(book, blobs, tenant, mask)
         self._log = structlog.get_logger(__name__)
 
     def prepare(self) -> None:
@@ -105,15 +101,17 @@ class Intake:
         shared = _Round(site, names, self._book.tenant_key(self._tenant), set())
         made, bad = list[_Made](), list[tuple[Message, SourceRejected]]()
         for message in messages:
-            try:
-                made.append(self._made(message, shared))
-            except SourceRejected as problem:
-                bad.append((message, problem))
+            read = self._read(message, shared)
+            if isinstance(read, SourceRejected):
+                bad.append((message, read))
+            else:
+                made.append(read)
         receipts = self._committed(made)
         bad += [(m.message, r) for m, r in zip(made, receipts, strict=True) if isinstance(r, SourceRejected)]
-        stored = sum(isinstance(r, Receipt) and bool(r.added or r.superseded) for r in receipts)
-        dead = tuple(self._buried(message, problem) for message, problem in bad)
-        return Taken(stored, len(messages) - len(bad) - stored, dead)
+        done = [(m.message.feed, r) for m, r in zip(made, receipts, strict=True) if isinstance(r, Receipt)]
+        repeats = Counter(feed for feed, r in done if not (r.added or r.superseded))
+        buried = tuple(self._dead.bury(message, problem) for message, problem in bad)
+        return Taken(len(done) - repeats.total(), repeats.total(), buried, repeats)
 
     def listened(self, feed: str, span: Interval) -> None:
         """Tell that a feed was listened to in a time. Its hours are told each by itself, the last one and the one before: told every
@@ -137,6 +135,17 @@ class Intake:
             coverage=[coverage],
             version=span.t1,
         )
+
+    def _read(self, message: Message, shared: _Round) -> _Made | SourceRejected:
+        try:
+            return self._made(message, shared)
+        except SourceRejected as problem:
+            return problem
+        except WatchfloorError:
+            raise
+        except Exception as problem:  # noqa: BLE001 - the edge of one message: a mistake in a reader must not stop a feed for good
+            self._log.exception("reading a message failed", feed=message.feed)
+            return fault("message", problem)
 
     def _made(self, message: Message, shared: _Round) -> _Made:
         heard = said(message, self._feeds[message.feed], self._tenant, shared.site)
@@ -179,17 +188,6 @@ class Intake:
             for each in made
         ]
         return self._book.commit_all(units) if units else ()
-
-    def _buried(self, message: Message, problem: SourceRejected) -> Dead:
-        digest = content_hash(message.key, message.body)
-        source, reason = source_of(message.feed, f"~dead/{digest[:32]}"), problem.reason
-        if self._mask is None:
-            reason += f"; the message is kept as {self._blobs.put(self._tenant, message.body, MEDIA_TYPE)}"
-        else:
-            reason = self._mask.text(reason)
-        self._book.record_rejection(self._tenant, source, problem.kind, reason, digest)
-        self._log.warning("message refused", source=source, code=problem.kind)
-        return Dead(source, problem.kind, reason)
 
 
 def _digest(feed: Feed) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Row
 
 from retrieval.catalog.database import CHUNK
-from retrieval.errors import SourceRejected, StoreError
+from retrieval.errors import SourceRejected, StoreError, UnitRefused
 from retrieval.types import (
     Coverage,
     Embedding,
@@ -93,10 +93,10 @@ def _provenance_of(text: str) -> Provenance:
 
 
 def vector_values(embedding: Embedding) -> dict[str, Any]:
-    """The columns of a vector. Raises StoreError for a shape other than (dim,) and for values that are not finite."""
+    """The columns of a vector. Raises UnitRefused for a shape other than (dim,) and for values that are not finite."""
     vector = np.ascontiguousarray(embedding.vector, dtype=_DTYPE)
     if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
-        raise StoreError(f"a vector of {embedding.evidence} in {embedding.space} is empty, not flat or not finite")
+        raise UnitRefused(f"a vector of {embedding.evidence} in {embedding.space} is empty, not flat or not finite")
     return {
         "space": embedding.space,
         "part": embedding.part,

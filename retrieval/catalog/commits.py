@@ -23,8 +23,8 @@ from retrieval.catalog.codec import (
     to_json,
     vector_values,
 )
-from retrieval.errors import StoreError
-from retrieval.ports import Receipt, SourceState, Unit
+from retrieval.errors import UnitRefused
+from retrieval.ports import Held, Receipt, SourceState, Unit
 from retrieval.types import Embedding, Evidence, Micros
 
 _ev = t.evidence.c
@@ -126,12 +126,20 @@ def state(connection: Connection, tenant: str, source: str) -> SourceState | Non
     )
 
 
+def held_below(connection: Connection, tenant: str, start: str) -> dict[str, Held]:
+    """By source, the newest revision of each whose uri begins so; what was made out of another's evidence is left out."""
+    mine = (t.sources.c.tenant == tenant, t.sources.c.source.startswith(start, autoescape=True))
+    below = select(t.sources).where(*mine, t.sources.c.superseded_at.is_(None)).order_by(t.sources.c.revision)
+    rows = connection.execute(below)
+    return {row.source: Held(row.content_hash, row.ingester, row.whole) for row in rows if "#" not in row.source}
+
+
 def _check(unit: Unit) -> None:
     owners: Iterable[Any] = (*unit.evidence, *unit.coverage, *unit.entities, *unit.links)
     if any(value.tenant != unit.tenant for value in owners):
-        raise StoreError(f"a unit of {unit.source} carries something of another tenant")
+        raise UnitRefused(f"a unit of {unit.source} carries something of another tenant")
     if any(evidence.source != unit.source for evidence in unit.evidence):
-        raise StoreError(f"a unit of {unit.source} carries evidence of another source")
+        raise UnitRefused(f"a unit of {unit.source} carries evidence of another source")
 
 
 def lock(connection: Connection) -> tuple[int, Micros]:
@@ -165,13 +173,13 @@ def _write(work: _Work, unit: Unit, begun: bool) -> Receipt:
 
 
 def _opened(work: _Work, ids: set[str]) -> dict[str, _Open]:
-    """The open revisions of these ids. Raises StoreError when one belongs to another tenant or source."""
+    """The open revisions of these ids. Raises UnitRefused when one belongs to another tenant or source."""
     found: dict[str, _Open] = {}
     columns = select(_ev.id, _ev.row, _ev.revision, _ev.tenant, _ev.source)
     for some in chunks(ids):
         for row in work.connection.execute(columns.where(_ev.id.in_(some), _ev.superseded_at.is_(None))):
             if (row.tenant, row.source) != (work.tenant, work.source):
-                raise StoreError(f"evidence {row.id} already belongs to another source")
+                raise UnitRefused(f"evidence {row.id} already belongs to another source")
             found[row.id] = _Open(row.row, row.revision)
     return found
 
@@ -212,7 +220,7 @@ def _add_vectors(
     rows = {id_: known.row for id_, known in opened.items()} | added
     strays = [v.evidence for v in embeddings if v.evidence not in rows]
     if strays:
-        raise StoreError(f"a vector belongs to evidence that is not stored: {strays[0]}")
+        raise UnitRefused(f"a vector belongs to evidence that is not stored: {strays[0]}")
     held = _held_vectors(work, [opened[v.evidence].row for v in embeddings if v.evidence in opened])
     new = {(rows[v.evidence], v.space, v.part): v for v in reversed(embeddings)}
     values = [
@@ -247,6 +255,15 @@ def _add_facts(work: _Work, table: Table, facts: Sequence[dict[str, Any]]) -> in
 
 def _close(work: _Work) -> tuple[list[str], int]:
     """Make the revision whole; the ids superseded, and how many entities and links were closed."""
+    mine = (*work.of_source(t.sources), t.sources.c.revision == work.revision)
+    work.connection.execute(update(t.sources).where(*mine).values(whole=True))
+    work.connection.execute(delete(t.rejections).where(*work.of_source(t.rejections)))
+    # the first there is of a source ends nothing: a stream of new things need not ask, seven times each
+    return _superseded(work) if work.revision > 1 else ([], 0)
+
+
+def _superseded(work: _Work) -> tuple[list[str], int]:
+    """End what earlier revisions hold and this one does not."""
     stale = (
         *work.of_source(t.evidence),
         _ev.superseded_at.is_(None),
@@ -258,9 +275,6 @@ def _close(work: _Work) -> tuple[list[str], int]:
         work.connection.execute(update(t.evidence).where(*stale).values(superseded_at=work.now))
         closed += derived.end(work.connection, work.tenant, work.source, closed, work.now)
     ended = {table.name: _end_earlier(work, table) for table in (*_OWNED, t.sources)}
-    mine = (*work.of_source(t.sources), t.sources.c.revision == work.revision)
-    work.connection.execute(update(t.sources).where(*mine).values(whole=True))
-    work.connection.execute(delete(t.rejections).where(*work.of_source(t.rejections)))
     _forget_kept(work)
     return closed, ended["entities"] + ended["links"]
 

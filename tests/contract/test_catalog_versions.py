@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.catalog import Catalog
-from retrieval.errors import SourceRejected
+from retrieval.errors import SourceRejected, StoreError, UnitRefused
 from retrieval.ports import Receipt, Unit
 from retrieval.types import CharSpan, Evidence, Filter, Kind, Principal, Provenance
 
@@ -84,11 +87,24 @@ def test_one_transaction_takes_many_and_leaves_out_the_bad(catalog: Catalog) -> 
     assert catalog.state("t", "b") is None
 
 
-def test_nothing_of_several_is_stored_where_the_store_fails(catalog: Catalog) -> None:
+def test_what_is_refused_for_what_it_is_leaves_the_others_in(catalog: Catalog) -> None:
     stray = said("b", 1, "two")._replace(evidence=[piece("elsewhere", "two")])
-    with pytest.raises(Exception, match="another source"):
-        catalog.commit_all([said("a", 1, "one"), stray])
-    assert (shown(catalog), catalog.sequence()) == ({}, 0)
+    got = catalog.commit_all([said("a", 1, "one"), stray, said("c", 1, "three")])
+    assert isinstance(got[1], SourceRejected) and "another source" in got[1].reason
+    assert shown(catalog) == {"a": "one", "c": "three"}
+    with pytest.raises(UnitRefused):
+        catalog.commit(stray)
+
+
+def test_nothing_of_several_is_stored_where_the_store_fails(catalog: Catalog, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as damaging:
+        damaging.execute("DROP TABLE labels")
+    hidden = said("b", 1, "two")
+    hidden = hidden._replace(evidence=[msgspec.structs.replace(hidden.evidence[0], labels=("security",))])
+    with pytest.raises(StoreError):
+        catalog.commit_all([said("a", 1, "one"), hidden])
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as looking:
+        assert looking.execute("SELECT count(*) FROM evidence").fetchone() == (0,)
 
 
 _VERSIONS = st.lists(

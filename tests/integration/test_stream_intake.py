@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+import ingest.stream.intake as intake_module
 from ingest.masking import BatchMask, PatternMasker
+from ingest.stream.dead import DeadLetters
 from ingest.stream.feeds import Feed
 from ingest.stream.intake import Intake
-from ingest.stream.message import Message
+from ingest.stream.message import Message, said
 from retrieval.adapters.folder_blobs import FolderBlobs
 from retrieval.catalog import Catalog
+from retrieval.errors import SourceRejected
 from retrieval.fakes import HashTextEncoder
 from retrieval.ports import Unit
 from retrieval.types import Entity, EntityType, Filter, Interval, Kind, Principal, Vector
@@ -102,8 +105,8 @@ def test_a_dead_letter_names_its_cause_keeps_its_body_and_stops_nothing(catalog:
     # neither the next bad one nor a good one hides it
     kept = {rejection.source: rejection for rejection in catalog.rejections(ANN)}
     assert set(kept) == {dead.source for dead in taken.dead} and len(kept) == 2
-    blobs = [rejection.reason.rpartition(" ")[2] for rejection in kept.values()]
-    assert {FolderBlobs(tmp_path / "blobs").get("t", blob) for blob in blobs} == {message.body for message in bad}
+    letters = DeadLetters(catalog, FolderBlobs(tmp_path / "blobs"), "t").letters()
+    assert {each.message for each in letters} == set(bad)
 
 
 def test_what_is_masked_is_not_kept_as_it_was(catalog: Catalog, tmp_path: Path) -> None:
@@ -196,3 +199,58 @@ def test_when_a_feed_was_listened_to_is_told_and_only_then(catalog: Catalog, tmp
     told = catalog.coverage(ANN, ["feed:///alarms"])
     spans = sorted((c.valid.t0, c.valid.t1) for c in told if c.valid)
     assert spans == [(began, 11 * hour), (11 * hour, began + hour)]
+
+
+class Stubborn(HashTextEncoder):
+    """Gives a vector that no store takes, for one text."""
+
+    def encode(self, texts: Sequence[str]) -> Vector:
+        made = super().encode(texts)
+        made[["cursed" in text for text in texts]] = float("nan")
+        return made
+
+
+def test_what_the_store_or_the_reader_cannot_take_stops_nothing_else(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking = Intake(catalog, FolderBlobs(tmp_path / "blobs"), Stubborn(), "t", FEEDS)
+    taken = taking.take([alarm("AL-1", 1), alarm("AL-2", 1, "cursed seal"), alarm("AL-3", 1)])
+    assert (taken.stored, [d.code for d in taken.dead]) == (2, ["unstorable"])
+
+    def broken(message: Message, *rest: Any) -> Any:
+        if b"AL-5" in message.body:
+            raise KeyError("a slip of ours")
+        return said(message, *rest)
+
+    monkeypatch.setattr(intake_module, "said", broken)
+    taken = taking.take([alarm("AL-4", 1), alarm("AL-5", 1)])
+    assert (taken.stored, [d.code for d in taken.dead]) == (1, ["fault"])
+    assert set(texts(catalog)) == {f"feed:///alarms/AL-{n}" for n in (1, 3, 4)}
+
+
+def test_dead_letters_are_kept_and_read_again_once_the_feed_is_mended(catalog: Catalog, tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path / "blobs")
+    odd = Message(
+        "alarms", "k", b'{"name": "AL-9", "rev": 1, "message": "leak", "raised_at": "2026-03-04T02:41:00Z"}', 5, 7
+    )
+    broken = Message("alarms", "", b"{")
+    intake(catalog, tmp_path).take([odd, broken, odd])
+    letters = DeadLetters(catalog, blobs, "t")
+    assert {each.message for each in letters.letters()} == {odd, broken}
+    mended = Intake(catalog, blobs, HashTextEncoder(), "t", {"alarms": Feed(topic="a", id="name", version="rev")})
+    assert letters.again(mended, ["alarms"]) == (1, 1)
+    assert [each.message for each in letters.letters()] == [broken]
+    assert list(texts(catalog)) == ["feed:///alarms/AL-9"]
+    assert (letters.forget(), list(letters.letters())) == (1, [])
+
+
+def test_a_sender_gone_mad_is_counted_and_not_kept(catalog: Catalog, tmp_path: Path) -> None:
+    letters = DeadLetters(catalog, FolderBlobs(tmp_path / "blobs"), "t", most=3)
+    cause = SourceRejected("not valid json", kind="broken_row")
+    for n in range(10):
+        letters.bury(Message("alarms", "", b"{%d" % n), cause)
+    letters.bury(Message("alarms", "", b"{0"), cause)
+    found = {each.rejection.source: each for each in letters.letters()}
+    assert sum(each.message is not None for each in found.values()) == 3
+    (more,) = [each.rejection for each in found.values() if each.message is None]
+    assert (more.code, more.tries) == ("too_many_dead", 7)
