@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 VLLM := .vllm-venv
+SNOWFLAKE := .snowflake-venv
 DEMO := demo
 SEED := 7
 DAYS := 2
@@ -12,7 +13,7 @@ EXAMPLES := few
 # tests and demo start this program many times: without byte code every start compiles it, and what it imports, anew
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo serve test test-vllm lint types imports unit check wheel lock clean
+.PHONY: help setup demo serve test test-vllm test-snowflake lint types imports unit check wheel lock clean
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -53,6 +54,7 @@ test: check ## every check and every test, with more examples of each property
 	$(MAKE) unit EXAMPLES=many
 	sh scripts/test-servers
 	$(BIN)/pytest tests --ignore tests/unit
+	$(MAKE) test-snowflake
 	$(MAKE) wheel
 
 # vLLM pins its own torch: it has an environment of its own, made once (4 GB); its log and the results stay in out/vllm
@@ -60,12 +62,17 @@ test-vllm: setup ## the tests against a real vLLM server on this machine's CPUs
 	PYTHON=$(PYTHON) sh scripts/vllm-env $(VLLM)
 	WATCHFLOOR_VLLM_PYTHON=$(VLLM)/bin/python $(BIN)/pytest tests/vllm -o junit_family=xunit1 --junitxml=out/vllm/tests.xml
 
+# the connector pins older versions of what others use: it has an environment of its own, made in seconds (400 MB)
+test-snowflake: setup ## pulls by Snowflake's own connector, against a server of its protocol on this machine
+	MAIN=$(VENV) sh scripts/snowflake-env $(SNOWFLAKE)
+	$(SNOWFLAKE)/bin/python -m pytest tests/contract/test_warehouses.py tests/snowflake
+
 wheel: setup ## build the wheel and run doctor from it in a clean environment
 	sh scripts/check-wheel
 
 lock: ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --python-version 3.11 --python-platform x86_64-manylinux_2_34 --extra cpu --extra slack --extra neo4j \
-	  --extra eyes --extra speech --extra bus --extra eval --extra dev --generate-hashes --no-header -q -o requirements.lock --upgrade
+	  --extra eyes --extra speech --extra bus --extra warehouse --extra follow --extra s3 --extra ray --extra eval --extra dev --generate-hashes --no-header -q -o requirements.lock --upgrade
 
 clean: ## remove what was built
 	rm -rf $(DEMO) dist build

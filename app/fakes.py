@@ -11,13 +11,30 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 from PIL import Image, ImageDraw
 
-from app.ports import Advance, Ask, Check, Conversation, Event, IngestSummary, Media, Samples, SourceReport, Turn
+from app.fakes_watch import MemoryWatch
+from app.jobs.fakes import memory_room
+from app.jobs.job import Desk, Job
+from app.jobs.room import JobRoom
+from app.ports import (
+    Advance,
+    Ask,
+    Check,
+    Conversation,
+    Event,
+    IngestSummary,
+    Media,
+    Notified,
+    Samples,
+    SourceReport,
+    Turn,
+)
 from retrieval.errors import BadQuery, ConversationNotFound, EvidenceNotFound, InputError, QuestionTooLong
 from retrieval.ids import content_hash, evidence_id
 from retrieval.moment import Moment
@@ -47,7 +64,7 @@ _READABLE = {".txt", ".md"}
 LONGEST_QUESTION = 4000
 
 
-class MemoryService:
+class MemoryService(MemoryWatch):
     """The Service port over a dict. `media_dir` holds the files that evidence's `media` names."""
 
     def __init__(
@@ -62,7 +79,11 @@ class MemoryService:
         self._talks: dict[str, tuple[tuple[str, str], Conversation]] = {}
         self._sequence = len(self._evidence)
         self.closed = False
+        # whose jobs are worked off
+        self.tenant = next((item.tenant for item in self._evidence.values()), "default")
         self.extra_checks: list[Check] = []
+        self.notices: list[bytes] = []
+        super().__init__()
 
     # --- asking
 
@@ -203,15 +224,39 @@ class MemoryService:
     def ingest(
         self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None = None
     ) -> IngestSummary:
+        return self._room.run(paths, principal, progress)
+
+    @property
+    def jobs(self) -> Desk:
+        return self._room
+
+    def work(self, stop: threading.Event, ended: Callable[[Job], None] | None = None, *, lasting: bool = True) -> None:
+        self._room.work(stop, ended or (lambda job: None), lasting=lasting)
+
+    @cached_property
+    def _room(self) -> JobRoom:
+        return memory_room(self, self._media_dir, self.tenant)
+
+    def run(
+        self,
+        paths: Sequence[Path],
+        principal: Principal,
+        progress: Callable[[Advance], None] | None,
+        *,
+        stop: Callable[[], bool],
+    ) -> IngestSummary:
+        """The ingest of a job."""
         files = sorted(file for path in paths for file in _files(path))
         before = set(self._evidence)
         reports: list[SourceReport] = []
         for done, path in enumerate(files, 1):
+            if stop():
+                break
             reports.append(self._take(path, principal))
             if progress:
                 progress(Advance(done, len(files), reports[-1].source, reports[-1]))
         added = [item.kind.value for key, item in self._evidence.items() if key not in before]
-        return _summary(reports, Counter(added), self._sequence)
+        return _summary(reports, Counter(added), self._sequence, stopped=len(reports) < len(files))
 
     def _take(self, path: Path, principal: Principal) -> SourceReport:
         source = path.resolve().as_uri()
@@ -251,6 +296,12 @@ class MemoryService:
     def model_check(self) -> Check:
         given = (check for check in self.extra_checks if check.name == "model")
         return next(given, Check("model", "off", "no model is configured"))
+
+    def notified(self, body: bytes, principal: Principal) -> Notified:
+        """One that was there before says nothing new."""
+        known = body in self.notices
+        self.notices.append(body)
+        return Notified(int(not known), int(known))
 
     def release(self, principal: Principal, paths: Sequence[Path]) -> int:
         return 0
@@ -313,7 +364,7 @@ def _passage(source: str, text: str, tenant: str) -> Evidence:
     )
 
 
-def _summary(reports: Sequence[SourceReport], added: Counter[str], sequence: int) -> IngestSummary:
+def _summary(reports: Sequence[SourceReport], added: Counter[str], sequence: int, *, stopped: bool) -> IngestSummary:
     status = Counter(report.status for report in reports)
     rejected = [
         {"source": report.source, "code": report.code or "", "reason": report.reason or ""}
@@ -326,6 +377,7 @@ def _summary(reports: Sequence[SourceReport], added: Counter[str], sequence: int
         rejected=tuple(rejected),
         evidence_by_kind=dict(added),
         sequence=sequence,
+        stopped=stopped,
     )
 
 

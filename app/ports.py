@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
 from retrieval.moment import Moment
 from retrieval.types import Answer, Evidence, Hit, Micros, Principal, Query
+
+if TYPE_CHECKING:
+    from app.jobs.job import Desk, Job
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +101,10 @@ class SourceReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
 
 
 class IngestSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of an ingest. `rejected` rows are {source, code, reason}; `quality` is ingest.quality.Quality as plain JSON."""
+    """The end of an ingest. `rejected` rows are {source, code, reason}; `quality` is ingest.quality.Quality as plain JSON.
+
+    `stopped` says that it was told to stop, and that sources are left.
+    """
 
     ingested: int
     unchanged: int
@@ -107,6 +113,16 @@ class IngestSummary(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     notes: tuple[str, ...] = ()
     quality: dict[str, Any] = {}
+    stopped: bool = False
+
+
+class Notified(msgspec.Struct, frozen=True):
+    """What became of a notification of an object store: 1 `stored` where it changed what is known, 1 `known` where it said nothing new.
+    `refused` are {source, code, reason} of what could not be taken in."""
+
+    stored: int
+    known: int
+    refused: tuple[dict[str, str], ...] = ()
 
 
 class Advance(NamedTuple):
@@ -127,10 +143,11 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Media(NamedTuple):
-    """Something to play back: a file on disk and its media type."""
+    """Something to play back: a file on disk, its media type, and what must be said of it."""
 
     path: Path
     media_type: str
+    note: str = ""
 
 
 class Samples(NamedTuple):
@@ -182,13 +199,36 @@ class Service(Protocol):
 
     def ingest(
         self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None = None
-    ) -> IngestSummary: ...
+    ) -> IngestSummary:
+        """Take files and folders in now; recorded as a job. Raises StoreBusy where another ingest takes too long, JobCancelled."""
+
+    @property
+    def jobs(self) -> Desk:
+        """Ingests that were asked for, and what became of them."""
+
+    def work(self, stop: threading.Event, ended: Callable[[Job], None] | None = None, *, lasting: bool = True) -> None:
+        """Work jobs off, one at a time, until told to stop; where it is not `lasting`, until all have ended. `ended` hears of each."""
+
+    def notified(self, body: bytes, principal: Principal) -> Notified:
+        """Take in what a notification of an object store is about; returns once it is on disk.
+
+        Raises BadSettings where none are taken, StoreError and UpstreamError where it must be sent again."""
 
     def feedback(self, answer_id: str, accepted: bool, principal: Principal, note: str = "") -> None:
         """Whether the reader accepted the answer. Raises EvidenceNotFound for an unknown answer."""
 
     def stats(self, principal: Principal) -> dict[str, Any]:
         """Counts of asks by verdict, acceptance, time to first evidence (p50, p95 ms)."""
+
+    def look(self) -> None:
+        """Look who has fallen silent, and raise alarms and end them. Raises StoreError."""
+
+    def quality(self, principal: Principal, since_s: float) -> dict[str, Any]:
+        """How each that delivers stands, over so many seconds back, the worst first: ingest.watchfulness.standing.Overview as plain JSON,
+        times in ISO 8601, UTC."""
+
+    def forget_source(self, name: str, principal: Principal) -> None:
+        """Watch one that delivers no more, until it does again. Raises InputError for one that is not known."""
 
     def checks(self) -> list[Check]:
         """Every part and how it is: what doctor prints and health serves."""

@@ -7,6 +7,8 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from app.words import length_words
+
 _WIDTH, _ROW, _NAMES = 900, 22, 180
 _SKEWS = ("camera", "against", "s ahead", "spread", "clips", "s a day", "for example")
 _STYLE = (
@@ -14,6 +16,14 @@ _STYLE = (
     "td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left;vertical-align:top}svg{max-width:100%;height:auto}"
     "text{font:12px system-ui;fill:#333}.quiet{color:#666}"
 )
+
+_STATES = {"silent": "#b00020", "unattended": "#a05a00", "heard": "#1b6e3c", "learning": "#666"}
+_STANDING = (
+    "source", "state", "last heard", "pieces an hour", "lag", "longest lag an hour", "every", "may be silent for",
+    "gaps", "clock", "unknown tags", "duplicates", "refused",
+)  # fmt: skip
+# a week of hours, a pixel each; of unknown tags so many are named
+_SPARK, _TALL, _TOLD = 168, 28, 5
 
 
 Quality = Mapping[str, Any]
@@ -99,3 +109,83 @@ def _picture(quality: Quality) -> str:
 
 def _seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
+
+
+def standing_page(quality: Quality) -> str:
+    """The same of who delivers over time, the worst first: ingest.watchfulness.standing.Overview as plain JSON."""
+    silent = sum(one["state"] == "silent" for one in quality["sources"])
+    told = f"<b>{silent} silent</b> of" if silent else "none silent of"
+    parts = [
+        f"<p>{told} {len(quality['sources'])}; from {_when(quality['since'])} to {_when(quality['at'])}.</p>",
+        "" if quality["whole"] else "<p><b>Not all that is stored has been read yet.</b></p>",
+        _raw_table(_STANDING, [_standing(one) for one in quality["sources"]]),
+        _silences(quality["sources"]),
+        _listening(quality["listeners"]),
+    ]
+    head = f"<!doctype html><html lang=en><meta charset=utf-8><title>Who delivers</title><style>{_STYLE}</style>"
+    return f"{head}<h1>Who delivers</h1>{''.join(parts)}</html>"
+
+
+def _standing(one: Mapping[str, Any]) -> list[str]:
+    """Cells of one, as HTML."""
+    state = f'<b style="color:{_STATES.get(one["state"], "#222")}">{escape(one["state"])}</b>'
+    lag = [length_words(one[field]) for field in ("lag_p50_s", "lag_p95_s", "lag_max_s")]
+    every = f"{length_words(one['expected_s'])} (declared)" if one["expected_s"] else length_words(one["usual_s"])
+    clocks = "; ".join(f"{skew['seconds']:+g} s against {skew['against']}" for skew in one["skews"])
+    unknown = ", ".join(f"{tag} ({count})" for tag, count in list(one["unknown"].items())[:_TOLD])
+    refused = ", ".join(f"{code}: {count}" for code, count in one["rejected"].items())
+    gaps = f"{one['gaps']}, {length_words(one['gap_s'])}" if one["gaps"] else ""
+    hours = one["hours"][-_SPARK:]
+    return [
+        escape(one["name"]), state, escape((one["heard"] or "never")[:19]),
+        f"{_spark([hour['pieces'] for hour in hours])} {one['pieces']}", escape(" / ".join(lag)),
+        _spark([hour["lag_s"] for hour in hours]), escape(every), escape(length_words(one["allowed_s"])), escape(gaps),
+        escape(clocks), escape(unknown), str(one["duplicates"] or ""), escape(refused),
+    ]  # fmt: skip
+
+
+def _raw_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Of cells that are HTML already."""
+    top = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{top}</tr>{body}</table>"
+
+
+def _spark(values: Sequence[float]) -> str:
+    """A bar an hour, the highest as tall as the picture."""
+    if not values or not max(values):
+        return ""
+    most = max(values)
+    bars = "".join(
+        f'<rect x="{n}" y="{_TALL - _TALL * value / most:.1f}" width="1" height="{_TALL * value / most:.1f}" fill="#3b6ea5"/>'
+        for n, value in enumerate(values)
+        if value
+    )
+    told = f"{len(values)} hours, {most:g} at most"
+    size = f'viewBox="0 0 {len(values)} {_TALL}" width="{len(values)}" height="{_TALL}"'
+    return f'<svg {size} role="img" aria-label="{told}"><title>{told}</title>{bars}</svg>'
+
+
+def _silences(sources: Iterable[Mapping[str, Any]]) -> str:
+    rows = [(one["name"], each["start"], each["end"] or "still silent") for one in sources for each in one["silences"]]
+    found = sorted(rows, key=lambda row: row[1], reverse=True)
+    body = _table(("source", "silent from", "until"), found) if found else "<p class=quiet>none</p>"
+    return f"<h2>Silences</h2>{body}"
+
+
+def _listening(listeners: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [
+        (
+            bus,
+            now["at"],
+            length_words(now["lag_s"]),
+            now["waiting"],
+            now["stored"],
+            now["known"],
+            now["dead"],
+            now["trouble"],
+        )
+        for bus, now in listeners.items()
+    ]
+    head = ("bus", "as of", "lag", "in hand", "stored", "known", "refused", "trouble")
+    return f"<h2>Listeners</h2>{_table(head, rows)}" if rows else ""

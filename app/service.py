@@ -14,7 +14,8 @@ from app.budget import Allowance, Budget
 from app.conversation.memory import Conversations
 from app.deadline import ends_at
 from app.gallery import Gallery
-from app.ports import Advance, Answerer, Ask, Check, Conversation, Event, IngestSummary, Media, Samples
+from app.jobs.job import Desk, Job
+from app.ports import Advance, Answerer, Ask, Check, Conversation, Event, IngestSummary, Media, Notified, Samples
 from retrieval.catalog.talks import Talk
 from retrieval.errors import EvidenceNotFound, QuestionTooLong
 from retrieval.moment import Moment
@@ -54,12 +55,24 @@ class Seeker(Protocol):
     def search(self, query: Query, principal: Principal) -> list[Hit]: ...
 
 
-class Ingester(Protocol):
-    """Takes files in; the parts it changes (a site's encoder, its entities) are wired anew by itself."""
+class Ingester(Desk, Protocol):
+    """Takes files in, as jobs; the parts it changes (a site's encoder, its entities) are wired anew by itself."""
 
     def run(
         self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None
     ) -> IngestSummary: ...
+
+    def work(self, stop: threading.Event, ended: Callable[[Job], None], *, lasting: bool = True) -> None: ...
+
+
+class Watch(Protocol):
+    """Who delivers what, and who has fallen silent."""
+
+    def look(self) -> None: ...
+
+    def quality(self, principal: Principal, since_s: float) -> dict[str, Any]: ...
+
+    def forget(self, name: str) -> None: ...
 
 
 class Moments(Protocol):
@@ -67,7 +80,13 @@ class Moments(Protocol):
 
     def of(self, frame: Evidence, label: str | None, principal: Principal) -> Moment: ...
 
-    def clip(self, moment: Moment) -> tuple[Path, str]: ...
+    def clip(self, moment: Moment) -> tuple[Path, str, str]: ...
+
+
+class Objects(Protocol):
+    """Takes in what an object store tells of."""
+
+    def notified(self, body: bytes) -> Notified: ...
 
 
 class Parts(Protocol):
@@ -95,10 +114,16 @@ class Parts(Protocol):
     def ingester(self) -> Ingester: ...
 
     @property
+    def objects(self) -> Objects: ...
+
+    @property
     def gallery(self) -> Gallery: ...
 
     @property
     def moments(self) -> Moments: ...
+
+    @property
+    def watch(self) -> Watch: ...
 
     @property
     def keeper(self) -> Principal:
@@ -218,6 +243,29 @@ class Watchfloor:
         self._parts.book.audit(principal, "ingest", {**counts, "sequence": summary.sequence})
         return summary
 
+    @property
+    def jobs(self) -> Desk:
+        return self._parts.ingester
+
+    def work(self, stop: threading.Event, ended: Callable[[Job], None] | None = None, *, lasting: bool = True) -> None:
+        def told(job: Job) -> None:
+            self._catch_up()
+            asker = Principal(job.tenant, job.subject)
+            self._parts.book.audit(asker, "ingest", {"job": job.id, "state": job.state.value, **job.counts})
+            if ended is not None:
+                ended(job)
+
+        self._parts.ingester.work(stop, told, lasting=lasting)
+
+    def notified(self, body: bytes, principal: Principal) -> Notified:
+        told = self._parts.objects.notified(body)
+        self._catch_up()
+        refused = len(told.refused)
+        self._parts.book.audit(
+            principal, "notification", {"stored": told.stored, "known": told.known, "refused": refused}
+        )
+        return told
+
     def release(self, principal: Principal, paths: Sequence[Path]) -> int:
         released = self._parts.book.release(principal.tenant, [path.as_uri() for path in paths])
         self._parts.book.audit(principal, "release", {"sources": released})
@@ -229,6 +277,16 @@ class Watchfloor:
 
     def stats(self, principal: Principal) -> dict[str, Any]:
         return self._parts.book.stats(principal)
+
+    def look(self) -> None:
+        self._parts.watch.look()
+
+    def quality(self, principal: Principal, since_s: float) -> dict[str, Any]:
+        return self._parts.watch.quality(principal, since_s)
+
+    def forget_source(self, name: str, principal: Principal) -> None:
+        self._parts.watch.forget(name)
+        self._parts.book.audit(principal, "forget source", {"source": name})
 
     def checks(self) -> list[Check]:
         return self._parts.checks()

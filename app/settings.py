@@ -155,6 +155,73 @@ class Bus(_Part):
     password: SecretStr | None = Field(None, description="its password, never logged")
 
 
+class Objects(_Part):
+    """The object store (S3, and what speaks it) that `watchfloor follow`, feeds and notifications take objects from."""
+
+    endpoint_url: str | None = Field(
+        None, description="http(s)://HOST:PORT of a store that speaks S3; none = Amazon's own"
+    )
+    region: str = Field("us-east-1", description="region of its buckets")
+    key_id: str | None = Field(None, description="access key; none = objects are asked for anonymously")
+    secret: SecretStr | None = Field(None, description="its secret, never logged")
+    token: SecretStr | None = Field(None, description="session token of temporary keys, never logged")
+    prefixes: tuple[str, ...] = Field(
+        (), description="s3://BUCKET/PREFIX that notifications over HTTP may be about; empty = none"
+    )
+    spool_mb: int = Field(4_096, ge=1, description="largest object, and most that is fetched at once, in MiB")
+    kept_mb: int = Field(
+        8_192, ge=1, description="recordings of objects kept to be played, in MiB; others are fetched again"
+    )
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _address(cls, endpoint_url: str | None) -> str | None:
+        parts = urlsplit(endpoint_url or "https://host")
+        plain = not (parts.username or parts.password or parts.path.strip("/") or parts.query)
+        if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+            raise ValueError("an address as https://HOST:PORT is needed, without a name, a password or a path in it")
+        return endpoint_url
+
+    @field_validator("prefixes")
+    @classmethod
+    def _named(cls, prefixes: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not each.startswith("s3://") or not urlsplit(each).netloc for each in prefixes):
+            raise ValueError("each must be s3://BUCKET/PREFIX, or s3://BUCKET/ for all of it")
+        return prefixes
+
+
+class Cameras(_Part):
+    """Who we are to the cameras that `watchfloor cameras` records; their addresses never hold a password."""
+
+    user: str | None = Field(None, description="user name for every camera without one of its own; none = without")
+    password: SecretStr | None = Field(None, description="its password, never logged")
+    credentials: Path | None = Field(
+        None, description="yaml file, readable by its owner only: camera id or login → {user, password}"
+    )
+
+
+class Warehouse(_Part):
+    """Who we are to the warehouse that `watchfloor pull` reads; its file never holds a key."""
+
+    user: str | None = Field(None, description="user name; none = as the warehouse file says")
+    private_key_file: Path | None = Field(
+        None, description="file of that user's private key (PKCS #8, PEM), for Snowflake's key-pair authentication"
+    )
+    private_key_passphrase: SecretStr | None = Field(None, description="its passphrase, never logged")
+
+
+class Ingest(_Part):
+    """What reads sources in bulk."""
+
+    engine: Literal["local", "ray"] = Field(
+        "local", description="what reads: local = this process; ray = workers of Ray, where the ray extra is installed"
+    )
+    ray_address: str | None = Field(
+        None, description="head of a Ray cluster, HOST:PORT or ray://HOST:PORT; none = started here for the run"
+    )
+    ray_workers: int = Field(2, ge=1, description="Ray workers that read at once")
+
+
 class Limits(_Part):
     """Caps on what is taken in and how long it may take."""
 
@@ -207,6 +274,10 @@ class Settings(BaseSettings):
     neo4j: Neo4j = Neo4j()
     slack: Slack = Slack()
     bus: Bus = Bus()
+    cameras: Cameras = Cameras()
+    objects: Objects = Objects()
+    ingest: Ingest = Ingest()
+    warehouse: Warehouse = Warehouse()
     limits: Limits = Limits()
 
     @field_validator("host")
@@ -240,6 +311,11 @@ def _is_loopback(host: str) -> bool:
 def inherited(more: Mapping[str, str]) -> dict[str, str]:
     """The environment of this process, and `more`: for another program that takes its place."""
     return os.environ | dict(more)
+
+
+def hand_down(more: Mapping[str, str]) -> None:
+    """Set variables that a library, and the programs it starts, take from the environment."""
+    os.environ.update(more)
 
 
 def load(config: Path | None = None, **given: Any) -> Settings:

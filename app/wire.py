@@ -353,7 +353,7 @@ def report_json(report: SourceReport) -> dict[str, Any]:
 def summary_json(summary: IngestSummary) -> dict[str, Any]:
     """The last line of an ingest: {ingested, unchanged, rejected, evidence_by_kind, sequence}, and notes and quality if any."""
     fields = dict(as_json(summary))
-    return {name: value for name, value in fields.items() if value or name not in ("notes", "quality")}
+    return {name: value for name, value in fields.items() if value or name not in ("notes", "quality", "stopped")}
 
 
 def checks_json(checks: list[Check]) -> dict[str, Any]:

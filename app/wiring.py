@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.answer.brief import EvidenceBrief
@@ -24,18 +24,25 @@ from app.confidence.calibrator import load_calibrators
 from app.conversation.memory import Conversations
 from app.conversation.pointing import Around
 from app.gallery import Gallery
-from app.jobs import ENCODER, ZONE, IngestJob
+from app.jobs.room import JobRoom
+from app.jobs.taking import ENCODER, ZONE
 from app.model.guard import Guarded, stands
 from app.model.openai_chat import OpenAIChat
 from app.model.port import Course
 from app.model.probe import Place, Wanted
+from app.patience import patiently
 from app.ports import Answerer, Check
 from app.service import Caps, Watchfloor
 from app.settings import Settings
 from app.verify.nli import CrossEncoderEntailment
 from app.verify.port import Instruments
 from app.verify.verifier import ClaimVerifier
-from app.wiring_senses import Senses, has_eyes
+from app.wiring_follow import Objects
+from app.wiring_jobs import engine_of, job_room
+from app.wiring_live import cameras_check
+from app.wiring_quality import WatchRoom
+from app.wiring_senses import Senses, has_eyes, spoken
+from app.wiring_warehouse import pulls_check
 from ingest.audio.listener import Ears
 from ingest.audio.reader import AudioReader
 from ingest.audio.voice import SileroVoice
@@ -66,8 +73,6 @@ from retrieval.projector import Projector
 from retrieval.search import Indexes, Likeness, Models, Searcher, load_weights
 from retrieval.types import Micros, Principal
 
-T = TypeVar("T")
-_PATIENCE_S = 10.0
 _ASKED_S = 3.0
 _DEAF = "nothing listens to sound: encoders.speech is off, or on auto the extra [speech] is not installed"
 # times and names that are put into a follow-up
@@ -231,7 +236,11 @@ class Parts:
     @cached_property
     def moments(self) -> Moments:
         alike = Likeness(self._vectors, self._image, self.book)
-        return Moments(self.book, self.blobs, self._dir / "cache" / "clips", self.book.state, alike)
+        return Moments(self.book, self.blobs, self._dir / "cache" / "clips", self.book.state, alike, self.objects.file)
+
+    @cached_property
+    def objects(self) -> Objects:
+        return Objects(self, self._settings)
 
     @property
     def _zone(self) -> tzinfo:
@@ -245,10 +254,15 @@ class Parts:
     # --- taking in ---
 
     @cached_property
-    def ingester(self) -> IngestJob:
-        return IngestJob(self.book, self._dir, self._pipeline, self)
+    def ingester(self) -> JobRoom:
+        return job_room(self, self._settings)
 
     def _pipeline(self) -> Pipeline:
+        kept, clock, engine = (self.book, self.blobs), system_clock, engine_of(self._settings)
+        return Pipeline(*kept, self.readers(), self._text, self._image, clock, engine)
+
+    def readers(self) -> Sequence[Reader]:
+        """What reads sources: footage, sound, pictures, documents, tables."""
         limits = self._settings.limits
         caps = Limits(memory_bytes=limits.decode_mb * 2**20, wall_s=limits.decode_s)
         attention, veil = AlertAttention(self.book.scan, self.book.site), self._senses.redactor
@@ -259,7 +273,7 @@ class Parts:
             ReportReader(self._ocr, self._senses.redactor),
             TableReader(self.book.site),
         )
-        return Pipeline(self.book, self.blobs, self._senses.masked(readers), self._text, self._image, system_clock)
+        return self._senses.masked(readers)
 
     @cached_property
     def _ocr(self) -> RapidText:
@@ -292,6 +306,10 @@ class Parts:
         """What listens to sound, in one line."""
         return f"ears: {self._ears.name if self._ears else _DEAF}"
 
+    @cached_property
+    def watch(self) -> WatchRoom:
+        return WatchRoom(self.book, self._settings)
+
     # --- being well ---
 
     def checks(self) -> list[Check]:
@@ -307,8 +325,13 @@ class Parts:
             Check("ocr", "ok", self._ocr.name),
             self._hearing(),
             self.model_check(),
+            self._tried("jobs", lambda: self.ingester.told()),
             self._tried("confidence", self._calibrated),
             self._slack(),
+            cameras_check(self._dir),
+            self.objects.check(),
+            *pulls_check(self.book, self._settings.tenant),
+            self.watch.check(),
             self._disk(),
         ]
 
@@ -371,25 +394,7 @@ class Parts:
         return Check("disk", "ok" if free > 1 else "degraded", f"{free:.1f} GiB free")
 
     def close(self) -> None:
-        for name in ("seeker", "_model", "_vectors", "_words", "_graph", "book"):
+        for name in ("ingester", "seeker", "_model", "_vectors", "_words", "_graph", "book"):
             part: Any = self.__dict__.pop(name, None)
             if part is not None:
                 part.close()
-
-
-def spoken(detector: Detector) -> dict[str, str]:
-    """Every word for what a detector knows, lower case → its label; also for what it sees too badly to report."""
-    words = {label.lower(): label for label in (*detector.able, *detector.weak)}
-    return words | {word.lower(): label for word, label in detector.aliases.items()}
-
-
-def patiently(make: Callable[[], T]) -> T:
-    """Make a part that another process may hold for a moment. Raises StoreBusy after ten seconds."""
-    until = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            return make()
-        except StoreBusy:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.2)

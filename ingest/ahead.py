@@ -6,7 +6,7 @@ Decoders run in processes of their own; the thread only waits for them, and for 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from queue import Empty, Full, Queue
 from typing import Final
@@ -74,3 +74,13 @@ class ReadAhead:
                 self._queue.get_nowait()
         except Empty:
             return
+
+
+def with_last(batches: Iterable[Batch]) -> Iterator[tuple[Batch, bool]]:
+    """Each batch with whether it is the last; a reader that yields none gives one empty last batch."""
+    waiting: Batch | None = None
+    for batch in batches:
+        if waiting is not None:
+            yield waiting, False
+        waiting = batch
+    yield waiting if waiting is not None else Batch(), True

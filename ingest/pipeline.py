@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-from ingest.ahead import ReadAhead
+from ingest.ahead import ReadAhead, with_last
 from ingest.assemble import Assembler, Origin
-from ingest.begun import Begun, Mark
+from ingest.begun import Begun
 from ingest.book import EntityBook
-from ingest.media_types import AUDIO, BY_ENDING, IMAGES, VIDEO, WITH_FIGURES, media_type
+from ingest.engine import Engine, LocalEngine
+from ingest.fault import fault
+from ingest.media_types import AUDIO, IMAGES, VIDEO, WITH_FIGURES, media_type
+from ingest.naming import ON_DISK, Naming
+from ingest.outcome import QUARANTINED, Progress, Report, Summary, Tally, silent
 from ingest.ports import Batch, Item, Reader, SourcePolicy
-from ingest.quality import Quality, QualityBook
+from ingest.turns import FileTurn, Reading, Run, SiteTurn, Stopped, Turn, in_turn, never
 from ingest.video.start import find_start
-from ingest.walk import Found, Site, fingerprint, walk
+from ingest.walk import Found, Site, walk
 from retrieval.errors import SourceRejected, UpstreamError, WatchfloorError
 from retrieval.ids import content_hash
 from retrieval.ports import Blobs, CatalogWriter, ImageEncoder, TextEncoder, Unit
@@ -29,69 +32,8 @@ from retrieval.types import Coverage, Micros
 SITE_READER = "site@1"
 # what fails so often with the same content fails each time: it is given up until it changes or is released
 GIVEN_UP_AFTER = 3
-# clips that are read at once: the one whose turn it is and those after it
-AT_ONCE = 2
-QUARANTINED = "quarantined"
-FAULT = "fault"
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-
-
-class Report(NamedTuple):
-    """One source: `status` is ingested, unchanged or rejected. `evidence` counts pieces held of it; `sequence` its last commit.
-
-    `sequence` is 0 where nothing was committed (unchanged, rejected). `code` and `reason` say why it was rejected, and `tried` (a
-    digest of its content and reader) that its content was the cause.
-    """
-
-    source: str
-    status: str
-    evidence: int
-    sequence: int
-    code: str | None = None
-    reason: str | None = None
-    tried: str = ""
-
-
-class Summary(NamedTuple):
-    """The whole run. `evidence_by_kind` counts what this run read; `sequence` is its last commit (0: none)."""
-
-    ingested: int
-    unchanged: int
-    rejected: tuple[Report, ...]
-    evidence_by_kind: dict[str, int]
-    sequence: int
-    notes: tuple[str, ...] = ()
-    quality: Quality | None = None
-
-
-Progress = Callable[[int, int, str, Report | None], None]
-"""Called with (sources done, sources in all, the source, its report): without a report before it is read, with it after."""
-
-
-class _Tally:
-    """What a run has done so far."""
-
-    def __init__(self, now: Micros) -> None:
-        self.reports: list[Report] = []
-        self.quality = QualityBook(now)
-
-    def end(self, report: Report) -> None:
-        self.reports.append(report)
-        self.quality.ended(report.source, report.status, report.code or "", report.reason or "")
-
-    def summary(self) -> Summary:
-        quality = self.quality.close()
-        late = f"{quality.future} pieces of evidence are dated after now: check clocks and zones"
-        return Summary(
-            ingested=quality.sources["ingested"],
-            unchanged=quality.sources["unchanged"],
-            rejected=tuple(report for report in self.reports if report.status == "rejected"),
-            evidence_by_kind={kind: counted["pieces"] for kind, counted in quality.evidence.items()},
-            sequence=max((report.sequence for report in self.reports), default=0),
-            notes=(late,) if quality.future else (),
-            quality=quality,
-        )
 
 
 class Pipeline:
@@ -105,9 +47,9 @@ class Pipeline:
         text_encoder: TextEncoder | None,
         image_encoder: ImageEncoder | None,
         clock: Callable[[], Micros],
-        at_once: int = AT_ONCE,
+        engine: Engine | None = None,
     ) -> None:
-        self._at_once = at_once
+        self.engine = engine or LocalEngine()
         self._writer = writer
         self._readers = tuple(readers)
         self._assembler = Assembler(blobs, text_encoder, image_encoder)
@@ -122,61 +64,49 @@ class Pipeline:
         progress: Progress | None = None,
         exclude: Sequence[Path] = (),
         begun: Begun | None = None,
+        names: Naming = ON_DISK,
+        stop: Callable[[], bool] = never,
     ) -> Summary:
         """Ingest files and folders; `exclude` are folders to stay out of (the data directory), `begun` remembers what was in hand should
-        the process die.
+        the process die, `names` says what files are called in the catalog.
+
+        `stop` is asked before each source and each commit: once it is true, what was read of the source in hand is thrown away, and the
+        summary says that the run was stopped. What it raises ends the run too, and leaves the source as it stands.
 
         Raises InputError for a missing path or nothing to ingest, BadSiteDescription, and StoreError; what else goes wrong
         with a source is in its report.
         """
         found = walk(paths, exclude)
-        tally, tell = _Tally(self._clock()), progress or _silent
+        tally, tell = Tally(self._clock()), progress or silent
         book = EntityBook(self._writer.site(tenant)[0])
         total = len(found.sites) + len(found.files)
-        jobs: list[_Job] = [_SiteJob(site.path, partial(self._site, site, tenant, book)) for site in found.sites]
-        jobs += [_FileJob(self, file, _Run(tenant, book, tally, begun)) for file in found.files]
-        with closing(self._begun(jobs)) as turns:
-            for done, job in enumerate(turns):
-                tell(done, total, job.path.as_uri(), None)
-                report = job.end()
+        run = Run(tenant, book, tally, begun, names=names, stop=stop)
+        turns: list[Turn] = [SiteTurn(names.uri(site.path), partial(self._site, site, run)) for site in found.sites]
+        turns += [FileTurn(self, file, run) for file in found.files]
+        with closing(self.engine), closing(in_turn(turns, self.engine.at_once)) as each, suppress(Stopped):
+            for done, turn in enumerate(each):
+                tally.stopped = stop()
+                if tally.stopped:
+                    break
+                tell(done, total, turn.source, None)
+                report = turn.end()
                 tally.end(report)
-                tell(done + 1, total, job.path.as_uri(), report)
+                tell(done + 1, total, turn.source, report)
         return tally.summary()
 
-    def _begun(self, jobs: Iterable[_Job]) -> Generator[_Job]:
-        """Jobs in order; clips after a clip are begun while it is worked on. Closing it stops those whose turn does not come.
-
-        A clip is not begun before what comes before all clips is committed: alerts say where to look closely.
-        """
-        window: deque[_Job] = deque()
-        try:
-            for job in jobs:
-                if all(each.clip for each in window):
-                    job.begin()
-                window.append(job)
-                if len(window) == self._at_once:
-                    yield window[0]
-                    window.popleft()
-            while window:
-                yield window[0]
-                window.popleft()
-        finally:
-            for job in window:
-                job.stop()
-
-    def _site(self, site: Site, tenant: str, book: EntityBook) -> Report:
-        source, digest = site.path.as_uri(), fingerprint(site.path)
+    def _site(self, site: Site, run: Run) -> Report:
+        tenant, source, digest = run.tenant, run.names.uri(site.path), run.names.fingerprint(site.path)
         entities, links = site.description.entities(tenant), site.description.links(tenant)
         state = self._writer.state(tenant, source)
         if state and state.whole and (state.content_hash, state.ingester) == (digest, SITE_READER):
             return Report(source, "unchanged", 0, 0)
         receipt = self._writer.commit(Unit(tenant, source, digest, SITE_READER, entities=entities, links=links))
-        book.declare(entities)
+        run.book.declare(entities)
         return Report(source, "ingested", 0, receipt.sequence)
 
-    def prepare(self, found: Found, run: _Run) -> Report | _Reading:
+    def prepare(self, found: Found, run: Run) -> Report | Reading:
         """What is to be read of a file, or the report where nothing is."""
-        item = _item(found)
+        item = _item(found, run.names)
         run.tally.quality.source(item.uri, item.content_hash)
         reader = self._reader(item)
         ingester = self._ingester(reader, item, found.site)
@@ -184,14 +114,20 @@ class Pipeline:
         if state and state.whole and (state.content_hash, state.ingester) == (item.content_hash, ingester):
             return Report(item.uri, "unchanged", state.evidence, 0)
         if state and not state.whole:
+            if run.stop():
+                raise Stopped
             self._writer.abandon(run.tenant, item.uri)
         tried = content_hash(item.content_hash, ingester)
-        return self._given_up(run.tenant, item.uri, tried) or _Reading(item, reader, ingester, tried)
+        return self._given_up(run.tenant, item.uri, tried) or Reading(item, reader, ingester, tried)
 
-    def guarded(self, source: str, run: _Run, tried: str, work: Callable[[], T]) -> T | Report:
+    def guarded(self, source: str, run: Run, tried: str, work: Callable[[], T]) -> T | Report:
         """What the work gives; the report of the rejection where the source is at fault."""
         try:
             return work()
+        except Stopped:
+            run.tally.stopped = True
+            self._writer.abandon(run.tenant, source)
+            raise
         except SourceRejected as problem:
             return self._rejected(source, run.tenant, problem.kind, problem.reason)._replace(tried=tried)
         except UpstreamError as problem:
@@ -202,8 +138,8 @@ class Pipeline:
             raise
         except Exception as problem:  # noqa: BLE001 - the edge of one source: a mistake in a reader must not end a run over thousands
             _log.exception("reading %s failed", source)
-            told = f"a mistake in Watchfloor's reader, not in the file ({type(problem).__name__}: {problem})"
-            return self._rejected(source, run.tenant, FAULT, told)._replace(tried=tried)
+            made = fault("file", problem)
+            return self._rejected(source, run.tenant, made.kind, made.reason)._replace(tried=tried)
 
     def _given_up(self, tenant: str, source: str, tried: str) -> Report | None:
         """The report of a source that has failed too often to be tried again as it is."""
@@ -223,6 +159,16 @@ class Pipeline:
             raise SourceRejected(f"no reader is installed for {item.media_type}", kind="unknown_type")
         return reader
 
+    def shape(self) -> str:
+        """Everything but sites that shapes what is read, in one line."""
+        return " ".join([*(f"{r.name}@{r.version}" for r in self._readers), self._text_space, self._image_space])
+
+    def in_force(self, ingester: str) -> bool:
+        """Whether what was read by this would be read alike today, as far as readers and encoders tell; the site may say otherwise."""
+        heads = tuple(f"{each.name}@{each.version} text={self._text_space} " for each in self._readers)
+        same_eyes = " image=" not in ingester or f" image={self._image_space} " in ingester
+        return ingester == SITE_READER or (ingester.startswith(heads) and same_eyes)
+
     def _ingester(self, reader: Reader, item: Item, site: Site | None) -> str:
         """Everything that shapes what is read from the same bytes: when any of it changes, the source is read again."""
         parts = [f"{reader.name}@{reader.version}", f"text={self._text_space}"]
@@ -232,23 +178,25 @@ class Pipeline:
         shape = msgspec.json.encode([item.policy, named], order="deterministic")
         return " ".join([*parts, f"policy={content_hash(shape)[:12]}"])
 
-    def read(self, reading: _Reading, ahead: ReadAhead | None, run: _Run) -> Report:
+    def read(self, reading: Reading, ahead: ReadAhead | None, run: Run) -> Report:
         """Commit what is read, batch by batch; what was read ahead where something was."""
         item, reader, run = reading.item, reading.reader, run._replace(ingester=reading.ingester)
         origin = Origin(item, run.tenant, self._writer.tenant_key(run.tenant), reader.name, reader.version)
         seen: set[str] = set()
         renamed: dict[str, str] = {}
         quality, sequence, held = run.tally.quality.apart(), 0, 0
-        batches = ahead or reader.read(item, run.tenant)
-        for batch, last in _with_last(batches):
+        batches = ahead or self.engine.read(reader, item, run.tenant)
+        for batch, last in with_last(batches):
             unit = self._unit(batch, origin, run, (seen, renamed))._replace(closes=last)
+            if run.stop():
+                raise Stopped
             sequence = self._writer.commit(unit).sequence
             held += len(unit.evidence)
             quality.unit(unit, run.knows)
         run.tally.quality.absorb(quality)
         return Report(item.uri, "ingested", held, sequence)
 
-    def _unit(self, batch: Batch, origin: Origin, run: _Run, carried: tuple[set[str], dict[str, str]]) -> Unit:
+    def _unit(self, batch: Batch, origin: Origin, run: Run, carried: tuple[set[str], dict[str, str]]) -> Unit:
         seen, renamed = carried
         labels = origin.item.policy.labels
         settled = run.book.settle(batch, labels, renamed)
@@ -270,109 +218,11 @@ class Pipeline:
         )
 
 
-class _Run(NamedTuple):
-    """What files of one run share; `ingester` is set for the file in hand."""
-
-    tenant: str
-    book: EntityBook
-    tally: _Tally
-    begun: Begun | None = None
-    ingester: str = ""
-
-    def knows(self, tag: str) -> bool:
-        return bool(self.book.linker.exact(tag))
-
-
-class _Reading(NamedTuple):
-    """A file that is to be read. `ingester` is everything that shapes what is read of it, `tried` a digest of that and its content."""
-
-    item: Item
-    reader: Reader
-    ingester: str
-    tried: str
-
-
-class _Job(Protocol):
-    """One source. A clip may be begun before its turn; it is ended in its turn, or stopped."""
-
-    path: Path
-    clip: bool
-
-    def begin(self) -> None: ...
-
-    def end(self) -> Report: ...
-
-    def stop(self) -> None: ...
-
-
-class _SiteJob:
-    clip = False
-
-    def __init__(self, path: Path, work: Callable[[], Report]) -> None:
-        self.path, self._work = path, work
-
-    def begin(self) -> None:
-        """Nothing is done before its turn."""
-
-    def end(self) -> Report:
-        return self._work()
-
-    def stop(self) -> None:
-        """Nothing has begun."""
-
-
-class _FileJob:
-    """A clip is read ahead: decoding and looking take long, and another process does most of it."""
-
-    def __init__(self, pipeline: Pipeline, found: Found, run: _Run) -> None:
-        self.path = found.path
-        self.clip = BY_ENDING.get(found.path.suffix.lower()) in VIDEO
-        self._pipeline, self._found, self._run = pipeline, found, run
-        self._prepared: Report | _Reading | None = None
-        self._ahead: ReadAhead | None = None
-
-    def begin(self) -> None:
-        if not self.clip:
-            return
-        prepared = self._prepare()
-        if isinstance(prepared, _Reading):
-            self._mark(prepared)
-            self._ahead = ReadAhead(partial(prepared.reader.read, prepared.item, self._run.tenant))
-
-    def end(self) -> Report:
-        prepared = self._prepared or self._prepare()
-        if isinstance(prepared, Report):
-            return prepared
-        if self._ahead is None:
-            self._mark(prepared)
-        work = partial(self._pipeline.read, prepared, self._ahead, self._run)
-        try:
-            return self._pipeline.guarded(prepared.item.uri, self._run, prepared.tried, work)
-        finally:
-            self.stop()
-
-    def stop(self) -> None:
-        if self._ahead is not None:
-            self._ahead.close()
-            self._ahead = None
-        if self._run.begun is not None:
-            self._run.begun.end(self._run.tenant, self.path.as_uri())
-
-    def _mark(self, reading: _Reading) -> None:
-        if self._run.begun is not None:
-            self._run.begun.begin(Mark(self._run.tenant, reading.item.uri, reading.tried))
-
-    def _prepare(self) -> Report | _Reading:
-        work = partial(self._pipeline.prepare, self._found, self._run)
-        self._prepared = self._pipeline.guarded(self.path.as_uri(), self._run, "", work)
-        return self._prepared
-
-
-def _item(found: Found) -> Item:
+def _item(found: Found, names: Naming) -> Item:
     """Raises SourceRejected for a type that is not read or an empty file, OSError for one that cannot be opened."""
     kind = media_type(found.path)
     policy = found.site.description.policy(found.name) if found.site else SourcePolicy()
-    item = Item(found.path, found.path.as_uri(), found.name, kind, fingerprint(found.path), policy)
+    item = Item(found.path, names.uri(found.path), found.name, kind, names.fingerprint(found.path), policy)
     # whose camera it is may be told by the file's name or what lies beside it alone
     named = find_start(item).camera if policy.labels_by_camera and kind in VIDEO | IMAGES | AUDIO else None
     return item._replace(policy=policy.labelled(named))
@@ -380,17 +230,3 @@ def _item(found: Found) -> Item:
 
 def _labelled(coverage: Coverage, labels: tuple[str, ...]) -> Coverage:
     return coverage if coverage.labels else msgspec.structs.replace(coverage, labels=labels)
-
-
-def _with_last(batches: Iterable[Batch]) -> Iterator[tuple[Batch, bool]]:
-    """Each batch with whether it is the last; a reader that yields none gives one empty last batch."""
-    waiting: Batch | None = None
-    for batch in batches:
-        if waiting is not None:
-            yield waiting, False
-        waiting = batch
-    yield waiting if waiting is not None else Batch(), True
-
-
-def _silent(done: int, total: int, source: str, report: Report | None) -> None:
-    """Nobody watches."""

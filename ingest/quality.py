@@ -25,6 +25,11 @@ _NO_TAGS = re.compile(r"(?:UTC|GMT|ISO|EN|DIN|IEC|RFC|CVE|COVID|UTF|SHA|MD|PM|NO
 _OF_TIME = re.compile(r"\b(?:times?|clocks?|zones?|dated?|dates|wall-clock|EXIF)\b", re.I)
 
 
+def tags_in(text: str) -> set[str]:
+    """What is written as the tag of a thing ("P-101"), known or not."""
+    return {tag for tag in _TAG.findall(text) if not _NO_TAGS.match(tag)}
+
+
 class Counted(msgspec.Struct, frozen=True):
     """Something found several times: how often, and one source it was found in."""
 
@@ -130,8 +135,8 @@ class QualityBook:
                 self._skews[told[0]][told[1].source] = told[1]
             if isinstance(piece.locator, RowKey):
                 self._keys.add(piece.locator.key)
-            for tag in set(_TAG.findall(piece.text)):
-                if not _NO_TAGS.match(tag) and not known(tag):
+            for tag in tags_in(piece.text):
+                if not known(tag):
                     self._tags.add(tag, unit.source)
         for note in notes:
             (self._clocks if _OF_TIME.search(note) else self._notes).add(note, unit.source)

@@ -6,13 +6,18 @@
     │   ├── BadQuery
     │   ├── EvidenceNotFound
     │   ├── ConversationNotFound
+    │   ├── JobNotFound
+    │   ├── JobConflict               not in the state for it: ended already, or under way
+    │   ├── JobCancelled
     │   ├── OverBudget                the asker has too much under way; carries when to try again
     │   ├── BadSettings
     │   ├── BadSiteDescription
     │   └── SourceRejected            one file could not be ingested; carries a code and a reason
     ├── StoreError                    the store refuses or is damaged (exit 1, HTTP 503)
+    │   ├── UnitRefused               what it was given cannot be stored, now or later
     │   ├── StoreTooNew
     │   ├── StoreBusy
+    │   ├── LeaseLost
     │   └── ProjectionError
     └── UpstreamError                 something Watchfloor depends on failed (exit 1, HTTP 502/503)
         ├── ModelUnavailable
@@ -67,6 +72,24 @@ class ConversationNotFound(InputError):
     code = "conversation_not_found"
 
 
+class JobNotFound(InputError):
+    """No job with this id is yours."""
+
+    code = "job_not_found"
+
+
+class JobConflict(InputError):
+    """The job is not in a state in which this can be done."""
+
+    code = "job_conflict"
+
+
+class JobCancelled(InputError):
+    """The ingest was cancelled; what was taken in by then stays."""
+
+    code = "job_cancelled"
+
+
 class OverBudget(InputError):
     """Too many questions of yours are under way; wait for one to be answered."""
 
@@ -107,6 +130,12 @@ class StoreError(WatchfloorError):
     code = "store"
 
 
+class UnitRefused(StoreError):
+    """the store refuses what it was given: given again it is refused again"""
+
+    code = "unit_refused"
+
+
 class StoreTooNew(StoreError):
     """The store was written by a newer Watchfloor; upgrade this one."""
 
@@ -117,6 +146,12 @@ class StoreBusy(StoreError):
     """Another Watchfloor process holds this store; try again when it has finished."""
 
     code = "store_busy"
+
+
+class LeaseLost(StoreError):
+    """Another worker has taken this job up."""
+
+    code = "lease_lost"
 
 
 class ProjectionError(StoreError):

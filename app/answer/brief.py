@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from app.answer import events, figures, passages, pointed, rows, seen, views
+from app.answer import events, figures, hearing, passages, pointed, rows, seen, views
 from app.answer.desk import Desk, Finding, Tools, timeline
 from app.answer.outgoing import sealed, told
 from app.answer.passages import gives
@@ -150,7 +150,8 @@ def investigate(desk: Desk) -> Finding:
             desk.strategy = name
             return finding
     desk.strategy = "fact"
-    return _fact(desk)
+    found = _fact(desk)
+    return (hearing.unheard(desk) if found.verdict is Verdict.INSUFFICIENT else None) or found
 
 
 def _impossible(desk: Desk) -> Finding | None:

@@ -139,7 +139,7 @@ _ALERT = re.compile(
 )
 _EVENT = re.compile(
     r"\bwhat (?:all )?happened\b|\bwhy\b|\bwhat (?:led|went wrong|caused)\b|\breconstruct\b|\bsequence of events\b|\bwalk me through\b|"
-    r"\bstory\b|\bsummar\w+|\boverview\b|\brecap\b|"
+    r"\b(?:any|some)thing (?:(?:be|been|go|gone|went) )?(?:wrong|amiss|the matter)\b|\bstory\b|\bsummar\w+|\boverview\b|\brecap\b|"
     r"\bbring .* together\b|\bput together\b|\beverything (?:we know|recorded|about)\b|\btell me about\b",
     re.I,
 )

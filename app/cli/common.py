@@ -62,12 +62,13 @@ def print_json(value: Any) -> None:
 
 
 def settings_of(ctx: click.Context) -> Settings:
-    """The settings, with --data-dir over everything else."""
+    """The settings, with --data-dir and what a verb's own options say over everything else."""
     from app.settings import load
 
     given = ctx.obj or {}
     data_dir = given.get("data_dir")
-    return load(given.get("config"), **({} if data_dir is None else {"data_dir": data_dir}))
+    more = given.get("settings", {})
+    return load(given.get("config"), **more, **({} if data_dir is None else {"data_dir": data_dir}))
 
 
 @contextmanager

@@ -25,7 +25,13 @@ class Verb(NamedTuple):
 
 VERBS = {
     "ingest": Verb("app.cli.taking", "ingest", "Take in files and folders."),
+    "follow": Verb("app.cli.following", "follow", "Take in what appears in a folder or a bucket, until stopped."),
+    "jobs": Verb("app.cli.jobs", "jobs", "List, stop, go on with and work off ingests."),
     "listen": Verb("app.cli.listening", "listen", "Take in what a message bus brings, until stopped."),
+    "cameras": Verb("app.cli.cameras", "cameras", "Record and examine live cameras, until stopped."),
+    "quality": Verb("app.cli.quality", "quality", "Say who delivers what, how late, and who is silent."),
+    "pull": Verb("app.cli.pulling", "pull", "Take in rows of a warehouse: Snowflake, DuckDB, parquet."),
+    "dead": Verb("app.cli.dead", "dead", "List messages of a bus that could not be read, or try them again."),
     "ask": Verb("app.cli.asking", "ask", "Answer a question, with claims and citations."),
     "conversations": Verb("app.cli.talking", "conversations", "List, read and delete conversations."),
     "search": Verb("app.cli.asking", "search", "Find evidence."),

@@ -17,9 +17,11 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from app.cli.remote_jobs import RemoteJobs
 from app.http.pictures import as_data_uri
 from app.http.serve import Serving, read_serving
-from app.ports import Advance, Ask, Check, Conversation, Event, IngestSummary, Media, Samples, SourceReport
+from app.jobs.job import Job
+from app.ports import Advance, Ask, Check, Conversation, Event, IngestSummary, Media, Notified, Samples, SourceReport
 from app.unwire import answer_in, claim_in, conversation_in, evidence_in, hit_in, samples_in
 from app.wire import WireAnswer, WireClaim, WireConversation, WireEvidence, WireHit, WireSamples, as_json
 from app.wire_moments import WireMoment, moment_in
@@ -158,7 +160,7 @@ class RemoteService:
         name = response.headers["etag"].strip('"') + (mimetypes.guess_extension(kind) or "")
         path = Path(self._scratch.name) / name
         path.write_bytes(response.content)
-        return Media(path, kind)
+        return Media(path, kind, response.headers.get("watchfloor-note", ""))
 
     def samples(self, evidence_id: str, principal: Principal) -> Samples:
         return samples_in(self._call("GET", f"{_path(evidence_id)}/samples", WireSamples))
@@ -177,12 +179,28 @@ class RemoteService:
             raise UpstreamError("the server ended its reply before the summary; run the ingest again")
         return summary
 
+    @property
+    def jobs(self) -> RemoteJobs:
+        return RemoteJobs(self._call)
+
+    def work(self, stop: threading.Event, ended: Callable[[Job], None] | None = None, *, lasting: bool = True) -> None:
+        _held()
+
     def feedback(self, answer_id: str, accepted: bool, principal: Principal, note: str = "") -> None:
         body = {"answer": answer_id, "accepted": accepted, "note": note}
         self._call("POST", "/v1/feedback", dict[str, Any], json=body)
 
     def stats(self, principal: Principal) -> dict[str, Any]:
         return self._call("GET", "/v1/stats", dict[str, Any])
+
+    def look(self) -> None:
+        """The server looks by itself."""
+
+    def quality(self, principal: Principal, since_s: float) -> dict[str, Any]:
+        return self._call("GET", f"/v1/quality?since={since_s}", dict[str, Any])
+
+    def forget_source(self, name: str, principal: Principal) -> None:
+        self._call("POST", "/v1/quality/forget", dict[str, Any], json={"source": name})
 
     def checks(self) -> list[Check]:
         response = self._client.get("/v1/health")
@@ -191,6 +209,13 @@ class RemoteService:
     def model_check(self) -> Check:
         behind = self._call("GET", "/v1/models/watchfloor", _Model).watchfloor
         return Check("model", behind.state, behind.detail)
+
+    def notified(self, body: bytes, principal: Principal) -> Notified:
+        try:
+            told = msgspec.json.decode(body)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
+            raise InputError(f"the notification is not valid json: {problem}") from problem
+        return self._call("POST", "/v1/notifications/s3", Notified, json=told)
 
     def release(self, principal: Principal, paths: Sequence[Path]) -> int:
         _held()
@@ -207,12 +232,14 @@ class RemoteService:
 
     # --- speaking
 
-    def _call(self, method: str, path: str, kind: type[T], json: Any = None) -> T:
-        return msgspec.json.decode(self._send(method, path, json).content, type=kind)
+    def _call(self, method: str, path: str, kind: type[T], json: Any = None, *, signed: bool = False) -> T:
+        return msgspec.json.decode(self._send(method, path, json, signed=signed).content, type=kind)
 
-    def _send(self, method: str, path: str, body: Any = None) -> httpx.Response:
+    def _send(self, method: str, path: str, body: Any = None, *, signed: bool = False) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self._token}"} if signed else None
         with _told():
-            response = self._client.request(method, path, json=None if body is None else as_json(body))
+            given = None if body is None else as_json(body)
+            response = self._client.request(method, path, json=given, headers=headers)
         if response.is_error:
             raise_reply(response)
         return response

@@ -40,15 +40,21 @@ def show(ctx: click.Context, evidence_id: str, out: Path | None, clip: bool, lab
     wanted = expand(settings_of(ctx).data_dir, evidence_id)
     with opened(ctx) as (service, principal):
         found = service.evidence(wanted, principal)
+        note = ""
         if clip:
-            file: Path | None = _write(service.clip(found.id, principal, label), found, out)
+            played = service.clip(found.id, principal, label)
+            file: Path | None = _write(played, found, out)
+            note = played.note
         else:
             file = _write_picture(service, principal, found, out)
         samples = service.samples(found.id, principal) if isinstance(found.locator, SeriesWindow) else None
     if as_json:
-        print_json({**evidence_json(found), "file": None if file is None else str(file)})
+        told = {"note": note} if note else {}
+        print_json({**evidence_json(found), "file": None if file is None else str(file), **told})
     else:
         _paint(found, samples, file)
+        if note:
+            console().print(f"note: {note}")
 
 
 def _write_picture(service: Service, principal: Principal, found: Evidence, out: Path | None) -> Path | None:

@@ -11,9 +11,25 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.common import as_json_option, clean, console, opened, print_json, verb
+from app.cli.jobs import say
 
 if TYPE_CHECKING:
     from app.ports import Advance, IngestSummary
+
+
+def _chosen(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
+    """An option over the setting of its name; an address of Ray alone asks for Ray."""
+    if value is None:
+        return
+    given = _given(ctx)
+    asked = {"engine": value} if option.name == "engine" else {"engine": "ray", "ray_address": value} | given
+    ctx.obj = {**(ctx.obj or {}), "settings": {"ingest": {**given, **asked}}}
+
+
+def _given(ctx: click.Context) -> dict[str, str]:
+    """The settings of ingest that options have set."""
+    given: dict[str, str] = (ctx.obj or {}).get("settings", {}).get("ingest", {})
+    return given
 
 
 @click.command()
@@ -24,10 +40,23 @@ if TYPE_CHECKING:
     help="Folder for the run's data quality, as json and as a page.",
 )
 @click.option("--again", is_flag=True, help="Try sources of PATHS again that were given up after three tries.")
+@click.option("--background", is_flag=True, help="Only queue it: a server, or `watchfloor jobs work`, does the work.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    callback=_chosen,
+    expose_value=False,
+    help="What reads; without it as the setting ingest.engine says.",
+)
+@click.option(
+    "--ray-address", callback=_chosen, expose_value=False, help="Head of a Ray cluster; without it Ray is started here."
+)
 @as_json_option
 @click.pass_context
 @verb
-def ingest(ctx: click.Context, paths: tuple[Path, ...], report: Path | None, again: bool, as_json: bool) -> None:
+def ingest(
+    ctx: click.Context, paths: tuple[Path, ...], report: Path | None, again: bool, background: bool, as_json: bool
+) -> None:
     """Take in files and folders: video, pictures, reports, sensor series, alerts, work orders.
 
     A source that fails three times with the same content is given up: it is named in the summary and not read again until it changes.
@@ -46,11 +75,16 @@ def ingest(ctx: click.Context, paths: tuple[Path, ...], report: Path | None, aga
             print_json(report_json(step.report))
 
     whole = [path.resolve() for path in paths]
+    if background and (report is not None or _given(ctx)):
+        raise InputError("whoever does the work reads and reports as its own settings say: --background takes no other")
     if report is not None:
         _prepare(report.resolve(), whole)
-    with opened(ctx, local=again) as (service, principal):
+    with opened(ctx, local=again or bool(_given(ctx))) as (service, principal):
         if again:
             service.release(principal, whole)
+        if background:
+            say(service.jobs.submit(whole, principal), as_json)
+            return
         if as_json:
             summary = service.ingest(whole, principal, acknowledge)
             print_json(summary_json(summary))

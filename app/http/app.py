@@ -17,11 +17,13 @@ from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from app.http.context import AnyRequest, Context, Options
 from app.http.errors import on_error
 from app.http.guards import check_caller, secure_headers
+from app.http.notifications import s3_notification
 from app.http.openai.faults import on_fault
 from app.http.openai.routes import OPENAI_PATHS, OPENAI_ROUTES
 from app.http.pages import VendoredSwagger, home, schema_styles, static_routers
 from app.http.reading import JsonRequest
 from app.http.routes import ROUTES
+from app.http.tus import mounted
 from app.http.workers import Workers
 from app.ports import Service
 from retrieval.types import Principal
@@ -30,6 +32,7 @@ from retrieval.types import Principal
 def create_app(service: Service, principal: Principal, options: Options) -> Litestar:
     """Everything HTTP offers, asked for by `principal`. The caller closes the service."""
     workers = Workers(options.workers)
+    uploads, settling = mounted(service, principal, options)
 
     @asynccontextmanager
     async def working(_: Litestar) -> AsyncIterator[None]:
@@ -39,13 +42,13 @@ def create_app(service: Service, principal: Principal, options: Options) -> Lite
             await asyncio.to_thread(workers.close)
 
     return Litestar(
-        route_handlers=[home, *ROUTES, *OPENAI_ROUTES, *options.handlers, *static_routers()],
+        route_handlers=[home, *ROUTES, s3_notification, *uploads, *OPENAI_ROUTES, *options.handlers, *static_routers()],
         state=State({"watchfloor": Context(service, principal, options, workers, options.now())}),
         request_class=JsonRequest,
         before_request=check_caller,
         before_send=[secure_headers],
         exception_handlers={Exception: _on_failure, HTTPException: _on_failure},
-        lifespan=[*options.lifespan, working],
+        lifespan=[*options.lifespan, working, settling],
         openapi_config=_openapi(),
         debug=False,
         logging_config=None,

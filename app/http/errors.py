@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.status_codes import (
     HTTP_400_BAD_REQUEST,
     HTTP_404_NOT_FOUND,
+    HTTP_409_CONFLICT,
     HTTP_413_REQUEST_ENTITY_TOO_LARGE,
     HTTP_422_UNPROCESSABLE_ENTITY,
     HTTP_429_TOO_MANY_REQUESTS,
@@ -26,6 +27,9 @@ from retrieval.errors import (
     ConversationNotFound,
     EvidenceNotFound,
     InputError,
+    JobCancelled,
+    JobConflict,
+    JobNotFound,
     ModelUnavailable,
     OverBudget,
     QuestionTooLong,
@@ -38,6 +42,9 @@ from retrieval.errors import (
 _STATUS: tuple[tuple[type[WatchfloorError], int], ...] = (
     (EvidenceNotFound, HTTP_404_NOT_FOUND),
     (ConversationNotFound, HTTP_404_NOT_FOUND),
+    (JobNotFound, HTTP_404_NOT_FOUND),
+    (JobConflict, HTTP_409_CONFLICT),
+    (JobCancelled, HTTP_409_CONFLICT),
     (OverBudget, HTTP_429_TOO_MANY_REQUESTS),
     (QuestionTooLong, HTTP_413_REQUEST_ENTITY_TOO_LARGE),
     (SourceRejected, HTTP_422_UNPROCESSABLE_ENTITY),

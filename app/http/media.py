@@ -14,6 +14,8 @@ from app.http.errors import Refused
 from app.ports import Media
 
 CHUNK = 256 * 1024
+# what must be said of a file besides its bytes, in ASCII
+NOTE = "watchfloor-note"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 _DIGITS = 18
 # What a browser may show in place. Anything else is downloaded, so that no stored file runs as a page of ours.
@@ -87,6 +89,7 @@ def _headers(media: Media, tag: str) -> dict[str, str]:
         "content-type": media.media_type if shown else "application/octet-stream",
         "content-disposition": "inline" if shown else "attachment",
         "content-security-policy": "default-src 'none'; sandbox",
+        **({NOTE: media.note} if media.note else {}),
     }
 
 

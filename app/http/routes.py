@@ -15,8 +15,10 @@ from litestar.response import ServerSentEvent
 
 from app.http.context import AnyRequest, Context, context_of
 from app.http.guards import check_token
+from app.http.jobs import JOB_ROUTES, accepted, wanted_later
 from app.http.media import media_response
 from app.http.pictures import BODY_BYTES, pictures_in
+from app.http.quality import QUALITY_ROUTES
 from app.http.requests import (
     Alive,
     AskFields,
@@ -31,6 +33,7 @@ from app.http.requests import (
 )
 from app.http.streaming import Tell, stream
 from app.http.uploads import Limits, Saved, forget, save_upload, too_large
+from app.jobs.wire import WireJob
 from app.ports import Advance, Ask, Event, IngestSummary, Media, SourceReport
 from app.unwire import ask_in, query_in
 from app.wire import (
@@ -234,7 +237,8 @@ def samples(request: AnyRequest, evidence_id: FromPath[str]) -> WireSamples:
     tags=["taking in"],
     responses={200: ResponseSpec(IngestReply, generate_examples=False), **_FAILURES},
     summary="Upload files and ingest them",
-    description="multipart/form-data; every part with a file name is a file. Files of one upload lie side by side.",
+    description="multipart/form-data; every part with a file name is a file. Files of one upload lie side by side. With `?wait=false`, or "
+    "`Prefer: respond-async`, it is queued as a job: 202, and its Location.",
 )
 async def ingest(request: AnyRequest) -> Response[Any]:
     context = context_of(request)
@@ -244,6 +248,8 @@ async def ingest(request: AnyRequest) -> Response[Any]:
     limits = Limits(options.max_upload_bytes, options.max_files)
     uploads = options.data_dir / "uploads"
     saved = await save_upload(request.stream(), request.headers.get("content-type", ""), uploads, limits)
+    if wanted_later(request):
+        return await accepted(request, [saved.folder])
     return Response(await asyncio.to_thread(_ingest_upload, context, saved))
 
 
@@ -280,12 +286,14 @@ def _nothing_taken(summary: IngestSummary) -> SourceRejected:
     summary="Ingest files where they lie on this machine",
     description="For the command line: needs the token of serve.json. Server-sent events: progress, summary, error.",
 )
-async def ingest_local(request: AnyRequest, data: JSONBody[PathsRequest]) -> ServerSentEvent:
+async def ingest_local(request: AnyRequest, data: JSONBody[PathsRequest]) -> ServerSentEvent | Response[WireJob]:
     check_token(request)
     context = context_of(request)
     paths = [Path(path) for path in data.paths]
     if not paths or not all(path.is_absolute() for path in paths):
         raise BadQuery("give absolute paths, at least one")
+    if wanted_later(request):
+        return await accepted(request, paths)
 
     def work(tell: Tell, _: threading.Event) -> Event:
         def progress(step: Advance) -> None:
@@ -350,8 +358,10 @@ ROUTES = [
     samples,
     ingest,
     ingest_local,
+    *JOB_ROUTES,
     feedback,
     stats,
+    *QUALITY_ROUTES,
     health,
     live,
 ]

@@ -209,6 +209,8 @@ async def _serve(listener: Listener, announce: Callable[[], None]) -> None:
 def _application(settings: Settings, service: Any, serving: Serving) -> Litestar:
     from app.http.app import create_app
     from app.http.context import Options
+    from app.http.jobs import working_off
+    from app.http.quality import watching_over
     from app.principals import local_principal
     from app.slack.mount import mounted
 
@@ -220,7 +222,7 @@ def _application(settings: Settings, service: Any, serving: Serving) -> Litestar
         token=serving.token,
         instance=serving.instance,
         handlers=handlers,
-        lifespan=lifespan,
+        lifespan=[*lifespan, working_off(service), watching_over(service)],
         workers=settings.limits.total_asks + _SPARE_WORKERS,
     )
     return create_app(service, local_principal(settings), options)

@@ -48,8 +48,13 @@ def safe_name(filename: str) -> str:
     base = PurePosixPath(PureWindowsPath(filename).name).name
     clean = _UNSAFE.sub("_", base).strip(" .") or "upload"
     stem, dot, suffix = clean.rpartition(".")
-    keep = _LONGEST_NAME - len(suffix) - 1
-    return f"{stem[:keep]}{dot}{suffix}" if dot and keep > 0 else clean[:_LONGEST_NAME]
+    keep = _LONGEST_NAME - len(suffix.encode()) - 1
+    return f"{_cut(stem, keep)}{dot}{suffix}" if dot and keep > 0 else _cut(clean, _LONGEST_NAME)
+
+
+def _cut(text: str, most: int) -> str:
+    """At most so many bytes, as file systems count, and no sign in part."""
+    return text.encode()[:most].decode("utf-8", "ignore")
 
 
 class _Writer:
@@ -103,7 +108,7 @@ async def save_upload(stream: AsyncIterator[bytes], content_type: str, root: Pat
             writer.close()
         if not writer.hashes:
             raise Refused(400, "bad_input", "no file was sent; give at least one part a file name")
-        return _settle(folder, root, writer.hashes)
+        return settle(folder, root, writer.hashes)
 
 
 @contextmanager
@@ -146,7 +151,8 @@ def too_large(most: int) -> Refused:
     return Refused(413, "too_large", f"the upload is larger than {most} bytes; send fewer or smaller files")
 
 
-def _settle(folder: Path, root: Path, hashes: dict[str, str]) -> Saved:
+def settle(folder: Path, root: Path, hashes: dict[str, str]) -> Saved:
+    """Put a folder of whole files in its place: `hashes` are their SHA-256 by name."""
     digest = hashlib.sha256(repr(sorted(hashes.items())).encode()).hexdigest()[:24]
     target = root / digest
     try:

@@ -41,6 +41,20 @@ def answer(n: int, store: Path, rounds: int, images: int, as_json: bool) -> None
 
 
 @bench.command()
+@click.option("--sources", type=click.IntRange(1), default=20, show_default=True, help="Sources of each rhythm.")
+@click.option("--days", type=click.IntRange(9), default=63, show_default=True, help="Days that each is heard.")
+@as_json_option
+@verb
+def silence(sources: int, days: int, as_json: bool) -> None:
+    """False alarms of silence over simulated rhythms, and how late a real silence is told."""
+    from eval.bench.silence import Sizes, run
+
+    found = run(Sizes(sources, days), _teller())
+    if as_json:
+        print_json(found)
+
+
+@bench.command()
 @click.option("--seconds", type=click.IntRange(40), default=60, show_default=True, help="Length of the clips.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Rounds of each measurement.")
 @click.option("--folder", type=_FOLDER, required=True, help="Where the clips are made, and kept for the next run.")
@@ -51,6 +65,74 @@ def ingest(seconds: int, rounds: int, folder: Path, as_json: bool) -> None:
     from eval.bench.ingest import Sizes, run_bench
 
     found = run_bench(Sizes(seconds, rounds), folder, _teller())
+    if as_json:
+        print_json(found)
+    else:
+        _paint_bars(found)
+
+
+@bench.command()
+@click.option("--cameras", type=click.IntRange(1, 8), default=3, show_default=True, help="Cameras, each a server.")
+@click.option("--minutes", type=click.FloatRange(1), default=30.0, show_default=True, help="How long they are watched.")
+@click.option(
+    "--every", type=click.FloatRange(30), default=180.0, show_default=True, help="Seconds between faults of one."
+)
+@click.option("--folder", type=_FOLDER, required=True, help="Where clips and store are made; give an empty one.")
+@as_json_option
+@verb
+def live(cameras: int, minutes: float, every: float, folder: Path, as_json: bool) -> None:
+    """Live cameras cut, stalled and frozen: memory, disk, coverage beside what ran, and how soon each fault is told."""
+    from eval.bench.live import Sizes, run_bench
+
+    found = run_bench(Sizes(cameras, minutes, every), folder, _teller())
+    if as_json:
+        print_json(found)
+    else:
+        _paint_bars(found)
+
+
+@bench.command()
+@click.option(
+    "--kind", type=click.Choice(["duckdb", "snowflake"]), default="duckdb", show_default=True, help="What is read."
+)
+@click.option("--rows", type=click.IntRange(100), default=300_000, show_default=True, help="Rows of the table.")
+@click.option("--kills", type=click.IntRange(0), default=5, show_default=True, help="How often the pull is killed.")
+@click.option("--vectors", is_flag=True, help="Rows get vectors too.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Where it is killed.")
+@click.option("--folder", type=_FOLDER, required=True, help="Where table and stores are made; give an empty one.")
+@as_json_option
+@verb
+def warehouse(kind: str, rows: int, kills: int, vectors: bool, seed: int, folder: Path, as_json: bool) -> None:
+    """A large table is pulled, killed on the way again and again, and must end as the table is. Fails unless it does.
+
+    Snowflake is a server of its protocol on this machine, and needs the Python that scripts/snowflake-env makes.
+    """
+    from eval.bench.warehouse import measure
+
+    found = measure(folder, kind, rows, kills, vectors, seed)
+    if as_json:
+        print_json(found)
+    else:
+        console().print(clean("\n".join(f"{name}: {value}" for name, value in found.items())))
+    if not (found["equal"] and found["late_row_found"]):
+        raise SystemExit(1)
+
+
+@bench.command()
+@click.option("--rate", type=click.IntRange(10), default=200, show_default=True, help="Events a second.")
+@click.option("--minutes", type=click.FloatRange(0.2), default=10.0, show_default=True, help="For how long.")
+@click.option(
+    "--backlog", type=click.IntRange(500), default=6_000, show_default=True, help="Messages of a poison round."
+)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Rounds of the poison test.")
+@click.option("--folder", type=_FOLDER, required=True, help="Where the stores are made; give an empty one.")
+@as_json_option
+@verb
+def stream(rate: int, minutes: float, backlog: int, rounds: int, folder: Path, as_json: bool) -> None:
+    """Events on a bus: how long until each is found, whether that grows, and what broken messages cost."""
+    from eval.bench.stream import Sizes, run_bench
+
+    found = run_bench(Sizes(rate, minutes, backlog, rounds), folder, _teller())
     if as_json:
         print_json(found)
     else:

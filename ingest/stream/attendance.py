@@ -10,6 +10,7 @@ import structlog
 from ingest.stream.counts import Counts
 from ingest.stream.intake import Intake
 from retrieval.errors import StoreError
+from retrieval.intervals import gaps
 from retrieval.types import Interval, Micros
 
 # told so often; what was heard last is told at the end too
@@ -20,10 +21,19 @@ _GAP_US = 30_000_000
 
 class Attendance:
     """Begins when the connection stands and ends with the last beat that found it standing and nothing waiting to be stored: what was
-    not taken in by then was not examined, and a gap is never told as listened to."""
+    not taken in by then was not examined, and a gap is never told as listened to. Nor is a silence: a feed that raised an alarm by it was
+    connected, but not heard. `silences` gives those of a feed, one that goes on with an end far ahead."""
 
-    def __init__(self, intake: Intake, counts: Counts, feeds: Sequence[str], clock: Callable[[], Micros]) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        counts: Counts,
+        feeds: Sequence[str],
+        clock: Callable[[], Micros],
+        silences: Callable[[str], Sequence[Interval]] = lambda feed: (),
+    ) -> None:
         self._intake, self._counts, self._feeds, self._clock = intake, counts, tuple(feeds), clock
+        self._silences = silences
         self._began: Micros | None = None
         self._last: Micros = 0
         self._told: Micros = 0
@@ -55,8 +65,18 @@ class Attendance:
             return
         try:
             for feed in self._feeds:
-                await asyncio.to_thread(self._intake.listened, feed, Interval(began, self._last))
+                await asyncio.to_thread(self._tell_of, feed, Interval(began, self._last))
             self._told = self._last
         except StoreError as problem:
             # told with the next one: its time begins where this one's did
             self._log.warning("cannot tell what was listened to", why=str(problem))
+
+    def _tell_of(self, feed: str, span: Interval) -> None:
+        for heard in gaps(self._silences(feed), span):
+            self._intake.listened(feed, heard)
+
+    def since(self) -> dict[str, Micros]:
+        """By feed, since when it is listened to; what waits to be stored was heard, though nobody can tell yet: then since now."""
+        if self._began is None:
+            return {}
+        return dict.fromkeys(self._feeds, self._clock() if self._counts.standing().waiting else self._began)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from ingest.stream.feeds import Feeds
 from ingest.stream.message import Message
-from ingest.stream.post import MOST, Post
+from ingest.stream.post import MOST, Lanes, Post
 from retrieval.errors import BadSettings, UpstreamError
 
 _WEEK_S = 7 * 24 * 3600
@@ -28,6 +28,8 @@ _MOST_ON_THEIR_WAY = 65_535
 _OFFSET_BITS = 21
 # how long the first connection may take, and how often it is asked whether it stands
 _CONNECT_S, _BEAT_S, _PING_S = 15.0, 5.0, 3.0
+# how long Kafka lets us be busy with what it brought before it gives that to another: five minutes; a film takes longer to read
+_RECORDS_MS, _OBJECTS_MS = 300_000, 12 * 3_600_000
 
 
 class Access(NamedTuple):
@@ -46,7 +48,7 @@ class Watcher(Protocol):
 class Listener:
     """Listens until it is told to stop."""
 
-    def __init__(self, feeds: Feeds, access: Access, post: Post, watcher: Watcher) -> None:
+    def __init__(self, feeds: Feeds, access: Access, post: Post | Lanes, watcher: Watcher) -> None:
         """Raises BadSettings where the bus's client is not installed."""
         if any(find_spec(name) is None for name in ("faststream", _CLIENTS[feeds.scheme])):
             raise BadSettings(f"listening to {feeds.scheme} needs the extra [bus]: pip install 'watchfloor[bus]'")
@@ -107,6 +109,7 @@ class Listener:
                 auto_offset_reset="earliest",
                 ack_policy=AckPolicy.MANUAL,
                 decoder=_as_it_is,
+                max_poll_interval_ms=_OBJECTS_MS if feed.kind == "objects" else _RECORDS_MS,
             )
             subscriber(self._handler(partial(_of_kafka, name)))
         return broker

@@ -41,7 +41,9 @@ def record_batches(
     clock = clock_for(table, shape, item)
     reads = (_read(table, shape, row, clock) for row in table.rows)
     if shape.kind is TableKind.ALERTS:
-        drafts = iter(_alerts(table, shape, list(reads), Relations.of(*site)))
+        # an alert by itself is related to nothing: the site need not be read for each message of a bus
+        related = Relations.of(*site) if len(table.rows) > 1 else Relations.of((), ())
+        drafts = iter(_alerts(table, shape, list(reads), related))
     else:
         drafts = (_draft(table, shape, row, read, clock) for row, read in zip(table.rows, reads, strict=True))
     entities, span, waiting = _assets(table, shape, tenant), None, list(islice(drafts, BATCH))

@@ -19,7 +19,7 @@ import msgspec
 
 from ingest.media_types import demuxer, media_type
 from ingest.sandbox import Limits, run_as
-from ingest.video.cut import Cut, CutOrder, Still
+from ingest.video.cut import DRAWN, Cut, CutOrder, Still
 from ingest.video.likely import Scores, Shown, margins, stands_out
 from ingest.walk import fingerprint
 from retrieval.errors import EvidenceNotFound
@@ -29,6 +29,7 @@ from retrieval.ports import Blobs, CatalogReader, SourceState
 from retrieval.types import Evidence, Filter, FrameAt, Interval, Kind, Micros, Principal
 
 BREAK_MS = 5_000
+GONE = "the recording is not kept any more: this is made of its kept frames"
 _MINUTE_US = 60_000_000
 _REACHES_US = (20 * _MINUTE_US, 3 * 60 * _MINUTE_US, 24 * 60 * _MINUTE_US)
 _KEPT_BYTES = 2 << 30
@@ -45,6 +46,7 @@ _LIMITS = Limits(wall_s=60, cpu_s=120)
 _HALF = 0.5
 
 StateOf = Callable[[str, str], SourceState | None]
+Fetched = Callable[[str, SourceState], Path | None]
 
 
 class Likely(Protocol):
@@ -55,10 +57,11 @@ class Likely(Protocol):
 
 
 class Playable(NamedTuple):
-    """A file to play and its media type."""
+    """A file to play, its media type, and what must be said of it, "" where that is nothing."""
 
     path: Path
     media_type: str
+    note: str = ""
 
 
 def cut_apart(order: CutOrder) -> Cut:
@@ -67,13 +70,20 @@ def cut_apart(order: CutOrder) -> Cut:
 
 
 class Moments:
-    """`state` tells what was ingested of a tenant's source. Clips are kept below `folder`. Safe to share between threads."""
+    """`state` tells what was ingested of a tenant's source, `fetched` gives a file of what lies elsewhere, as it was ingested. Clips are
+    kept below `folder`. Safe to share between threads."""
 
     def __init__(
-        self, catalog: CatalogReader, blobs: Blobs, folder: Path, state: StateOf, likeness: Likely | None = None
+        self,
+        catalog: CatalogReader,
+        blobs: Blobs,
+        folder: Path,
+        state: StateOf,
+        likeness: Likely | None = None,
+        fetched: Fetched | None = None,
     ) -> None:
         self._catalog, self._blobs, self._folder, self._state = catalog, blobs, folder, state
-        self._likeness = likeness
+        self._likeness, self._fetched = likeness, fetched
         # each takes a process and up to two cores: one at a time, so that questions go on
         self._making = threading.Lock()
 
@@ -111,7 +121,7 @@ class Moments:
         key = content_hash(*(f"{each.id}.{each.revision}" for each in moment.frames))[:32]
         for kind, ending in _ENDINGS.items():
             if (path := self._folder / f"{key}{ending}").is_file():
-                return Playable(path, kind)
+                return Playable(path, kind, _note(kind, moment))
         with self._making:
             made = cut_apart(self._order(moment))
         path = self._folder / f"{key}{_ENDINGS[made.media_type]}"
@@ -120,7 +130,7 @@ class Moments:
         fresh.write_bytes(made.data)
         fresh.replace(path)
         _forget_oldest(self._folder, _KEPT_BYTES, path)
-        return Playable(path, made.media_type)
+        return Playable(path, made.media_type, _note(made.media_type, moment))
 
     def _alike(
         self, frame: Evidence, label: str, frames: Sequence[Evidence], scores: Scores
@@ -151,11 +161,22 @@ class Moments:
     def _original(self, frames: Sequence[Evidence]) -> str:
         """The file the frames come from; "" where it is not there as it was, or something in it had to be hidden."""
         first, place = frames[0], urlsplit(frames[0].source)
-        if place.scheme != "file" or any(_BLURRED in each.provenance.models for each in frames):
+        state = self._state(first.tenant, first.source)
+        if state is None or any(_BLURRED in each.provenance.models for each in frames):
             return ""
-        path, state = Path(unquote(place.path)), self._state(first.tenant, first.source)
-        same = state is not None and path.is_file() and fingerprint(path) == state.content_hash
+        if place.scheme != "file":
+            found = self._fetched(first.source, state) if self._fetched else None
+            return str(found or "")
+        path = Path(unquote(place.path))
+        same = path.is_file() and fingerprint(path) == state.content_hash
         return str(path) if same else ""
+
+
+def _note(kind: str, moment: Moment) -> str:
+    """Said where kept frames are shown because the recording is no longer there."""
+    place = urlsplit(moment.source)
+    there = place.scheme != "file" or Path(unquote(place.path)).is_file()
+    return "" if kind != DRAWN or there else GONE
 
 
 def _around(frame: Evidence, reach: Micros) -> Filter:

@@ -43,11 +43,16 @@ class Database:
         self._engine = self._connect(memory, busy_ms)
 
     def _make_file(self) -> None:
-        """The file holds the tenants' secret keys: only its owner may read it."""
+        """The file holds the tenants' secret keys: only its owner may read it.
+
+        One that is there is not opened: closing it would take away the locks that other connections of this process hold on it (POSIX),
+        and another process could then remove the log they write to.
+        """
         path = Path(self.name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except OSError as error:
             raise StoreError(f"cannot write the store {path}: {error.strerror}") from error
 

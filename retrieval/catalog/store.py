@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, insert, select
 
-from retrieval.catalog import commits, facts, journal, reading, talks
+from retrieval.catalog import arrivals, commits, facts, journal, reading, talks
 from retrieval.catalog import tables as t
 from retrieval.catalog.clock import Clock, system_clock
 from retrieval.catalog.codec import chunks
@@ -19,8 +19,8 @@ from retrieval.catalog.database import Database
 from retrieval.catalog.journal import AuditEntry
 from retrieval.catalog.migrate import migrate
 from retrieval.catalog.talks import Listed, Talk
-from retrieval.errors import BadQuery, SourceRejected
-from retrieval.ports import LogEntry, Projected, Receipt, Rejection, SourceState, Unit
+from retrieval.errors import BadQuery, SourceRejected, UnitRefused
+from retrieval.ports import Arrival, Held, LogEntry, Projected, Receipt, Rejection, SourceState, Unit
 from retrieval.types import (
     Answer,
     Coverage,
@@ -180,6 +180,11 @@ class Catalog:
         with self._db.read() as connection:
             return commits.state(connection, tenant, source)
 
+    def held_below(self, tenant: str, start: str) -> dict[str, Held]:
+        """What is held of all sources whose uri begins so, by uri."""
+        with self._db.read() as connection:
+            return commits.held_below(connection, tenant, start)
+
     def commit(self, unit: Unit) -> Receipt:
         """Store a unit in one transaction and append to the log; acknowledged only once it is on disk.
 
@@ -205,12 +210,37 @@ class Catalog:
                 return commits.commit(connection, unit, self._clock)
         except SourceRejected as error:
             return error
-        except BadQuery as error:
+        except (BadQuery, UnitRefused) as error:
             return SourceRejected(str(error), kind="unstorable")
 
     def abandon(self, tenant: str, source: str) -> None:
         with self._writing() as connection:
             commits.abandon(connection, tenant, source, self._clock)
+
+    # --- who delivers ---
+
+    def arrivals(self, tenant: str, pieces: int, recordings: int, limit: int) -> tuple[list[Arrival], list[Arrival]]:
+        """What was stored after these row numbers, `limit` of each sort at most: evidence, and stretches that were recorded."""
+        with self._db.read() as connection:
+            return (
+                arrivals.pieces(connection, tenant, pieces, limit),
+                arrivals.recordings(connection, tenant, recordings, limit),
+            )
+
+    def standings(self, tenant: str) -> dict[str, str]:
+        """Records of who delivers, by name, as they were kept."""
+        with self._db.read() as connection:
+            return arrivals.standings(connection, tenant)
+
+    def keep_standings(self, tenant: str, before: str | None, changed: Mapping[str, str | None]) -> bool:
+        """Keep records in one transaction (None: forget it); nothing, and False, where the one named "" is not `before` any more."""
+        with self._writing() as connection:
+            return arrivals.keep(connection, tenant, before, changed)
+
+    def twins(self, tenant: str, starts: Sequence[str]) -> list[str]:
+        """Sources whose uri begins so and that have the bytes of an earlier one."""
+        with self._db.read() as connection:
+            return arrivals.twins(connection, tenant, starts)
 
     # --- the journal ---
 

@@ -277,3 +277,51 @@ turns = Table(
     Column("answer", Text, ForeignKey("asks.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("asked_at", BigInteger, nullable=False),
 )
+
+# an ingest that was asked for; `leased_until` is when whoever works on it must have been heard of again
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("paths", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("cancelling", Boolean, nullable=False),
+    Column("worker", Text),
+    Column("leased_until", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("futile", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Index("ix_jobs_state", "tenant", "state", "created_at"),
+    Index("ix_jobs_created", "tenant", "created_at"),
+)
+
+job_sources = Table(
+    "job_sources",
+    metadata,
+    Column("job", Text, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("evidence", Integer, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("code", Text),
+    Column("reason", Text),
+)
+
+# who delivers what, kept over time; the record without a name says how far was read
+standings = Table(
+    "standings",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+)

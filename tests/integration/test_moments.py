@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from PIL import Image, ImageDraw
 
 from eval.moments.brief import clips, found, kept, write
+from ingest.engine import LocalEngine
 from ingest.images import ImageReader
 from ingest.pipeline import Pipeline
 from ingest.ports import Detection
@@ -230,7 +231,13 @@ def test_two_clips_at_once_give_what_one_by_one_gives(tmp_path: Path) -> None:
     for at_once in (1, 2, 3):
         catalog = Catalog(tmp_path / f"{at_once}.sqlite3")
         pipeline = Pipeline(
-            catalog, FolderBlobs(tmp_path / f"blobs{at_once}"), [VideoReader()], None, None, lambda: 1, at_once
+            catalog,
+            FolderBlobs(tmp_path / f"blobs{at_once}"),
+            [VideoReader()],
+            None,
+            None,
+            lambda: 1,
+            LocalEngine(at_once),
         )
         pipeline.run(clips, TENANT)
         pieces = catalog.scan(Filter(), ME, 10_000)

@@ -7,11 +7,12 @@ import msgspec
 import pytest
 from PIL import Image
 
-from app.jobs import IngestJob
+from app.jobs.taking import IngestJob
 from ingest.begun import CODE, REASON, Begun, Mark
 from ingest.fakes import InProcess
+from ingest.fault import FAULT
 from ingest.media_types import IMAGES
-from ingest.pipeline import FAULT, Pipeline
+from ingest.pipeline import Pipeline
 from ingest.ports import Batch, Draft
 from ingest.reports.reader import ReportReader
 from ingest.tables.reader import TableReader
@@ -311,7 +312,7 @@ class Ran:
     def __init__(self, run):
         self._run = run
 
-    def run(self, paths, tenant, tell, exclude, begun):
+    def run(self, paths, tenant, tell, exclude, begun, **more):
         return self._run(*paths, progress=tell, begun=begun)
 
 

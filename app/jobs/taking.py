@@ -11,7 +11,10 @@ import msgspec
 
 from app.ports import Advance, IngestSummary, SourceReport
 from ingest.begun import CODE, REASON, Begun
-from ingest.pipeline import QUARANTINED, Pipeline, Report
+from ingest.naming import ON_DISK, Naming
+from ingest.outcome import QUARANTINED, Report
+from ingest.pipeline import Pipeline
+from ingest.turns import never
 from ingest.walk import walk
 from retrieval.ids import content_hash
 from retrieval.types import Principal
@@ -45,17 +48,29 @@ class House(Protocol):
 
 
 class IngestJob:
-    """One ingest at a time. `pipeline` makes a pipeline with the encoders that are in force when it is called."""
+    """One ingest at a time. `pipeline` makes a pipeline with the encoders that are in force when it is called; `begun` names the folder
+    of marks, which each process that ingests has to itself."""
 
-    def __init__(self, notes: Notes, data_dir: Path, pipeline: Callable[[], Pipeline], house: House) -> None:
+    def __init__(
+        self, notes: Notes, data_dir: Path, pipeline: Callable[[], Pipeline], house: House, begun: str = "begun"
+    ) -> None:
         self._notes, self._data_dir, self._pipeline, self._house = notes, data_dir, pipeline, house
+        self._begun = data_dir / begun
 
     def run(
-        self, paths: Sequence[Path], principal: Principal, progress: Callable[[Advance], None] | None
+        self,
+        paths: Sequence[Path],
+        principal: Principal,
+        progress: Callable[[Advance], None] | None,
+        names: Naming = ON_DISK,
+        stop: Callable[[], bool] = never,
     ) -> IngestSummary:
-        """Ingest files and folders. Raises InputError for nothing to ingest; what one source suffers is in its report."""
+        """Ingest files and folders; `stop` is asked before each commit (see Pipeline.run).
+
+        Raises InputError for nothing to ingest; what one source suffers is in its report.
+        """
         tenant = principal.tenant
-        self._adopt(paths, tenant)
+        self._adopt(paths, tenant, names)
 
         def tell(done: int, total: int, source: str, report: Report | None) -> None:
             if report is not None:
@@ -63,10 +78,12 @@ class IngestJob:
             if progress is not None:
                 progress(Advance(done, total, source, _reported(report) if report else None))
 
-        begun = Begun(self._data_dir / "begun")
+        begun = Begun(self._begun)
         for mark in begun.left():
             self._notes.record_rejection(mark.tenant, mark.source, CODE, REASON, mark.tried)
-        summary = self._pipeline().run(paths, tenant, tell, exclude=[self._data_dir], begun=begun)
+        summary = self._pipeline().run(
+            paths, tenant, tell, exclude=[self._data_dir], begun=begun, names=names, stop=stop
+        )
         return IngestSummary(
             ingested=summary.ingested,
             unchanged=summary.unchanged,
@@ -77,6 +94,7 @@ class IngestJob:
             sequence=summary.sequence,
             notes=(self._house.eyes(), self._house.ears(), *summary.notes),
             quality=msgspec.to_builtins(summary.quality),
+            stopped=summary.stopped,
         )
 
     def _note(self, tenant: str, report: Report) -> None:
@@ -88,12 +106,13 @@ class IngestJob:
         else:
             self._notes.clear_rejection(tenant, report.source)
 
-    def _adopt(self, paths: Sequence[Path], tenant: str) -> None:
-        """A site names its zone and its encoder; the encoder is copied, so that the store stands on its own."""
+    def _adopt(self, paths: Sequence[Path], tenant: str, names: Naming) -> None:
+        """A site names its zone and its encoder; the encoder is copied, so that the store stands on its own. Of a site that was fetched
+        from elsewhere it is not there."""
         for site in walk(paths, [self._data_dir]).sites:
             self._set(tenant, ZONE, site.description.site.timezone)
             named = site.description.image_encoder
-            if named:
+            if named and (names is ON_DISK or (site.path.parent / named).is_dir()):
                 kept = keep_encoder(site.path.parent / named, self._data_dir / "models")
                 self._set(tenant, ENCODER, kept)
 

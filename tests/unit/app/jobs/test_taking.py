@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.jobs import keep_encoder
+from app.jobs.taking import keep_encoder
 
 
 @pytest.fixture
