@@ -1,4 +1,4 @@
-"""The data quality of a run as a page: when each camera and sensor recorded, as a picture, and the lists below it."""
+"""Data quality as pages: of a run, with when each camera and sensor recorded as a picture; and of all that deliver, over time."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import msgspec
 from app.ports import Check
 from app.settings import Settings
 from ingest.live.cameras import Camera
+from ingest.live.watching import read_standing
 from ingest.stream.feeds import FEED, Feed
 from ingest.warehouse.mapping import WarehouseFile
 from ingest.watchfulness.groups import WAREHOUSE, Places
@@ -33,7 +34,8 @@ class WatchRoom:
 
     def __init__(self, book: Catalog, settings: Settings) -> None:
         folder = settings.data_dir.resolve()
-        self._places = Places(f"{(folder / 'uploads').as_uri()}/", f"{(folder / 'live').as_uri()}/")
+        self._live = folder / "live"
+        self._places = Places(f"{(folder / 'uploads').as_uri()}/", f"{self._live.as_uri()}/")
         self.watch = Watchfulness(book, settings.tenant, self._places, system_clock)
         self._book = book
 
@@ -44,9 +46,14 @@ class WatchRoom:
     def quality(self, principal: Principal, since_s: float) -> dict[str, Any]:
         """ingest.watchfulness.standing.Overview as plain JSON, times in ISO 8601, UTC. Raises StoreError."""
         ledger, now = self.watch.look(), system_clock()
-        asked = Asked(principal, Interval(now - round(since_s * 1e6), now))
+        asked = Asked(principal, Interval(now - round(since_s * 1e6), now), self._ahead())
         told: dict[str, Any] = dated(msgspec.to_builtins(overview(self._book, ledger, self._places, asked)))
         return told
+
+    def _ahead(self) -> dict[str, float]:
+        """Of live cameras' clocks, as the watch over them wrote it last."""
+        cameras = standing.cameras if (standing := read_standing(self._live)) else {}
+        return {name: now.ahead_s for name, now in cameras.items() if now.ahead_s is not None}
 
     def forget(self, name: str) -> None:
         """Raises InputError for one that is not known, StoreError."""

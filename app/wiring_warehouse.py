@@ -103,7 +103,7 @@ class Pulling:
             # a table that is being replaced, say, will be there again
             if isinstance(problem, BadSettings) and name not in self._worked:
                 self._remember(turn)
-                raise
+                raise BadSettings(f"{self.file.name}/{name}: {problem}") from problem
         self._remember(turn)
         how.told(turn)
         return turn

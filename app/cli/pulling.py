@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -64,9 +65,17 @@ def _patiently(pulling: Pulling, turn: Turning) -> None:
 
 
 def _stopped_by_signals() -> threading.Event:
+    """SIGTERM and SIGINT end it once what is read is stored; a second one at once, but for a statement
+    that DuckDB is at."""
     stop = threading.Event()
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda number, frame: stop.set())
+        signal.signal(each, heard)
     return stop
 
 

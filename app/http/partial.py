@@ -36,8 +36,8 @@ class Caps(NamedTuple):
 
 
 class Partial(msgspec.Struct, frozen=True):
-    """`metadata` is the header as it was sent; `offset` bytes are on disk. `touched` is when it last grew, or was taken in, in UTC µs. `told` is what
-    became of it once it was whole."""
+    """`metadata` is the header as it was sent; `offset` bytes are on disk. `touched` is when it last grew, or was taken in, in UTC µs.
+    `told` is what became of it once it was whole."""
 
     id: str
     name: str

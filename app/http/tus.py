@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
+import msgspec
 import structlog
 from litestar import HttpMethod, Litestar, Response, delete, patch, post, route
 from litestar.params import FromPath
@@ -32,7 +33,7 @@ from app.http.partial import (
     Partial,
     Partials,
 )
-from app.http.uploads import Saved, forget, safe_name
+from app.http.uploads import forget, safe_name
 from app.ports import Advance, Service, SourceReport
 from app.wire import report_json, summary_json
 from retrieval.errors import InputError, JobCancelled, StoreError, UpstreamError
@@ -54,6 +55,8 @@ class Uploads:
         self.partials, self.now = partials, now
         self._service, self._principal = service, principal
         self._held: set[str] = set()
+        # whole, and not taken in because of a mistake of ours: the next start tries again
+        self._aside: set[str] = set()
         self._came = asyncio.Event()
         self._log = structlog.get_logger(__name__)
 
@@ -82,12 +85,14 @@ class Uploads:
 
     def _settle(self) -> bool:
         well = True
-        for partial in [each for each in self.partials.all() if each.state == WHOLE]:
+        for partial in [each for each in self.partials.all() if each.state == WHOLE and each.id not in self._aside]:
             try:
                 self._take(partial)
             except (StoreError, UpstreamError, OSError) as problem:
                 well = False
                 self._log.warning("an upload waits", upload=partial.id, why=str(problem), again_in_s=_AGAIN_S)
+            except Exception as problem:  # noqa: BLE001 - the edge of one upload: a mistake of ours must not stop those behind it for good
+                self._set_aside(partial, problem)
         return well
 
     def _take(self, partial: Partial) -> None:
@@ -100,10 +105,11 @@ class Uploads:
         saved = self.partials.put_in_place(partial)
         try:
             summary = self._service.ingest([saved.folder], self._principal, progress)
-        except (StoreError, UpstreamError, OSError):
-            raise
-        except Exception as problem:  # noqa: BLE001 - the edge of one upload: a mistake of ours must not stop those behind it for good
-            self._failed(partial, saved, problem)
+        except InputError as problem:
+            if not isinstance(problem, JobCancelled):
+                # a job that was cancelled can be resumed as long as its files are there
+                forget(saved)
+            self.partials.done(partial, REFUSED, error_body(problem), self.now())
             return
         told = {"sources": [report_json(report) for report in reports], **summary_json(summary)}
         useful = bool(summary.ingested or summary.unchanged)
@@ -111,11 +117,10 @@ class Uploads:
             forget(saved)
         self.partials.done(partial, TAKEN if useful else REFUSED, told, self.now())
 
-    def _failed(self, partial: Partial, saved: Saved, problem: Exception) -> None:
-        # a job that was cancelled can be resumed as long as its files are there
-        if isinstance(problem, InputError) and not isinstance(problem, JobCancelled):
-            forget(saved)
-        self.partials.done(partial, REFUSED, error_body(problem), self.now())
+    def _set_aside(self, partial: Partial, problem: Exception) -> None:
+        self._aside.add(partial.id)
+        with contextlib.suppress(OSError):
+            self.partials.save(msgspec.structs.replace(partial, told=error_body(problem)))
 
 
 def mounted(service: Service, principal: Principal, options: Options) -> tuple[list[Any], Callable[[Litestar], Any]]:

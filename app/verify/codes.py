@@ -17,7 +17,9 @@ def misspelt(claim: str, shown: str, find: Finder) -> Iterator[str]:
     """Tags of a claim that name something known but for their leading zeros: where CAM-02 is cited, CAM-2 may be another."""
     for match in _TAG.finditer(claim):
         alike = re.compile(rf"(?<![\w-]){match['head']}0*{match['digits']}(?![\w-])", re.I)
-        known = {m[0].lower() for m in alike.finditer(shown)} | {entity.lower() for _, _, entity in find(match[0])}
+        # what it names may also go by another name altogether
+        spelt = {entity.lower() for _, _, entity in find(match[0]) if alike.fullmatch(entity)}
+        known = {m[0].lower() for m in alike.finditer(shown)} | spelt
         if match["digits"] and known and match[0].lower() not in known:
             yield match[0]
 

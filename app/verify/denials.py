@@ -53,6 +53,8 @@ _STANDING = re.compile(
 # all that a piece may say of a record that it says was so at a time
 _BARE = frozenset(["activ", "alarm", "open", "order"])
 _CHANGES = frozenset("raise clear open_event close begin end trip stop release".split())
+# "no closing time" denies that a record is closed
+_NO_END = re.compile(r"\s*(?:(?:recorded|known|stated)\s+)?(?:clos(?:ing|ed)\s+(?:time|date)|closure)\b", re.I)
 _REACH = 6
 _MINUTE_US = 60_000_000
 # what may stand between a "not" and the state that it denies
@@ -95,7 +97,8 @@ def _state(bench: Bench, segment: Segment, at: int, about: Sequence[Statement]) 
     nearest = next(_after(bench, at, segment.last), None)
     values = [{v for _, v in s.fields} for s in about if s.fields]
     # "no high pressure" denies a pressure, not a state
-    if bench.claim.parts[at].text.lower() in ("no", "without"):
+    denial = bench.claim.parts[at]
+    if denial.text.lower() in ("no", "without") and not _NO_END.match(bench.claim.text, denial.end):
         return set()
     # "did not find that the valve was open" denies a finding, not a state
     if nearest is None or nearest[1].key not in _STATES or not values or _deed(bench, at):

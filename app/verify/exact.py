@@ -39,7 +39,8 @@ _AS_BEFORE = re.compile(
 _DENIED = re.compile(r"\b(?:not?|never|none)\b|n't\b", re.I)
 _SOME = re.compile(r"\b(?P<some>\d+) samples? above the high limit\b")
 _LEAST = re.compile(r"\bmin (?P<min>-?\d+(?:\.\d+)?)")
-_AFTER = re.compile(r"\s*(?:after|before|later|earlier)\b", re.I)
+# "after it was raised" is of the same thing
+_AFTER = re.compile(r"\s*(?:after|before|later|earlier)\b(?!\s+(?:it|being)\b)", re.I)
 # how far behind "above" its figure may stand, and how many times of the evidence are paired
 _NEAR, _ENDS = 40, 40
 _COUNT = re.compile(r"\bn=(?P<n>\d+)\b")

@@ -32,6 +32,9 @@ _AGAIN = re.compile(
     re.I,
 )
 
+# how many parts before an "and" a "not" still speaks of both its sides
+_DENIED = 8
+
 
 def loosened(bench: Bench) -> Iterator[str]:
     """Why "a hard hat or a vest" does not stand where the evidence asks for both, or for either where it says both."""
@@ -43,9 +46,10 @@ def loosened(bench: Bench) -> Iterator[str]:
 
 
 def _joined(reading: Reading) -> Iterator[tuple[frozenset[str], str]]:
-    """The content words on both sides of each "and" and "or", and which of them it is."""
+    """The content words on both sides of each "and" and "or", and which of them it is; "no leak or smoke" is no leak and no smoke."""
     for at, part in enumerate(reading.parts):
-        if part.text.lower() in ("and", "or"):
+        denied = any(p.kind is Kind.NOT for p in reading.parts[max(0, at - _DENIED) : at + 4])
+        if part.text.lower() in ("and", "or") and not denied:
             before = next((p.key for p in reversed(reading.parts[max(0, at - 2) : at]) if p.kind is Kind.WORD), "")
             behind = next((p.key for p in reading.parts[at + 1 : at + 4] if p.kind is Kind.WORD), "")
             if before and behind:

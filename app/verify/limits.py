@@ -48,7 +48,7 @@ _AT = 0.005
 _SIZE = 2.0
 _SOON = 60
 _NEAR = 110
-_LENGTH = re.compile(r"[^.;]{0,60}?\bfor (?:\w+ ){0,2}\d+ (?:s|min|h)\w*", re.I)
+_LENGTH = re.compile(r"(?:[^.;]|\.\d){0,60}?\bfor (?:\w+ ){0,2}\d+ (?:s|min|h)\w*", re.I)
 _RANGE = re.compile(r"\D{0,24}\d[\d.,]*\s?[^\s\d]{0,8}(?:\s+(?:to|and)\s+|\s*[–—-]\s*)-?\d", re.I)
 _SAMPLES = re.compile(r"\s*(?:of (?:the |its )?)?(?:\w+ )?(?:samples?|readings?|values?|measurements?)\b", re.I)
 

@@ -7,6 +7,7 @@ it wrote is what stands in the bucket; else it begins again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
@@ -189,7 +190,8 @@ class Taker:
         with self._spool.stage(sum(map(_weight, scenes))) as folder:
             refused: dict[str, Outcome] = {}
             staged = {scene.address.key: scene for scene in scenes if self._fetched(scene, folder, refused)}
-            told = self._told(folder, list(staged.values()))
+            # also of what was not had, something that lies beside it may be there
+            told = self._told(folder, list(staged.values()), _Names(folder, scenes))
             outcomes = {
                 key: self._outcome(scene, told.get(scene.address.uri)) for key, scene in staged.items()
             } | refused
@@ -202,10 +204,9 @@ class Taker:
             done[key] = (outcomes[key], scene.fingerprint) if key in outcomes else (missed, "")
         return done
 
-    def _told(self, folder: Path, scenes: Sequence[Scene]) -> dict[str, Told]:
+    def _told(self, folder: Path, scenes: Sequence[Scene], names: _Names) -> dict[str, Told]:
         if not scenes:
             return {}
-        names = _Names(folder, scenes)
         try:
             return self._read([folder], names)
         except BadSiteDescription:
@@ -251,7 +252,15 @@ class Taker:
         except SourceRejected as problem:
             # it may be asked about and not be read: no right to it, or it lies in an archive
             refused[scene.address.key] = self._refused(scene.address.uri, problem)
-            return False
+        except UpstreamError as problem:
+            refused[scene.address.key] = self._waits(scene, problem)
+        return False
+
+    def _waits(self, scene: Scene, problem: UpstreamError) -> Outcome:
+        """Trouble of one object, for which the others need not wait. Raises UpstreamError where the store answers nothing else either."""
+        with suppress(SourceRejected):
+            self._store.stat(*scene.address)
+        return Outcome(scene.address.uri, WAITS, problem.code, str(problem))
 
     def _placed(self, bucket: str, seen: Seen, folder: Path) -> bool:
         place = folder / place_of(seen.key)

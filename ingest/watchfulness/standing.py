@@ -102,10 +102,11 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asked(NamedTuple):
-    """Who asks about which time."""
+    """Who asks about which time. `ahead`: by how many seconds live cameras' clocks are ahead of ours now."""
 
     principal: Principal
     window: Interval
+    ahead: Mapping[str, float] = {}
 
 
 class _Found(NamedTuple):
@@ -114,6 +115,7 @@ class _Found(NamedTuple):
     rejected: Mapping[str, Counter[str]]
     twins: Counter[str]
     recorded: Mapping[str, list[Interval]]
+    ahead: Mapping[str, float]
 
 
 def overview(book: Book, ledger: Ledger, places: Places, asked: Asked) -> Overview:
@@ -156,7 +158,7 @@ def _found(book: Book, records: Mapping[str, Record], places: Places, asked: Ask
     for told in book.coverage(asked.principal, subjects, Layer.RECORDED, asked.window) if subjects else ():
         if told.valid is not None:
             recorded[told.subject].append(told.valid)
-    return _Found(rejected, twins, recorded)
+    return _Found(rejected, twins, recorded, asked.ahead)
 
 
 def _place(source: str, places: Places) -> str | None:
@@ -188,7 +190,7 @@ def _standing(name: str, record: Record, found: _Found, window: Interval) -> Sta
         gaps=len(missing),
         gap_s=round(sum(each.seconds for each in missing), 3),
         **_doubts(name, record, days, found)._asdict(),
-        skews=tuple(of_camera(record.subject or name, record.clips)),
+        skews=_skews(name, record, found),
         silences=tuple(Silent(a.start, a.end) for a in record.alarms if a.end is None or a.end > window.t0),
         hours=_hours(record, window),
     )
@@ -219,6 +221,14 @@ def _doubts(name: str, record: Record, days: Iterable[Day], found: _Found) -> _D
         unknown=dict(sorted(record.unknown.items(), key=lambda each: (-each[1], each[0]))),
         rejected=dict(sorted(found.rejected.get(name, {}).items())),
     )
+
+
+def _skews(name: str, record: Record, found: _Found) -> tuple[CameraSkew, ...]:
+    """Of the clips that were read, and of the live stream where there is one."""
+    told = of_camera(record.subject or name, record.clips)
+    if record.way is Way.CAMERA and (ahead := found.ahead.get(name)) is not None:
+        told.append(CameraSkew(name, "our clock", round(ahead, 2), 0.0, 0, None, f"camera:///{name}"))
+    return tuple(told)
 
 
 def _missing(recorded: Iterable[Interval]) -> list[Interval]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -133,3 +135,71 @@ def test_s3_a_store_that_is_away_or_a_bucket_that_is_not_there_is_waited_for(mot
         with pytest.raises(UpstreamError) as away_too:
             ask()
         assert "hush" not in str(away_too.value)
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A store that refuses everything; as S3, it says why only where an answer has a body."""
+
+    refusal: ClassVar[tuple[int, str]]
+
+    def do_HEAD(self) -> None:
+        self.send_response(self.refusal[0])
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        status, code = self.refusal
+        body = f"<Error><Code>{code}</Code></Error>".encode() if code else b"<html>log in"
+        self.send_response(status)
+        self.send_header("content-type", "application/xml")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def refusing() -> Iterator[tuple[type[Refusing], S3Store]]:
+    class Handler(Refusing):
+        refusal = (403, "AccessDenied")
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield Handler, S3Store(Access(f"http://127.0.0.1:{server.server_port}", "eu-west-1", "key", "hush"))
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "own"),
+    [
+        (403, "AccessDenied", True),
+        (403, "InvalidObjectState", True),
+        (400, "InvalidRequest", True),
+        (400, "KMS.DisabledException", True),
+        (403, "SignatureDoesNotMatch", False),
+        (403, "InvalidAccessKeyId", False),
+        (400, "ExpiredToken", False),
+        (403, "RequestTimeTooSkewed", False),
+    ],
+)
+def test_s3_what_is_one_object_s_own_is_refused_and_a_login_that_fails_is_waited_for(
+    refusing: tuple[type[Refusing], S3Store], tmp_path: Path, status: int, code: str, own: bool
+) -> None:
+    handler, store = refusing
+    handler.refusal = (status, code)
+    for ask in (lambda: store.stat("plant", "a"), lambda: store.fetch("plant", Seen("a", "e", 1), tmp_path / "a")):
+        with pytest.raises(SourceRejected if own else UpstreamError, match=code):
+            ask()
+    assert not (tmp_path / "a").exists()
+
+
+def test_s3_an_answer_that_is_no_listing_is_an_error_of_ours(refusing: tuple[type[Refusing], S3Store]) -> None:
+    handler, store = refusing
+    handler.refusal = (200, "")
+    with pytest.raises(UpstreamError, match="answers wrongly"):
+        list(store.listed("plant", ""))

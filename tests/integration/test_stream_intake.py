@@ -18,7 +18,7 @@ from ingest.stream.intake import Intake
 from ingest.stream.message import Message, said
 from retrieval.adapters.folder_blobs import FolderBlobs
 from retrieval.catalog import Catalog
-from retrieval.errors import SourceRejected
+from retrieval.errors import SourceRejected, StoreBusy
 from retrieval.fakes import HashTextEncoder
 from retrieval.ports import Unit
 from retrieval.types import Entity, EntityType, Filter, Interval, Kind, Principal, Vector
@@ -107,6 +107,25 @@ def test_a_dead_letter_names_its_cause_keeps_its_body_and_stops_nothing(catalog:
     assert set(kept) == {dead.source for dead in taken.dead} and len(kept) == 2
     letters = DeadLetters(catalog, FolderBlobs(tmp_path / "blobs"), "t").letters()
     assert {each.message for each in letters} == set(bad)
+
+
+class Busy:
+    """An intake whose store is held by another."""
+
+    def take(self, messages: Sequence[Message]) -> Any:
+        raise StoreBusy("another writes")
+
+
+def test_a_store_that_fails_while_letters_are_read_again_loses_none(catalog: Catalog, tmp_path: Path) -> None:
+    bad = Message("alarms", "AL-9", b'{"id": "AL-9", "rev": "9 days"}')
+    taking = intake(catalog, tmp_path)
+    taking.take([bad])
+    letters = DeadLetters(catalog, FolderBlobs(tmp_path / "blobs"), "t")
+    with pytest.raises(StoreBusy):
+        letters.again(Busy(), ["alarms"])
+    assert [each.message for each in letters.letters()] == [bad]
+    assert letters.again(taking, ["alarms"]) == (0, 1)
+    assert [each.message for each in letters.letters()] == [bad]
 
 
 def test_what_is_masked_is_not_kept_as_it_was(catalog: Catalog, tmp_path: Path) -> None:

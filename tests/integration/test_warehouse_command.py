@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli.main import main
+from app.cli.pulling import _stopped_by_signals
 from retrieval.catalog import Catalog
 from retrieval.types import Filter, Principal
 
@@ -77,6 +78,8 @@ def test_wrong_files_end_with_2_and_warehouses_that_fail_with_1(file: Path, run:
     ):
         file.write_text(good.replace(was, now))
         assert run("pull", file).exit_code == 2
+    file.write_text(good.replace("key: [id]", "key: [nope]"))
+    assert "plant/orders: column 'nope'" in run("pull", file).output
     file.write_text(good)
     (file.parent / "plant.duckdb").write_bytes(b"no database" * 1000)
     told = run("pull", file, "--json")
@@ -84,6 +87,19 @@ def test_wrong_files_end_with_2_and_warehouses_that_fail_with_1(file: Path, run:
     lines = json.loads(run("doctor", "--json").output)["checks"]
     (line,) = [each for each in lines if each["name"] == "pull plant/orders"]
     assert line["state"] == "degraded" and "DuckDB" in line["detail"]
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        stop = _stopped_by_signals()
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.is_set()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_again_and_again_until_stopped(file: Path, tmp_path: Path) -> None:

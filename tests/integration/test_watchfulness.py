@@ -246,7 +246,7 @@ def test_a_kill_at_any_write_loses_nothing_and_counts_nothing_twice(
         for minute in (0, 1, 5.5, 10.5, 11.5, 14):
             plant.at(minute)
             if minute in (0, 1, 14):
-                plant.alarm(f"AL-{minute}", "UNKNOWN-77 leaks")
+                plant.alarm(f"AL-{minute}", "P-977 leaks")
             try:
                 plant.watch.look()
             except StoreError:
@@ -259,7 +259,7 @@ def test_a_kill_at_any_write_loses_nothing_and_counts_nothing_twice(
         return found, died
 
     expected, _ = story(10_000)
-    assert len(expected[1]) == 1 and expected[0][0][1:3] == (3, 3)
+    assert len(expected[1]) == 1 and expected[0][0][1:3] == (3, 3) and expected[0][0][4] == {"P-977": 3}
     at = 1
     while True:
         found, died = story(at)

@@ -7,6 +7,7 @@ import hashlib
 import io
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ from app.http.app import create_app
 from app.http.context import Options
 from app.http.partial import Caps, Partials
 from app.ports import Service
-from retrieval.errors import StoreBusy
+from retrieval.errors import JobCancelled, StoreBusy
 from retrieval.types import Principal
 
 TEXT = b"Pump P-3 tripped at 02:01 because the bearing ran hot.\n" * 40
@@ -228,6 +229,74 @@ def test_a_store_that_is_away_is_waited_for(tmp_path: Any, options: Options, mon
         piece(client, place, 0, TEXT)
         assert settled(client, place)["state"] == "taken"
     assert service.tries == 3
+
+
+def test_a_name_of_any_length_in_any_script_can_be_stored(client: TestClient[Any]) -> None:
+    place = begun(client, name="泵" * 150 + ".txt")
+    piece(client, place, 0, TEXT)
+    told = settled(client, place)
+    assert told["state"] == "taken" and told["name"].endswith("泵.txt")
+
+
+class Broken(MemoryService):
+    """Fails of a mistake of its own at first."""
+
+    problem: Exception = RuntimeError("a mistake")
+    tries = 0
+
+    def ingest(self, *given: Any, **more: Any) -> Any:
+        self.tries += 1
+        if self.tries == 1:
+            raise self.problem
+        return super().ingest(*given, **more)
+
+
+def test_a_mistake_of_ours_stops_none_behind_it_and_the_next_start_tries_again(
+    tmp_path: Path, options: Options
+) -> None:
+    service = Broken(tmp_path, [], [])
+    with TestClient(create_app(service, PRINCIPAL, options), base_url="http://127.0.0.1") as client:
+        first = begun(client)
+        piece(client, first, 0, TEXT)
+        until = time.monotonic() + 20
+        while not (told := client.get(first).json())["told"]:
+            assert time.monotonic() < until
+        assert (told["state"], told["told"]["error"]["code"]) == ("whole", "internal")
+        second = begun(client, name="second.txt")
+        piece(client, second, 0, TEXT)
+        assert settled(client, second)["state"] == "taken"
+    with TestClient(create_app(service, PRINCIPAL, options), base_url="http://127.0.0.1") as client:
+        assert settled(client, first)["state"] == "taken"
+
+
+def test_one_whose_job_was_cancelled_keeps_its_file_so_that_it_can_be_resumed(tmp_path: Path, options: Options) -> None:
+    service = Broken(tmp_path, [], [])
+    service.problem = JobCancelled("it was cancelled")
+    with TestClient(create_app(service, PRINCIPAL, options), base_url="http://127.0.0.1") as client:
+        place = begun(client)
+        piece(client, place, 0, TEXT)
+        told = settled(client, place)
+        assert (told["state"], told["told"]["error"]["code"]) == ("refused", "job_cancelled")
+    assert len(list(options.data_dir.rglob("log.txt"))) == 1
+
+
+def test_what_became_of_one_is_told_for_an_hour_however_long_its_ingest_took(
+    service: MemoryService, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, taking = [1_780_000_000_000_000], service.ingest
+
+    def slow(*given: Any, **more: Any) -> Any:
+        now[0] += 2 * 3_600_000_000
+        return taking(*given, **more)
+
+    monkeypatch.setattr(service, "ingest", slow)
+    slow_options = options._replace(now=lambda: now[0])
+    with TestClient(create_app(service, PRINCIPAL, slow_options), base_url="http://127.0.0.1") as client:
+        place = begun(client)
+        piece(client, place, 0, TEXT)
+        assert settled(client, place)["state"] == "taken"
+        now[0] += 3_600_000_000
+        assert client.get(place).status_code == 410
 
 
 def test_what_was_whole_when_the_server_ended_is_taken_in_by_the_next(service: MemoryService, options: Options) -> None:

@@ -19,7 +19,7 @@ from ingest.follow.marks import Marks
 from ingest.follow.port import Round
 from ingest.follow.quiet import Quiet, unfinished
 from ingest.follow.waking import Waker
-from retrieval.errors import UpstreamError
+from retrieval.errors import StoreError, UpstreamError
 from retrieval.types import Filter, Principal
 
 QUIET = 2.0
@@ -153,6 +153,30 @@ def test_a_folder_that_is_away_or_empty_all_at_once_closes_nothing(yard: Yard) -
     done = yard.rounds(follower)
     assert done.closed == 0 and "empty all at once" in done.note
     assert set(yard.texts()) == {"log.md"}
+
+
+def test_a_closing_that_ends_halfway_leaves_nothing_that_could_not_come_back(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = yard.follower(closing=True)
+    gone = yard.put("log.md", "Pump 1 tripped.")
+    yard.put("other.md", "Pump 2 runs.")
+    yard.rounds(follower)
+    gone.rename(yard.root.with_name("elsewhere"))
+    commit = yard.house.catalog.commit
+
+    def dying(unit: Any) -> Any:
+        commit(unit)
+        raise StoreError("the process ends here")
+
+    monkeypatch.setattr(yard.house.catalog, "commit", dying)
+    with pytest.raises(StoreError):
+        yard.rounds(follower)
+    monkeypatch.setattr(yard.house.catalog, "commit", commit)
+    assert set(yard.texts()) == {"other.md"}
+    yard.root.with_name("elsewhere").rename(gone)
+    assert yard.rounds(yard.follower(closing=True)).taken == 1
+    assert set(yard.texts()) == {"log.md", "other.md"}
 
 
 def test_what_lies_in_a_folder_that_cannot_be_listed_is_not_gone(

@@ -245,6 +245,25 @@ def test_what_may_be_seen_and_not_be_read_is_refused_and_the_rest_goes_on(
     assert house.catalog.rejections(ME) == []
 
 
+def test_an_object_that_does_not_come_whole_keeps_no_other_waiting(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch = house.objects.fetch
+
+    def torn(bucket: str, seen: Seen, to: Path, within_s: float | None = None) -> bool:
+        if seen.key == "b.md":
+            raise UpstreamError("only 3 of 15 bytes came")
+        return bool(fetch(bucket, seen, to, within_s))
+
+    monkeypatch.setattr(house.objects, "fetch", torn)
+    for key in ("a.md", "b.md", "c.md"):
+        house.objects.put("plant", key, b"Pump 1 tripped.")
+    follow = follower(house)
+    done = follow.round()
+    assert (done.taken, done.waiting) == (2, 1) and "b.md waits: only 3 of 15" in done.note
+    assert set(house.texts()) == {"s3://plant/a.md", "s3://plant/c.md"}
+    monkeypatch.setattr(house.objects, "fetch", fetch)
+    assert follow.round().taken == 1
+
+
 def test_what_a_dead_process_left_in_the_spool_is_removed_and_a_living_one_s_is_not(house: Any) -> None:
     folder = house.folder / "spool"
     left, alive = folder / "999999999" / "x", folder / "1" / "x"
@@ -252,3 +271,24 @@ def test_what_a_dead_process_left_in_the_spool_is_removed_and_a_living_one_s_is_
         each.mkdir(parents=True)
     Spool(folder, 1, house.kept)
     assert not left.exists() and alive.exists()
+
+
+def test_what_lies_beside_an_object_that_is_refused_is_not_read_for_it(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = house.objects.fetch
+    house.objects.put("plant", "pump.json", b'[{"id": "AL-1", "message": "Pump 1 tripped."}]')
+    follow = follower(house)
+    follow.round()
+
+    def guarded(bucket: str, seen: Seen, to: Path, within_s: float | None = None) -> bool:
+        if seen.key == "pump.jpg":
+            raise SourceRejected("the object store refuses it", kind="forbidden")
+        return bool(fetch(bucket, seen, to, within_s))
+
+    monkeypatch.setattr(house.objects, "fetch", guarded)
+    house.objects.put("plant", "pump.jpg", b"no picture")
+    house.objects.put("plant", "log.md", b"Pump 2 tripped.")
+    done = follow.round()
+    assert (done.taken, [each.code for each in done.refused]) == (1, ["forbidden"])
+    assert [each.source for each in house.catalog.rejections(ME)] == ["s3://plant/pump.jpg"]
