@@ -115,8 +115,10 @@ def _order(name: str, camera: Camera, logins: Mapping[str, Login], common: Login
     if camera.login and camera.login not in logins:
         raise BadSettings(f"camera {name}: the credentials file has no login {camera.login!r}")
     login = logins.get(camera.login or name, common)
+    scheme, _, rest = camera.url.strip().partition(":")
     return Order(
-        url=camera.url,
+        # FFmpeg knows protocols by their lower case
+        url=f"{scheme.lower()}:{rest}",
         user=login.user,
         password=login.password,
         transport=camera.transport,

@@ -23,6 +23,8 @@ def jobs(ctx: click.Context, as_json: bool) -> None:
     """Ingests as jobs: `list` them (also without a word), `show`, `cancel` or `resume` one, `work` them off."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(listed, as_json=as_json)
+    elif as_json:
+        raise click.UsageError(f"--json goes behind the word: watchfloor jobs {ctx.invoked_subcommand} --json")
 
 
 @jobs.command("list")

@@ -66,7 +66,8 @@ class JobRoom:
 
     def submit(self, paths: Sequence[Path], principal: Principal) -> Job:
         whole = [path.absolute() for path in paths]
-        missing = [path for path in whole if not path.exists()]
+        # a name too long or a folder that is closed to us is as good as none; Path.exists raises for them
+        missing = [path for path in whole if not os.path.exists(path)]  # noqa: PTH110
         if missing or not whole:
             told = f"{missing[0]} does not exist" if missing else "no paths were given"
             raise InputError(f"{told}; nothing was queued; give files or folders")

@@ -93,7 +93,7 @@ def _counted(bench: Bench, kinds: tuple[str, ...], sort: str, told_some: str, to
         and listed == len(records)
     )
     right = right and all(_happened(bench, p.moment, records) for p in bench.claim.parts if p.moment and p.moment.clock)
-    right = right and not (sort == "frame" and _many(bench, told_some, told_all))
+    right = right and not (sort == "frame" and _many(bench, records, told_some, told_all))
     # what a frame does not show may still have been there
     right = (
         right and bool(words) and all(names & s.names or not names for s in records) and (sort != "frame" or some != 0)
@@ -106,14 +106,26 @@ def _happened(bench: Bench, moment: Moment, records: list[Statement]) -> bool:
     return any(f.instant and same_moment(moment, f.instant, bench.zone) for s in records for f in s.facts)
 
 
-def _many(bench: Bench, *told: str) -> bool:
-    """Whether a claim says how many of a thing frames show, whose labels give no number: "two vests in 2 of the 3 frames"."""
+def _many(bench: Bench, records: list[Statement], *told: str) -> bool:
+    """Whether a claim says of a thing how many there are, and no frame says so: "two vests in 2 of the 3 frames"."""
     counted = {_number(one, 0) for one in told}
-    others = [p.amount.value for p in bench.claim.parts if p.amount and not p.amount.unit]
+    others = [(p.amount.value, at) for at, p in enumerate(bench.claim.parts) if p.amount and not p.amount.unit]
     for one in counted:
-        if one in others:
-            others.remove(one)
-    return any(value > 1 for value in others)
+        others = _without(others, one)
+    return any(value > 1 and not _shown(bench, at, value, records) for value, at in others)
+
+
+def _without(others: list[tuple[float, int]], value: float | None) -> list[tuple[float, int]]:
+    """All but the last that is of this value: "two forklifts in two of the three frames" counts its frames behind its things."""
+    last = max((n for n, (other, _) in enumerate(others) if other == value), default=None)
+    return [each for n, each in enumerate(others) if n != last]
+
+
+def _shown(bench: Bench, at: int, value: float, records: list[Statement]) -> bool:
+    """Whether a frame shows so many of the thing that stands behind a number of the claim."""
+    thing = next((p.key for p in bench.claim.parts[at + 1 : at + 3] if p.kind is Kind.WORD), "")
+    counts = (f for s in records for f in s.facts if f.role == "count" and f.amount and thing in f.counted)
+    return any(f.amount is not None and f.amount.value == value for f in counts)
 
 
 def _records(bench: Bench, cited: list[int]) -> list[Statement]:

@@ -140,11 +140,13 @@ def _within(runs: Sequence[Statement], role: str) -> list[float]:
     found = []
     counts = [f.amount.value for s in runs for f in s.facts if f.role == "count" and f.amount]
     for statement in runs:
-        told = {f.role: f.amount.value for f in statement.facts if f.amount}
-        if "exceed" not in statement.keys or not told.get("beyond"):
+        beyond = next((f.amount.value for f in statement.facts if f.role == "beyond" and f.amount), 0.0)
+        if "exceed" not in statement.keys or not beyond:
             continue
-        step = told["duration"] / told["beyond"]
-        found += [(n - told["beyond"]) * (step if role == "duration" else 1.0) for n in counts if n >= told["beyond"]]
+        # with the last sample's own length and without it
+        lengths = [f.amount.value for f in statement.facts if f.role == "duration" and f.amount]
+        steps = [length / beyond for length in lengths] if role == "duration" else [1.0]
+        found += [(n - beyond) * step for n in counts for step in steps if n >= beyond]
     return found
 
 

@@ -24,7 +24,8 @@ _TOLD_US = 60_000_000
 # pieces of HLS come at once, every few seconds
 _STALL_S = {"rtsp": 5.0, "rtsps": 5.0, "http": 8.0, "https": 8.0}
 
-Size = Annotated[float, Meta(gt=0)]
+# no more than counts in µs and bytes hold
+Size = Annotated[float, Meta(gt=0, le=1e6)]
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,7 +34,7 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     max_gb: Size = 50.0
     max_hours: Size = 168.0
-    free_gb: Annotated[float, Meta(ge=0)] = 2.0
+    free_gb: Annotated[float, Meta(ge=0, le=1e6)] = 2.0
 
 
 class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,11 +113,11 @@ def _parsed(path: Path, kind: Any, what: str) -> Any:
         return msgspec.convert(yaml.safe_load(path.read_bytes()), kind)
     except OSError as problem:
         raise BadSettings(f"{what} {path}: {problem.strerror}") from problem
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as problem:
-        # the parser's own words carry the line
-        raise BadSettings(f"{what} {path.name}: not yaml") from problem
     except msgspec.ValidationError as problem:
         raise BadSettings(f"{what} {path.name}: {' '.join(str(problem).split())}") from problem
+    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as problem:
+        # the parser's own words carry the line; of a date or a number that is none it raises as Python does
+        raise BadSettings(f"{what} {path.name}: not yaml") from problem
 
 
 def _check_rhythm(camera: Camera, where: str) -> None:

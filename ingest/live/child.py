@@ -25,12 +25,19 @@ _MESSAGE: Any = Message
 
 
 class Child:
-    """One recording process, begun when this is made; `close` ends it whatever it does."""
+    """One recording process, begun when this is made; `close` ends it whatever it does.
+
+    Raises SourceRejected (unstarted) where this machine has no process, no open file or no disk left for it.
+    """
 
     def __init__(self, order: Order) -> None:
         self._order = order
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
-        self._process = start(self._errors)
+        try:
+            self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
+            self._process = start(self._errors)
+        except OSError as problem:
+            why = f"the recorder cannot be started: {problem.strerror or problem}"
+            raise SourceRejected(why, kind="unstarted") from problem
         self._pipe = _Patient(self._process, _LIMITS)
 
     def messages(self) -> Iterator[Message]:

@@ -65,7 +65,7 @@ class Piece(msgspec.Struct, frozen=True, tag="piece"):
 class Lost(msgspec.Struct, frozen=True, tag="lost"):
     """The stream ended, or could not be had: a stable word and the reason. What came after `since` was not recorded; it is tried again in
     `again_s`. The words: stalled, frozen, undecodable, ended, jumped, refused, unauthorized, not_found, unreachable, unreadable, no_video,
-    codec, too_large."""
+    codec, too_large; hung and unstarted of the recorder itself."""
 
     at: Micros
     since: Micros

@@ -78,6 +78,8 @@ class Recorder:
 
     def _begun(self) -> Child:
         with self._lock:
+            if self._stopped.is_set():
+                raise SourceRejected("the watch ends", kind="ended")
             self._child = Child(self._order)
             return self._child
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -36,6 +37,21 @@ def test_it_tells_ends_when_asked_and_leaves_nothing_behind() -> None:
     finally:
         child.close()
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_one_that_cannot_be_started_is_told() -> None:
+    asked = order()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # no file may be opened above those that are
+    taken = os.dup(0)
+    os.close(taken)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken, hard))
+    try:
+        with pytest.raises(SourceRejected) as caught:
+            Child(asked)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert caught.value.kind == "unstarted"
 
 
 def test_one_that_is_killed_is_told() -> None:

@@ -136,8 +136,9 @@ def test_local_files_are_queued_for_the_token_alone(client: TestClient[Any], tex
     body = {"paths": [str(texts)]}
     assert client.post("/v1/ingest/local?wait=false", json=body).status_code == 403
     right = {"authorization": f"Bearer {options.token}"}
-    gone = client.post("/v1/ingest/local?wait=false", json={"paths": ["/not/there"]}, headers=right)
-    assert gone.status_code == 400 and "does not exist" in gone.json()["error"]["message"]
+    for path in ("/not/there", f"/{'long' * 100}"):
+        gone = client.post("/v1/ingest/local?wait=false", json={"paths": [path]}, headers=right)
+        assert gone.status_code == 400 and "does not exist" in gone.json()["error"]["message"]
 
 
 # --- the command line, over a service of its own and over a server
@@ -172,6 +173,7 @@ def test_verbs(run: Callable[..., Result], service: MemoryService, texts: Path) 
     id_ = queued["id"]
     assert f"{id_}  " in run("jobs", "list").output and "not begun" in run("jobs").output
     assert json.loads(run("jobs", "--json").output)["jobs"][0]["id"] == id_
+    assert "jobs list --json" in run("jobs", "--json", "list", code=2).output
     assert json.loads(run("jobs", "cancel", id_, "--json").output)["state"] == "cancelled"
     assert "queued" in run("jobs", "resume", id_).output
     work_off(service)

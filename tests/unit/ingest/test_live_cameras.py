@@ -41,6 +41,12 @@ def test_a_file_with_defaults(tmp_path: Path) -> None:
         ("cameras: {../x: {url: 'rtsp://host'}}", "no id"),
         ("cameras: {CAM-1: {url: 'rtsp://host', stall_s: 30}}", "stall_s"),
         ("cameras: {CAM-1: {url: 'rtsp://host'}}\nkeep: {max_gb: 0}", "max_gb"),
+        ("cameras: {CAM-1: {url: 'rtsp://host'}}\nkeep: {max_gb: .inf}", "max_gb"),
+        ("cameras: {CAM-1: {url: 'rtsp://host'}}\nkeep: {max_hours: .inf}", "max_hours"),
+        # what yaml takes for a date, a number and a moment, and cannot read
+        ("cameras: {CAM-1: {url: 'rtsp://host', expect_every: 2026-13-45}}", "not yaml"),
+        ("cameras: {CAM-1: {url: 'rtsp://host', keep_s: 0x_}}", "not yaml"),
+        ("cameras: {CAM-1: {url: 'rtsp://host', keep_s: !!timestamp soon}}", "not yaml"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, named: str) -> None:

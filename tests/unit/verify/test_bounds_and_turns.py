@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.verify.codes import misspelt
 from retrieval.types import Support
 
 KEPT = [
@@ -11,6 +12,11 @@ KEPT = [
     ("Between 02:00 and 03:00 UTC the vibration of P-101 kept within 2.0 to 10.08 mm/s.", "window"),
     ("P-101-VIB was above its limit of 7.1 mm/s for about 12 minutes.", "window"),
     ("First AL-17 was raised on P-101 at 02:41 UTC, then AL-18 on T-9 at 06:05 UTC.", "alert", "other"),
+    ("The vibration of P-101 stayed above 7.1 mm/s for about 12 minutes.", "window"),
+    ("WO-13 has no closing time.", "open"),
+    ("No closure of WO-13 is recorded.", "open"),
+    ("AL-17 cleared exactly 11 minutes after it was raised, and WO-12 was opened at 03:20 UTC.", "alert", "order"),
+    ("Two forklifts are in 1 of the 2 frames.", "frame", "later"),
 ]
 REFUSED = [
     # held against the samples, whatever else of it is accounted for
@@ -47,6 +53,10 @@ REFUSED = [
     ("In response to AL-18 the mechanics loosened the flange of T-9.", "log"),
     ("The incident report puts the standstill of P-101 at 95 minutes.", "log"),
     ("WO-12 was opened exactly 105 minutes after AL-17 was raised.", "alert", "order"),
+    ("WO-12 was opened exactly 11 minutes after it was raised.", "alert", "order"),
+    ("WO-12 has no closing time.", "order"),
+    ("The vibration of P-101 stayed above 7.1 mm/s for about 48 minutes.", "window"),
+    ("Two persons and a forklift are in 1 of the 2 frames.", "frame", "later"),
 ]
 
 
@@ -73,6 +83,11 @@ def test_what_nearly_follows_is_refused(judge, claim: str, keys: list[str]) -> N
         ("In response the valve was closed.", "The valve had been closed. The crew reopened the valve.", False),
         ("In response the valve was reopened.", "The valve had been closed. The crew reopened the valve.", True),
         ("The log does not record a leak.", "The pump had a leak. There are no open points.", False),
+        ("No leak and no smoke was seen.", "No leak or smoke was seen.", True),
+        ("The motor draws a current of 34 A at 400 V.", "The motor draws a current of 34 A at 400 V.", True),
+        ("The pressure sensor is 3 m above the floor.", "The pressure sensor is 3 m above the floor.", True),
+        ("The valve opens at a pressure of 80 °C.", "The valve opens at a pressure of 5 bar and 80 °C.", False),
+        ("The vibration reached 0.5 g.", "The vibration reached 0.5 g.", True),
     ],
 )
 def test_what_one_text_says(verifier, plant, claim: str, text: str, stands: bool) -> None:
@@ -96,3 +111,15 @@ def test_counting_frames_counts_no_things_and_moves_no_times(judge) -> None:
         judge("Both frames, 02:43:10 UTC and 04:49 UTC, are of CAM-07.", "frame", "later").support
         is not Support.SUPPORTED
     )
+
+
+def test_a_length_below_a_limit_is_no_contradiction_with_or_without_the_last_sample(judge) -> None:
+    for minutes in (44, 48):
+        found = judge(f"P-101-VIB was below its limit of 7.1 mm/s for about {minutes} minutes.", "window")
+        assert found.support is not Support.CONTRADICTED, found.why
+
+
+def test_a_tag_that_is_another_name_of_a_thing_is_not_misspelt() -> None:
+    named = misspelt("P-55 stood still.", "The feed pump stood still.", lambda text: [(0, 4, "feed-pump")])
+    assert not list(named)
+    assert list(misspelt("CAM-7 saw smoke.", "CAM-07 saw smoke.", lambda text: [(0, 5, "CAM-07")])) == ["CAM-7"]
