@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +11,11 @@ from app.wiring import Parts
 from app.wiring_follow import object_intake
 from app.wiring_quality import feeds_declared
 from ingest.masking import BatchMask
+from ingest.objects.intake import ObjectIntake
 from ingest.stream.attendance import Attendance
 from ingest.stream.counts import Counts
 from ingest.stream.dead import DeadLetters
-from ingest.stream.feeds import FEED, keep_topics, read_feeds
+from ingest.stream.feeds import FEED, Feeds, keep_topics, read_feeds
 from ingest.stream.intake import Intake
 from ingest.stream.listening import Access, Listener
 from ingest.stream.post import Lanes, Post
@@ -51,11 +53,7 @@ def listening(parts: Parts, settings: Settings, file: Path) -> Listening:
     ears = Ears(attended, counts, watch, f"{feeds.bus} as {feeds.group}", system_clock)
     lanes = dict.fromkeys(records, Post(intake, counts, system_clock))
     if objects:
-        fetching = Post(
-            object_intake(parts, settings, objects, f"listen-{content_hash(feeds.bus, feeds.group)[:12]}"),
-            counts,
-            system_clock,
-        )
+        fetching = Post(_fetching(parts, settings, feeds, objects), counts, system_clock)
         lanes |= dict.fromkeys(objects, fetching)
     given = settings.bus
     access = Access(given.user or "", given.password.get_secret_value() if given.password else "")
@@ -92,6 +90,19 @@ def dead_again(parts: Parts, settings: Settings, file: Path) -> tuple[int, int]:
     """Read the kept messages of a file's feeds once more: (taken in, still dead). Raises BadSettings, StoreError, EncoderUnavailable."""
     masker = parts._senses.masker
     mask = BatchMask(masker) if masker else None
-    records = {name: feed for name, feed in read_feeds(file).feeds.items() if feed.kind == "records"}
-    intake = Intake(parts.book, parts.blobs, parts._text, settings.tenant, records, mask)
-    return dead_letters(parts, settings).again(intake, list(records))
+    feeds = read_feeds(file)
+    records = {name: feed for name, feed in feeds.feeds.items() if feed.kind == "records"}
+    letters = dead_letters(parts, settings)
+    taken, still = letters.again(
+        Intake(parts.book, parts.blobs, parts._text, settings.tenant, records, mask), list(records)
+    )
+    objects = {name: feed.prefixes for name, feed in feeds.feeds.items() if feed.kind == "objects"}
+    if objects:
+        more = letters.again(_fetching(parts, settings, feeds, objects), list(objects))
+        taken, still = taken + more[0], still + more[1]
+    return taken, still
+
+
+def _fetching(parts: Parts, settings: Settings, feeds: Feeds, objects: Mapping[str, Sequence[str]]) -> ObjectIntake:
+    owner = f"listen-{content_hash(feeds.bus, feeds.group)[:12]}"
+    return object_intake(parts, settings, objects, owner)

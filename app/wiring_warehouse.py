@@ -49,12 +49,14 @@ class Standing(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What became of one mapping: pulled, or the trouble it had; and how long that took in seconds."""
+    """What became of one mapping: pulled, or the trouble it had; and how long that took in seconds. `unusable`: it never worked, and what
+    the file says of it is wrong."""
 
     mapping: str
     pulled: Pulled | None
     trouble: str
     took_s: float
+    unusable: bool = False
 
 
 class Turning(NamedTuple):
@@ -64,6 +66,10 @@ class Turning(NamedTuple):
     progress: Progress | None = None
     thorough: bool = False
     allow_loss: bool = False
+
+
+class _Unreachable(BadSettings):
+    """The warehouse itself cannot be used as the file and the settings say."""
 
 
 class Pulling:
@@ -91,6 +97,10 @@ class Pulling:
                 turns = [self._one(name, how) for name in self.file.mappings]
         except Timeout as problem:
             raise StoreBusy(f"another process is pulling {self.file.name}; wait for it to end") from problem
+        # the others were pulled all the same
+        never = next((turn for turn in turns if turn.unusable), None)
+        if never is not None:
+            raise BadSettings(f"{self.file.name}/{never.mapping}: {never.trouble}")
         return not any(turn.trouble for turn in turns)
 
     def _one(self, name: str, how: Turning) -> Turn:
@@ -99,17 +109,22 @@ class Pulling:
             turn = Turn(name, self._pulled(name, how), "", time.monotonic() - began)
             self._worked.add(name)
         except (UpstreamError, BadSettings) as problem:
-            turn = Turn(name, None, str(problem), time.monotonic() - began)
+            if isinstance(problem, _Unreachable) and not self._worked:
+                raise
             # a table that is being replaced, say, will be there again
-            if isinstance(problem, BadSettings) and name not in self._worked:
-                self._remember(turn)
-                raise BadSettings(f"{self.file.name}/{name}: {problem}") from problem
+            unusable = isinstance(problem, BadSettings) and name not in self._worked
+            turn = Turn(name, None, str(problem), time.monotonic() - began, unusable)
         self._remember(turn)
         how.told(turn)
         return turn
 
     def _pulled(self, name: str, how: Turning) -> Pulled:
-        with closing(connected(self.file, self._folder, self._settings.warehouse)) as warehouse:
+        try:
+            reached = connected(self.file, self._folder, self._settings.warehouse)
+        except BadSettings as problem:
+            # no other mapping is tried: a login that is refused again and again is locked
+            raise _Unreachable(f"{self.file.name}: {problem}") from problem
+        with closing(reached) as warehouse:
             return self._puller.pull(name, warehouse, how.progress, how.thorough, how.allow_loss)
 
     def _remember(self, turn: Turn) -> None:

@@ -239,9 +239,8 @@ class Bucketed:
         blobs = FolderBlobs(folder / "blobs")
         self._pipeline = Pipeline(catalog, blobs, readers, HashTextEncoder(), None, lambda: 1_780_000_000_000_000)
         self.taker = Taker(objects, catalog, self, self.spool, "t")
-        self.intake = ObjectIntake(
-            self.taker, objects, DeadLetters(catalog, blobs, "t"), "t", {"objects": [Prefix("plant", "")]}
-        )
+        self.letters = DeadLetters(catalog, blobs, "t")
+        self.intake = ObjectIntake(self.taker, objects, self.letters, "t", {"objects": [Prefix("plant", "")]})
 
     def take(self, paths: Sequence[Path], names: Naming) -> dict[str, Told]:
         told: dict[str, Told] = {}

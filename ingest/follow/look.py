@@ -27,7 +27,7 @@ class Look(NamedTuple):
 
 
 def look_at(root: Path, exclude: Sequence[Path]) -> Look:
-    """Hidden files and folders, unfinished files and `exclude` are left out."""
+    """Hidden files and folders, unfinished files, links that lead out of the folder, and `exclude` are left out."""
     marks, sites, shut = dict[Path, str](), dict[Path, str](), list[Path]()
 
     def cannot(problem: OSError) -> None:
@@ -37,13 +37,18 @@ def look_at(root: Path, exclude: Sequence[Path]) -> Look:
         here = Path(folder)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and here / name not in exclude)
         for name in sorted(names):
-            if not unfinished(name):
+            if not unfinished(name) and _within(here / name, root):
                 _note(here / name, sites if name in FILE_NAMES else marks)
     for above in root.parents:
         for name in FILE_NAMES:
             if (above / name).is_file():
                 _note(above / name, sites)
     return Look(marks, sites, tuple(shut))
+
+
+def _within(path: Path, root: Path) -> bool:
+    """Whether a link stays in the folder: where others may put files, one that leads out would read what they may not."""
+    return not path.is_symlink() or path.resolve().is_relative_to(root.resolve())
 
 
 def _note(path: Path, into: dict[Path, str]) -> None:

@@ -20,6 +20,10 @@ from retrieval.errors import BadSiteDescription, SourceRejected, UpstreamError
 from retrieval.ids import content_hash
 
 _DEAD = frozenset({REFUSED, WAITS})
+NEVER_WHOLE = "never_whole"
+# an object that its store tells of but never gives whole is waited for so often, some four minutes (stream/post.py), before its message is
+# buried: everybody else's messages wait behind it
+_PATIENCE = 20
 
 
 class _Read(NamedTuple):
@@ -49,6 +53,7 @@ class ObjectIntake:
         self._taker, self._store, self._letters = taker, store, letters
         self._tenant, self._feeds = tenant, dict(feeds)
         self._turn = threading.Lock()
+        self._waited: Counter[str] = Counter()
 
     def prepare(self) -> None:
         """Nothing to load: readers and encoders are loaded when an object needs them."""
@@ -60,6 +65,7 @@ class ObjectIntake:
     def _take(self, messages: Sequence[Message]) -> Taken:
         read = [self._read(message) for message in messages]
         outcomes = self._settled(read)
+        read = [self._given_up(each, outcomes) for each in read]
         became = [_became(each, outcomes) for each in read]
         repeats = Counter(each.message.feed for each, what in zip(read, became, strict=True) if what == KNOWN)
         dead = [self._buried(each.message, each.problem) for each in read if each.problem is not None]
@@ -93,17 +99,30 @@ class ObjectIntake:
             keys = [k for address in about for k in touched_by(self._store, address) if prefix.holds(prefix.bucket, k)]
             for key, outcome in self._taker.settle(prefix, keys).items():
                 outcomes[Address(prefix.bucket, key)] = outcome
-        waits = (each for each in outcomes.values() if each.status == WAITS and each.code != BadSiteDescription.code)
-        waiting = next(waits, None)
-        if waiting is not None:
-            raise UpstreamError(f"{waiting.uri} waits: {waiting.reason}")
+        waiting = [each for each in outcomes.values() if _to_wait_for(each)]
+        self._waited = Counter({each.uri: self._waited[each.uri] + 1 for each in waiting})
+        patient = next((each for each in waiting if self._letters is None or self._waited[each.uri] < _PATIENCE), None)
+        if patient is not None:
+            raise UpstreamError(f"{patient.uri} waits: {patient.reason}")
         return outcomes
+
+    def _given_up(self, read: _Read, outcomes: Mapping[Address, Outcome]) -> _Read:
+        """A message about an object that was waited for too often is buried, with what else it is about taken in."""
+        never = next((outcomes[each] for _, each in read.objects if _to_wait_for(outcomes[each])), None)
+        if never is None or read.problem is not None:
+            return read
+        told = f"{never.uri} was asked for {_PATIENCE} times and never came whole: {never.reason}"
+        return read._replace(problem=SourceRejected(told, kind=NEVER_WHOLE))
 
     def _buried(self, message: Message, problem: SourceRejected) -> Dead:
         if self._letters is not None:
             return self._letters.bury(message, problem)
         digest = content_hash(message.key, message.body)
         return Dead(source_of(message.feed, f"~dead/{digest[:32]}"), problem.kind, problem.reason)
+
+
+def _to_wait_for(outcome: Outcome) -> bool:
+    return outcome.status == WAITS and outcome.code != BadSiteDescription.code
 
 
 def _became(read: _Read, outcomes: Mapping[Address, Outcome]) -> str:

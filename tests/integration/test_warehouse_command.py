@@ -89,6 +89,15 @@ def test_wrong_files_end_with_2_and_warehouses_that_fail_with_1(file: Path, run:
     assert line["state"] == "degraded" and "DuckDB" in line["detail"]
 
 
+def test_a_mapping_that_is_wrong_keeps_no_other_from_being_pulled(file: Path, run: Callable[..., Any]) -> None:
+    text = file.read_text()
+    wrong = text[text.index("  orders:") :].replace("orders:", "gone:", 1).replace("table: orders", "table: gone")
+    file.write_text(text.replace("  orders:", f"{wrong}  orders:", 1))
+    told = run("pull", file)
+    assert told.exit_code == 2 and "plant/gone" in told.output
+    assert "orders: 3 rows" in told.output
+
+
 def test_a_second_signal_ends_it_at_once() -> None:
     before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -278,3 +278,13 @@ def test_a_file_is_quiet_only_if_each_look_for_long_enough_saw_the_same(
 @given(st.text(min_size=1, max_size=20))
 def test_a_hidden_name_is_never_taken(name: str) -> None:
     assert unfinished("." + name)
+
+
+def test_a_link_that_leads_out_of_the_folder_is_left_out(tmp_path: Path) -> None:
+    root, outside = tmp_path / "in", tmp_path / "secret.md"
+    root.mkdir()
+    outside.write_text("not for them")
+    (root / "own.md").write_text("Pump 1 tripped.")
+    (root / "out.md").symlink_to(outside)
+    (root / "inside.md").symlink_to(root / "own.md")
+    assert {path.name for path in look_at(root, []).marks} == {"own.md", "inside.md"}

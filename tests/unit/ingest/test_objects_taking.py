@@ -264,6 +264,34 @@ def test_an_object_that_does_not_come_whole_keeps_no_other_waiting(house: Any, m
     assert follow.round().taken == 1
 
 
+def test_a_message_about_an_object_that_never_comes_whole_is_buried_in_the_end_and_read_again_later(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = house.objects.fetch
+
+    def torn(bucket: str, seen: Seen, to: Path, within_s: float | None = None) -> bool:
+        if seen.key == "b.md":
+            raise UpstreamError("only 3 of 15 bytes came")
+        return bool(fetch(bucket, seen, to, within_s))
+
+    monkeypatch.setattr(house.objects, "fetch", torn)
+    for key in ("a.md", "b.md"):
+        house.objects.put("plant", key, b"Pump 1 tripped.")
+    both, waited = [notice("a.md"), notice("b.md")], 0
+    while True:
+        try:
+            taken = house.intake.take(both)
+            break
+        except UpstreamError:
+            waited += 1
+            assert waited < 100, "it is waited for without end"
+    assert waited > 10 and [each.code for each in taken.dead] == ["never_whole", "upstream"]
+    assert set(house.texts()) == {"s3://plant/a.md"}
+    monkeypatch.setattr(house.objects, "fetch", fetch)
+    assert house.letters.again(house.intake, ["objects"]) == (1, 0)
+    assert set(house.texts()) == {"s3://plant/a.md", "s3://plant/b.md"}
+
+
 def test_what_a_dead_process_left_in_the_spool_is_removed_and_a_living_one_s_is_not(house: Any) -> None:
     folder = house.folder / "spool"
     left, alive = folder / "999999999" / "x", folder / "1" / "x"
