@@ -92,6 +92,10 @@ def follow(
         parts.close()
 
 
+# of --once: files are given so many quiet spans
+_MOST_LOOKS = 10
+
+
 class _Loop:
     """Looks, tells and waits; two lines that say the same are told once."""
 
@@ -103,9 +107,12 @@ class _Loop:
     def run(self, once: bool) -> None:
         """Raises what a look raises where there is only one."""
         self._ready()
+        looks = 0
         while not self._stop.is_set():
             self._look(once)
-            if once and not self._soon:
+            looks += 1
+            # a file that never stops growing is told as waiting, and waited for by nobody
+            if once and (not self._soon or looks >= _MOST_LOOKS):
                 break
             self._made.wait(self._pace.soon if self._soon else self._pace.every, self._stop)
         if once and self._told == _Sums():

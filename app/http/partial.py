@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from retrieval.types import Micros
 
 _ID = re.compile(r"[0-9a-f]{32}")
 # an upload sent in one piece is vouched for so often
+_HOUR_US = 3_600_000_000
 _CHECKPOINT = 8 << 20
 _TOLD_S = 3600
 RECEIVING, WHOLE, TAKEN, REFUSED = "receiving", "whole", "taken", "refused"
@@ -101,7 +103,13 @@ class Partials:
         return (each for each in found if each is not None)
 
     def expire(self, now: Micros) -> None:
-        """Throw away what lay untouched too long; what is whole waits for its turn however long that takes."""
+        """Throw away what lay untouched too long, and bytes of which nothing is known; what is whole waits for its turn however long that
+        takes."""
+        for lost in self._folder.glob("*.bin"):
+            with suppress(FileNotFoundError):
+                # one that has just been begun has no record yet
+                if not lost.with_suffix(".json").exists() and lost.stat().st_mtime * 1e6 < now - _HOUR_US:
+                    lost.unlink()
         for each in list(self.all()):
             if self.expires(each) <= now and each.state != WHOLE:
                 self.remove(each.id)
