@@ -82,6 +82,7 @@ class RayEngine:
         self._free: queue.Queue[Any] | None = None
         self._hands: list[Any] = []
         self._ours = False
+        self._away: UpstreamError | None = None
 
     def ahead(self, path: Path) -> bool:
         return BY_ENDING.get(path.suffix.lower(), "") not in STRUCTURED | {""}
@@ -127,12 +128,22 @@ class RayEngine:
     def _started(self) -> queue.Queue[Any]:
         """The workers that are free; all of them before the first is used."""
         with self._starting:
+            if self._away is not None:
+                # Ray waits for long before it gives up: once is enough for a whole run
+                raise UpstreamError(str(self._away))
             if self._free is None:
-                self._ours = self._start()
+                self._ours = self._tried()
                 self._free = queue.Queue()
                 for _ in range(self._workers):
                     self._free.put(self._worker())
             return self._free
+
+    def _tried(self) -> bool:
+        try:
+            return self._start()
+        except UpstreamError as problem:
+            self._away = problem
+            raise
 
     def _start(self) -> bool:
         """Whether Ray was started here, and is to be ended here."""

@@ -9,6 +9,7 @@ _ASSETS, _SIGNS = (
     40,
     ("seal leaks", "bearing runs hot", "vibration above limit", "pressure drop high", "door left open"),
 )
+OWN = 10
 _FIRST = 1_772_592_060
 
 
@@ -18,7 +19,9 @@ def probe_word(second: int) -> str:
 
 
 def event(n: int, word: str) -> bytes:
-    """The n-th alarm; `word` is put into its message."""
+    """The n-th alarm; `word` is put into its message. Six hundred texts come again and again, as those of alarms do; every tenth event has
+    one of its own."""
+    word = word or (f"batch {n:07d}" if n % OWN == 0 else "")
     told = {
         "id": f"AL-{n}",
         "rev": 1,

@@ -1,6 +1,6 @@
 """The ring: what the cameras recorded last, as files, never more than may be kept. The oldest goes before anything is written.
 
-<folder>/CAM-01/CAM-01_20261126T140000Z-123_15000ms.mp4        and a sidecar beside it, which says the same
+<folder>/CAM-01/CAM-01_20261126T140000Z-123_15000ms.mp4        and a sidecar beside it, which tells its holes too
 """
 
 from __future__ import annotations
@@ -34,12 +34,21 @@ FreeBytes = Callable[[Path], int]
 
 
 class Segment(NamedTuple):
-    """A clip in the ring, over [t0, t1); `size` is what it takes of the disk with its sidecar, in bytes."""
+    """A clip in the ring, over [t0, t1); `size` is what it takes of the disk with its sidecar, in bytes; of `holes` nothing came."""
 
     span: Interval
     camera: str
     path: Path
     size: int
+    holes: tuple[Interval, ...] = ()
+
+
+class _Sidecar(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies beside a clip, for those who find it: its begin, its camera, and its holes in UTC µs."""
+
+    start: str
+    camera: str
+    holes: tuple[Interval, ...] = ()
 
 
 class Held(NamedTuple):
@@ -78,14 +87,15 @@ class Ring:
         refuses it."""
         span = Interval(piece.start, piece.end)
         path = self._folder / camera / _name(camera, span, piece.ending)
-        sidecar = msgspec.json.encode({"start": iso(piece.start), "camera": camera})
+        holes = tuple(Interval(a, b) for a, b in piece.holes)
+        sidecar = msgspec.json.encode(_Sidecar(start=iso(piece.start), camera=camera, holes=holes))
         size = _blocks(len(piece.data)) + _blocks(len(sidecar))
         with self._lock, _disk():
             self._make_room(size)
             path.parent.mkdir(exist_ok=True)
             _write(_sidecar(path), sidecar)
             _write(path, piece.data)
-            segment = Segment(span, camera, path, size)
+            segment = Segment(span, camera, path, size, holes)
             self._held.append(segment)
             self._size += size
         return segment
@@ -162,7 +172,15 @@ def _found(folder: Path) -> Iterator[Segment]:
             begun = to_micros(datetime.strptime(f"{named[2]}+0000", f"{_STAMP}%z")) + int(named[3]) * 1000
             sidecar = _sidecar(path)
             size = _blocks(path.stat().st_size) + (_blocks(sidecar.stat().st_size) if sidecar.exists() else 0)
-            yield Segment(Interval(begun, begun + int(named[4]) * 1000), named[1], path, size)
+            yield Segment(Interval(begun, begun + int(named[4]) * 1000), named[1], path, size, _holes(sidecar))
+
+
+def _holes(sidecar: Path) -> tuple[Interval, ...]:
+    """Those that an earlier run noted; none where it noted nothing that can be read."""
+    try:
+        return msgspec.json.decode(sidecar.read_bytes(), type=_Sidecar).holes
+    except (FileNotFoundError, msgspec.DecodeError):
+        return ()
 
 
 def _name(camera: str, span: Interval, ending: str) -> str:

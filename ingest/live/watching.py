@@ -61,10 +61,11 @@ class Watch:
             roll = self._rolls.get(segment.camera)
             if roll is None:
                 continue
-            if not roll.told(Layer.RECORDED, segment.span):
-                roll.recorded([segment.span])
-            if waiting is not None and waiting.takes(segment.camera) and not roll.told(Layer.EXAMINED, segment.span):
-                waiting.put(Clip(segment))
+            clip = Clip(segment, segment.holes)
+            if not _told(roll, Layer.RECORDED, clip):
+                roll.recorded(clip.spans)
+            if waiting is not None and waiting.takes(segment.camera) and not _told(roll, Layer.EXAMINED, clip):
+                waiting.put(clip)
 
     def run(self, stop: threading.Event, folder: Path, tell: Callable[[Standing], None], every_s: float) -> None:
         """Watch until `stop`. `tell` is called every so many seconds, and at the end; the same is written into the folder more often."""
@@ -132,6 +133,11 @@ class Watch:
             fresh.replace(folder / STANDING)
         except OSError as problem:
             self._log.warning("cannot write how the cameras are", why=problem.strerror)
+
+
+def _told(roll: Roll, layer: Layer, clip: Clip) -> bool:
+    """Whether all that came of a clip was told in this layer. Raises StoreError."""
+    return all(roll.told(layer, span) for span in clip.spans)
 
 
 def read_standing(folder: Path) -> Standing | None:

@@ -19,6 +19,7 @@ from ingest.masking import BatchMask
 from ingest.ports import Draft, Item
 from ingest.stream.dead import Dead, DeadLetters, Register
 from ingest.stream.feeds import Feed, source_of
+from ingest.stream.meaning import TextVectors
 from ingest.stream.message import READER, VERSION, Message, said
 from retrieval.errors import SourceRejected, WatchfloorError
 from retrieval.ids import content_hash
@@ -81,7 +82,7 @@ class Intake:
         mask: BatchMask | None = None,
     ) -> None:
         self._book, self._blobs, self._tenant, self._feeds, self._mask = book, blobs, tenant, dict(feeds), mask
-        self._encoder, self._assembler = encoder, Assembler(blobs, encoder, None)
+        self._encoder, self._assembler = encoder, Assembler(blobs, TextVectors(encoder) if encoder else None, None)
         space = encoder.space if encoder else "off"
         reader = f"{READER}@{VERSION} text={space}" + (f" masked={mask.name}" if mask else "")
         # read again under another clock or other labels, it is another reading

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ingest.cells import Row
-from ingest.ports import Batch, Item, SourcePolicy
+from ingest.ports import Batch, Draft, Item, SourcePolicy
 from ingest.stream.feeds import LONGEST_KEY, Feed, source_of
+from ingest.stream.meaning import meaning
 from ingest.tables.plain import flat_record
 from ingest.tables.records import record_batches
 from ingest.tables.shape import TableKind, shape_of
@@ -17,9 +18,9 @@ from ingest.tables.table import Table, unique
 from ingest.timestamps import Clock
 from retrieval.errors import SourceRejected
 from retrieval.ids import content_hash
-from retrieval.types import Entity, Link, Micros
+from retrieval.types import Entity, Link, Micros, RowKey
 
-READER, VERSION = "stream", "1"
+READER, VERSION = "stream", "2"
 MEDIA_TYPE = "application/json"
 # larger than what brokers let through by default; a document is ingested as a file
 MOST_BYTES = 1 << 20
@@ -56,7 +57,7 @@ def said(message: Message, feed: Feed, tenant: str, site: tuple[list[Entity], li
     item = Item(Path(message.feed), uri, message.feed, MEDIA_TYPE, digest, policy)
     version = _version(message, feed, record, policy)
     try:
-        return Said(item, version, _batch(record, item, tenant, site) if record else Batch())
+        return Said(item, version, _batch(record, item, tenant, site, feed.version) if record else Batch())
     except (RecursionError, OverflowError, ValueError) as problem:
         raise SourceRejected(f"it cannot be read as a record: {problem}", kind="unreadable") from problem
 
@@ -108,7 +109,9 @@ def _version(message: Message, feed: Feed, record: dict[str, Any], policy: Sourc
         raise SourceRejected(told, kind="bad_version") from problem
 
 
-def _batch(record: dict[str, Any], item: Item, tenant: str, site: tuple[list[Entity], list[Link]]) -> Batch:
+def _batch(
+    record: dict[str, Any], item: Item, tenant: str, site: tuple[list[Entity], list[Link]], version: str
+) -> Batch:
     """The one piece of evidence that a record is; what was examined is told of the feed, not of each message."""
     cells = flat_record(record)
     table = Table(item.name, unique(list(cells)), [Row(list(cells.values()), 0)])
@@ -117,4 +120,11 @@ def _batch(record: dict[str, Any], item: Item, tenant: str, site: tuple[list[Ent
         told = "a reading of a series is no event: streams take events; write samples to files and ingest those"
         raise SourceRejected(told, kind="series")
     batches = list(record_batches(table, shape, item, tenant, site))
-    return Batch([d for b in batches for d in b.drafts], (), [e for b in batches for e in b.entities])
+    drafts = [_meant(draft, version) for batch in batches for draft in batch.drafts]
+    return Batch(drafts, (), [e for b in batches for e in b.entities])
+
+
+def _meant(draft: Draft, version: str) -> Draft:
+    """Encoded by what it means, unless its reader knows better."""
+    key = draft.locator.key if isinstance(draft.locator, RowKey) else ""
+    return draft if draft.embed is not None else draft._replace(embed=meaning(draft.text, key, version))

@@ -78,7 +78,9 @@ def test_a_silent_workers_job_is_taken_up_and_it_can_write_nothing_any_more(shel
     first = taken(shelf, "first")
     shelf.now += LEASE_US - 1
     assert shelf.take("acme", "second") is None and not shelf.waiting("acme")
+    assert shelf.standing("acme") == {State.RUNNING: 1}
     shelf.now += 1
+    assert shelf.standing("acme") == {State.QUEUED: 1}
     second = taken(shelf, "second")
     assert (second.job, second.attempt) == (job, 2)
     for late in (
@@ -319,7 +321,8 @@ class Holding(RuleBasedStateMachine):
             moved = getattr(self.shelf, moving)("acme", job)
         except JobConflict:
             return
-        if moved.state is State.CANCELLED and job in self.holders:
+        # what is resumed had ended, by a `take` that found it lapsed and told to stop too
+        if (moving == "resume" or moved.state is State.CANCELLED) and job in self.holders:
             self.give_up(job)
 
     @precondition(lambda self: self.holders)

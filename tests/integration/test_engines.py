@@ -23,7 +23,7 @@ from ingest.pipeline import Pipeline
 from ingest.ports import Batch, Draft, Item, Reader
 from retrieval.adapters.folder_blobs import FolderBlobs
 from retrieval.catalog import Catalog, system_clock
-from retrieval.errors import BadSettings, LeaseLost, SourceRejected
+from retrieval.errors import BadSettings, LeaseLost, SourceRejected, UpstreamError
 from retrieval.fakes.encoders import HashTextEncoder
 from retrieval.types import CharSpan, Filter, Kind, Principal
 
@@ -215,6 +215,26 @@ def test_workers_that_cannot_read_are_said(ray_here: None, run: Callable[..., tu
         _, summary = run(RayEngine(make), {"a": "fine"})
         (refused,) = summary.rejected
         assert refused.code == "upstream" and why in (refused.reason or "") and not refused.tried
+
+
+class Deserted(RayEngine):
+    """A cluster that is away; each try to reach it is counted."""
+
+    tries = 0
+
+    def _start(self) -> bool:
+        self.tries += 1
+        raise UpstreamError("Ray cannot be reached at head:1: no answer")
+
+
+@needs_ray
+def test_a_cluster_that_is_away_is_waited_for_once(run: Callable[..., tuple[Catalog, Summary]]) -> None:
+    engine = Deserted(moody, "head:1")
+    _, summary = run(engine, {"a": "fine", "b": "fine", "c": "fine"})
+    assert [(r.code, r.reason) for r in summary.rejected] == [
+        ("upstream", "Ray cannot be reached at head:1: no answer")
+    ] * 3
+    assert engine.tries == 1
 
 
 def test_without_ray_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

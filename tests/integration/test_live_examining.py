@@ -194,3 +194,17 @@ def test_what_a_killed_run_kept_and_did_not_tell_is_told_and_examined_by_the_nex
     assert told == [Interval(segments[0].span.t0, segments[-1].span.t1)]
     waits = [found[0].segment for found in iter(lambda: waiting.next(0), None)]
     assert waits == segments[2:]
+
+
+def test_a_hole_in_what_a_killed_run_did_not_tell_is_never_told_as_recorded(catalog: Catalog, tmp_path: Path) -> None:
+    hole = Interval(NOW + 3 * SECOND, NOW + 5 * SECOND)
+    piece = Piece(NOW, NOW + 10 * SECOND, b"x", ".mp4", ((hole.t0, hole.t1),), "arrival")
+    ring(tmp_path).add("CAM-01", piece)
+    roll, waiting = Roll(catalog, "t", "CAM-01", ()), Waiting(["CAM-01"], 3)
+    board = Board(["CAM-01"], lambda: NOW, lambda _: None)
+    Watch([], None, ring(tmp_path), {"CAM-01": roll}, board, Keep(), lambda: NOW).resume(waiting)
+    roll.tell()
+    spans = [Interval(NOW, hole.t0), Interval(hole.t1, NOW + 10 * SECOND)]
+    assert [c.valid for c in catalog.coverage(ANN, ["CAM-01"], Layer.RECORDED)] == spans
+    (clip, _) = waiting.next(0) or (None, 0)
+    assert clip is not None and clip.spans == spans

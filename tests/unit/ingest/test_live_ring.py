@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from ingest.live.ring import Ring, Segment
 from ingest.ports import Item, SourcePolicy
 from ingest.video.start import find_start
 from retrieval.errors import StoreError
+from retrieval.types import Interval
 
 SECOND = 1_000_000
 NOW = 1_800_000_000 * SECOND
@@ -39,6 +41,16 @@ def test_a_clip_and_its_sidecar_tell_camera_and_start(tmp_path: Path) -> None:
     assert segment.path.name == "CAM-01_20270115T080000Z-123_10000ms.mp4"
     start = find_start(Item(segment.path, "", segment.path.name, "video/mp4", "", SourcePolicy()))
     assert (start.at, start.camera, start.how) == (NOW + 123_000, "CAM-01", "sidecar")
+
+
+def test_holes_are_found_again_and_a_sidecar_that_is_gone_tells_none(tmp_path: Path) -> None:
+    hole = (NOW + 2 * SECOND, NOW + 5 * SECOND)
+    kept = ring(tmp_path).add("CAM-01", msgspec.structs.replace(piece(0), holes=(hole,)))
+    assert kept.holes == (Interval(*hole),) and ring(tmp_path).segments() == [kept]
+    for left in (b"x", b'{"start": "2027-01-15T08:00:00Z", "camera": "CAM-01"}', None):
+        beside = kept.path.with_name(f"{kept.path.name}.json")
+        beside.write_bytes(left) if left is not None else beside.unlink()
+        assert [segment.holes for segment in ring(tmp_path).segments()] == [()]
 
 
 def test_what_was_kept_is_found_again_and_what_was_half_written_is_not(tmp_path: Path) -> None:
