@@ -57,11 +57,12 @@ class _Round(NamedTuple):
 
 
 class _Made(NamedTuple):
-    """A message's unit, and what of it is to be encoded, by evidence id."""
+    """A message's unit, what of it is to be encoded, by evidence id, and the things it names that nobody declared."""
 
     message: Message
     unit: Unit
     pairs: list[tuple[Draft, str]]
+    things: tuple[Entity, ...]
 
 
 class Intake:
@@ -88,6 +89,7 @@ class Intake:
         # read again under another clock or other labels, it is another reading
         self._ingesters = {name: f"{reader} policy={_digest(feed)}" for name, feed in self._feeds.items()}
         self._dead = DeadLetters(book, blobs, tenant, mask)
+        self._told: set[str] = set()
         self._log = structlog.get_logger(__name__)
 
     def prepare(self) -> None:
@@ -157,12 +159,13 @@ class Intake:
         pieces = [(draft, self._assembler.evidence(draft, origin)) for draft in settled.drafts]
         unit = Unit(
             self._tenant, item.uri, item.content_hash, self._ingesters[message.feed], version=heard.version,
-            evidence=[piece for _, piece in pieces], entities=settled.entities, links=batch.links,
+            evidence=[piece for _, piece in pieces], links=batch.links,
         )  # fmt: skip
         # what an earlier message of the round says of the same thing is not in the catalog yet
         known = unit.source not in shared.met and self._known(unit)
         shared.met.add(unit.source)
-        return _Made(message, unit, [] if known else [(draft, piece.id) for draft, piece in pieces])
+        encoded = [] if known else [(draft, piece.id) for draft, piece in pieces]
+        return _Made(message, unit, encoded, tuple(settled.entities))
 
     def _known(self, unit: Unit) -> bool:
         """Whether the catalog will take nothing of it, so that nothing need be encoded: it decides itself when it commits."""
@@ -188,7 +191,24 @@ class Intake:
             each.unit._replace(embeddings=[v for e in each.unit.evidence for v in vectors.get(e.id, ())])
             for each in made
         ]
-        return self._book.commit_all(units) if units else ()
+        things = self._things(made)
+        receipts = self._book.commit_all([*things, *units]) if units else []
+        self._told.update(each.source for each in things)
+        return receipts[len(things) :]
+
+    def _things(self, made: Sequence[_Made]) -> list[Unit]:
+        """What messages name that nobody declared, each a source of its own and told once: ten thousand messages about one pump are not ten
+        thousand pumps to go through at every question. Told for late messages too, so that the order does not matter."""
+        units: dict[str, Unit] = {}
+        for each in made:
+            for thing in each.things:
+                digest = content_hash(msgspec.json.encode(thing, order="sorted"))
+                source = source_of(each.message.feed, f"~things/{digest[:32]}")
+                if source not in self._told:
+                    units[source] = Unit(
+                        self._tenant, source, digest, self._ingesters[each.message.feed], entities=[thing]
+                    )
+        return list(units.values())
 
 
 def _digest(feed: Feed) -> str:
