@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
 
 from app.jobs.job import Cause, Claim, Job, State
 from app.ports import SourceReport
@@ -89,8 +89,10 @@ class JobStore:
             return _one(connection, tenant, job)
 
     def standing(self, tenant: str) -> dict[State, int]:
-        """How many jobs there are in each state."""
-        statement = select(_c.state, func.count()).where(_c.tenant == tenant).group_by(_c.state)
+        """How many jobs there are in each state; one whose worker was not heard of in time waits for the next."""
+        lapsed = and_(_c.state == State.RUNNING, _c.leased_until <= self._clock())
+        stands = case((lapsed, State.QUEUED.value), else_=_c.state).label("stands")
+        statement = select(stands, func.count()).where(_c.tenant == tenant).group_by("stands")
         with self._db.read() as connection:
             return {State(state): count for state, count in connection.execute(statement)}
 

@@ -50,6 +50,8 @@ _SOON = 60
 _NEAR = 110
 _LENGTH = re.compile(r"(?:[^.;]|\.\d){0,60}?\bfor (?:\w+ ){0,2}\d+ (?:s|min|h)\w*", re.I)
 _RANGE = re.compile(r"\D{0,24}\d[\d.,]*\s?[^\s\d]{0,8}(?:\s+(?:to|and)\s+|\s*[–—-]\s*)-?\d", re.I)
+# "stayed within its limit until 02:39" is of a part of what is cited, which is not held against all of it
+_UNTIL = re.compile(r"(?:[^.;]|\.\d){0,60}?\b(?:until|till)\b", re.I)
 _SAMPLES = re.compile(r"\s*(?:of (?:the |its )?)?(?:\w+ )?(?:samples?|readings?|values?|measurements?)\b", re.I)
 
 
@@ -98,8 +100,8 @@ def _bound(bench: Bench, at: int) -> Amount | None:
 
 
 def _beside_it(bench: Bench, at: int) -> bool:
-    """Whether it is said for how long ("stayed below 7 mm/s for 28 minutes"), or between two figures: others check that."""
-    return _LENGTH.match(bench.claim.text, at) is not None or _RANGE.match(bench.claim.text, at) is not None
+    """Whether it is said for how long ("stayed below 7 mm/s for 28 minutes"), until when, or between two figures: others check that."""
+    return any(each.match(bench.claim.text, at) for each in (_LENGTH, _UNTIL, _RANGE))
 
 
 def _extreme(statement: Statement, role: str) -> Amount | None:

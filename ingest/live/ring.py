@@ -1,6 +1,7 @@
 """The ring: what the cameras recorded last, as files, never more than may be kept. The oldest goes before anything is written.
 
-<folder>/CAM-01/CAM-01_20261126T140000Z-123_15000ms.mp4        and a sidecar beside it, which tells its holes too
+<folder>/CAM-01/CAM-01_20261126T140000Z-123_15000ms.mp4        and a sidecar beside it, which says the same;
+                                                              where it has holes, a third file (.holes) tells them
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from retrieval.types import Interval, Micros
 
 _NAMED = re.compile(r"(.+)_(\d{8}T\d{6})Z-(\d{3})_(\d+)ms\.(?:mp4|mkv)")
 _STAMP = "%Y%m%dT%H%M%S"
+# endings of what lies beside a clip
+_BESIDE = (".json", ".holes")
 # files take whole blocks of the disk
 _BLOCK = 4096
 _GB = 1_000_000_000
@@ -34,20 +37,13 @@ FreeBytes = Callable[[Path], int]
 
 
 class Segment(NamedTuple):
-    """A clip in the ring, over [t0, t1); `size` is what it takes of the disk with its sidecar, in bytes; of `holes` nothing came."""
+    """A clip in the ring, over [t0, t1); `size` is what it takes of the disk with what lies beside it, in bytes; of `holes` nothing
+    came."""
 
     span: Interval
     camera: str
     path: Path
     size: int
-    holes: tuple[Interval, ...] = ()
-
-
-class _Sidecar(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies beside a clip, for those who find it: its begin, its camera, and its holes in UTC µs."""
-
-    start: str
-    camera: str
     holes: tuple[Interval, ...] = ()
 
 
@@ -88,12 +84,15 @@ class Ring:
         span = Interval(piece.start, piece.end)
         path = self._folder / camera / _name(camera, span, piece.ending)
         holes = tuple(Interval(a, b) for a, b in piece.holes)
-        sidecar = msgspec.json.encode(_Sidecar(start=iso(piece.start), camera=camera, holes=holes))
-        size = _blocks(len(piece.data)) + _blocks(len(sidecar))
+        beside = {_sidecar(path): msgspec.json.encode({"start": iso(piece.start), "camera": camera})}
+        if holes:
+            beside[_holes_file(path)] = msgspec.json.encode(holes)
+        size = _blocks(len(piece.data)) + sum(_blocks(len(data)) for data in beside.values())
         with self._lock, _disk():
             self._make_room(size)
             path.parent.mkdir(exist_ok=True)
-            _write(_sidecar(path), sidecar)
+            for each, data in beside.items():
+                _write(each, data)
             _write(path, piece.data)
             segment = Segment(span, camera, path, size, holes)
             self._held.append(segment)
@@ -158,7 +157,8 @@ class Ring:
 
     def _remove(self, segment: Segment) -> None:
         segment.path.unlink(missing_ok=True)
-        _sidecar(segment.path).unlink(missing_ok=True)
+        for beside in _beside(segment.path):
+            beside.unlink(missing_ok=True)
         self._held.remove(segment)
         self._size -= segment.size
 
@@ -166,19 +166,18 @@ class Ring:
 def _found(folder: Path) -> Iterator[Segment]:
     """What an earlier run left; what it left half written is removed."""
     for path in folder.glob("*/*"):
-        if path.suffix == ".part" or (path.suffix == ".json" and not path.with_suffix("").exists()):
+        if path.suffix == ".part" or (path.suffix in _BESIDE and not path.with_suffix("").exists()):
             path.unlink(missing_ok=True)
         elif named := _NAMED.fullmatch(path.name):
             begun = to_micros(datetime.strptime(f"{named[2]}+0000", f"{_STAMP}%z")) + int(named[3]) * 1000
-            sidecar = _sidecar(path)
-            size = _blocks(path.stat().st_size) + (_blocks(sidecar.stat().st_size) if sidecar.exists() else 0)
-            yield Segment(Interval(begun, begun + int(named[4]) * 1000), named[1], path, size, _holes(sidecar))
+            size = sum(_blocks(each.stat().st_size) for each in (path, *_beside(path)))
+            yield Segment(Interval(begun, begun + int(named[4]) * 1000), named[1], path, size, _holes(path))
 
 
-def _holes(sidecar: Path) -> tuple[Interval, ...]:
-    """Those that an earlier run noted; none where it noted nothing that can be read."""
+def _holes(path: Path) -> tuple[Interval, ...]:
+    """Those that an earlier run noted of a clip; none where it noted nothing that can be read."""
     try:
-        return msgspec.json.decode(sidecar.read_bytes(), type=_Sidecar).holes
+        return msgspec.json.decode(_holes_file(path).read_bytes(), type=tuple[Interval, ...])
     except (FileNotFoundError, msgspec.DecodeError):
         return ()
 
@@ -191,6 +190,15 @@ def _name(camera: str, span: Interval, ending: str) -> str:
 
 def _sidecar(path: Path) -> Path:
     return path.with_name(path.name + ".json")
+
+
+def _holes_file(path: Path) -> Path:
+    return path.with_name(path.name + ".holes")
+
+
+def _beside(path: Path) -> list[Path]:
+    """What there is beside a clip."""
+    return [each for each in (_sidecar(path), _holes_file(path)) if each.exists()]
 
 
 def _blocks(size: int) -> int:

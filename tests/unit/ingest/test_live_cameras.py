@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.live.cameras import Camera, read_cameras, read_logins
+from app.wiring_live import _order as order_of
+from ingest.live.cameras import Camera, Login, read_cameras, read_logins
 from ingest.live.messages import Order
 from ingest.live.policy import declared, policy_of
 from retrieval.errors import BadSettings
@@ -52,6 +53,11 @@ def test_a_file_with_defaults(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, named: str) -> None:
     with pytest.raises(BadSettings, match=named):
         read_cameras(written(tmp_path, text))
+
+
+def test_an_address_reaches_the_recorder_with_its_protocol_in_lower_case(tmp_path: Path) -> None:
+    camera = read_cameras(written(tmp_path, "cameras: {CAM-1: {url: 'RTSP://host/Main?Of=X'}}")).cameras["CAM-1"]
+    assert order_of("CAM-1", camera, {}, Login()).url == "rtsp://host/Main?Of=X"
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated(tmp_path: Path) -> None:

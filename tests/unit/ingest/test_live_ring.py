@@ -43,14 +43,16 @@ def test_a_clip_and_its_sidecar_tell_camera_and_start(tmp_path: Path) -> None:
     assert (start.at, start.camera, start.how) == (NOW + 123_000, "CAM-01", "sidecar")
 
 
-def test_holes_are_found_again_and_a_sidecar_that_is_gone_tells_none(tmp_path: Path) -> None:
+def test_holes_are_found_again_counted_and_go_with_their_clip(tmp_path: Path) -> None:
     hole = (NOW + 2 * SECOND, NOW + 5 * SECOND)
     kept = ring(tmp_path).add("CAM-01", msgspec.structs.replace(piece(0), holes=(hole,)))
     assert kept.holes == (Interval(*hole),) and ring(tmp_path).segments() == [kept]
-    for left in (b"x", b'{"start": "2027-01-15T08:00:00Z", "camera": "CAM-01"}', None):
-        beside = kept.path.with_name(f"{kept.path.name}.json")
-        beside.write_bytes(left) if left is not None else beside.unlink()
-        assert [segment.holes for segment in ring(tmp_path).segments()] == [()]
+    assert kept.size == on_disk(tmp_path)
+    start = find_start(Item(kept.path, "", kept.path.name, "video/mp4", "", SourcePolicy()))
+    assert (start.at, start.how) == (NOW, "sidecar")
+    kept.path.with_name(f"{kept.path.name}.holes").write_bytes(b"x")
+    assert [segment.holes for segment in ring(tmp_path).segments()] == [()]
+    assert ring(tmp_path, now=NOW + 10**15).forget() == 1 and on_disk(tmp_path) == 0
 
 
 def test_what_was_kept_is_found_again_and_what_was_half_written_is_not(tmp_path: Path) -> None:
