@@ -9,9 +9,9 @@ from typing import Any, Literal, Protocol, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-import yaml
 
 from ingest.ports import SourcePolicy, camera_key
+from ingest.yaml_text import parsed
 from retrieval.errors import BadSiteDescription
 from retrieval.types import Entity, EntityType, Link, LinkType
 
@@ -180,9 +180,9 @@ class SiteDescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 def read_site(path: Path) -> SiteDescription:
     """Read and check a site description. Raises BadSiteDescription naming the file and the field."""
     try:
-        raw = yaml.safe_load(path.read_bytes())
+        raw = parsed(path.read_bytes())
         site = msgspec.convert(raw, SiteDescription)
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError, msgspec.ValidationError) as problem:
+    except (OSError, ValueError) as problem:
         raise BadSiteDescription(f"{path.name}: {' '.join(str(problem).split())}") from problem
     for complaint in _complaints(site):
         raise BadSiteDescription(f"{path.name}: {complaint}")

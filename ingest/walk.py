@@ -45,7 +45,7 @@ def walk(paths: Sequence[Path], exclude: Sequence[Path] = ()) -> Walk:
     sites: dict[Path, Site] = {}
     files: dict[Path, Found] = {}
     for path in map(_absolute, paths):
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 - False for a name that no system takes, where Path.exists raises
             raise InputError(f"no such file or folder: {path}")
         for found in _below(path, sites, [_absolute(folder) for folder in exclude]):
             files.setdefault(found.path, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,7 +68,7 @@ def ingest(
     from retrieval.errors import InputError
 
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 - False for a name that no system takes, where Path.exists raises
             raise InputError(f"{path} does not exist; nothing was ingested; give files or folders")
 
     def acknowledge(step: Advance) -> None:

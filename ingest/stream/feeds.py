@@ -9,9 +9,9 @@ from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-import yaml
 
 from ingest.watchfulness.rhythm import parse_every
+from ingest.yaml_text import parsed
 from retrieval.errors import BadSettings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -79,11 +79,11 @@ class Feeds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 def read_feeds(path: Path) -> Feeds:
     """Raises BadSettings, naming the file and the field that is wrong."""
     try:
-        feeds = msgspec.convert(yaml.safe_load(path.read_bytes()), Feeds)
+        feeds = msgspec.convert(parsed(path.read_bytes()), Feeds)
         _check(feeds, path.name)
     except OSError as problem:
         raise BadSettings(f"feeds {path}: {problem.strerror}") from problem
-    except (yaml.YAMLError, msgspec.ValidationError, ValueError, RecursionError) as problem:
+    except ValueError as problem:
         raise BadSettings(f"feeds {path.name}: {' '.join(str(problem).split())}") from problem
     return feeds
 

@@ -10,9 +10,9 @@ from typing import Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-import yaml
 
 from ingest.watchfulness.rhythm import parse_every
+from ingest.yaml_text import parsed
 from retrieval.errors import BadSettings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -91,11 +91,11 @@ class WarehouseFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 def read_warehouse(path: Path) -> WarehouseFile:
     """Raises BadSettings, naming the file and what is wrong in it."""
     try:
-        read = msgspec.convert(yaml.safe_load(path.read_bytes()), WarehouseFile)
+        read = msgspec.convert(parsed(path.read_bytes()), WarehouseFile)
         _check(read)
     except OSError as problem:
         raise BadSettings(f"warehouse file {path}: {problem.strerror}") from problem
-    except (yaml.YAMLError, msgspec.ValidationError, ValueError, RecursionError) as problem:
+    except ValueError as problem:
         raise BadSettings(f"warehouse file {path.name}: {' '.join(str(problem).split())}") from problem
     return read
 
