@@ -33,6 +33,9 @@ _c, _s = t.jobs.c, t.job_sources.c
 _ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
 
+_NOT_NOW = {State.DONE: "ingest its paths again", State.CANCELLING: "resume it once it is cancelled"}
+
+
 class JobStore:
     """Jobs by tenant. `clock` gives UTC µs, the same for all workers; `lease_us` is how long a claim holds without a beat.
 
@@ -112,10 +115,18 @@ class JobStore:
         """Raises JobNotFound, JobConflict."""
         with self._db.write() as connection:
             row = _row(connection, tenant, job)
-            if row.state not in (State.FAILED, State.CANCELLED):
-                told = "ingest its paths again" if row.state == State.DONE else "it goes on by itself"
-                raise JobConflict(f"{job} is {_state(row)}; {told}")
-            fresh = {"state": State.QUEUED.value, "futile": 0, "code": "", "reason": "", "ended_at": None}
+            # whoever was to hear of its cancelling is dead: it would stay so until somebody works again
+            unheard = _state(row) == State.CANCELLING and row.leased_until <= self._clock()
+            if row.state not in (State.FAILED, State.CANCELLED) and not unheard:
+                raise JobConflict(f"{job} is {_state(row)}; {_NOT_NOW.get(_state(row), 'it goes on by itself')}")
+            fresh = {
+                "state": State.QUEUED.value,
+                "futile": 0,
+                "code": "",
+                "reason": "",
+                "ended_at": None,
+                "cancelling": False,
+            }
             connection.execute(update(t.jobs).where(_c.id == job).values(**fresh))
             return _one(connection, tenant, job)
 

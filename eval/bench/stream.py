@@ -22,7 +22,7 @@ from retrieval.errors import InputError
 
 Progress = Callable[[int, int, str], None]
 _GIVE_UP_S = 30.0
-_POLL_S = 0.1
+_POLL_S = 0.2
 _TAIL_S = 60.0
 
 

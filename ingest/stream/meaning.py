@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
 
 from retrieval.ports import TextEncoder
+from retrieval.search.remembering import Remembering
 from retrieval.types import Vector
 
 # texts of alarms a plant has; 6 MB at 384 dimensions
@@ -29,24 +29,15 @@ def meaning(text: str, key: str, version: str) -> str:
 
 
 class TextVectors:
-    """Vectors by a text encoder; those of the last few thousand texts are kept. Not for sharing between threads."""
+    """A text encoder that keeps the vectors of the last few thousand texts."""
 
-    def __init__(self, encoder: TextEncoder) -> None:
-        self._encoder = encoder
+    def __init__(self, encoder: TextEncoder, kept: int = _REMEMBERED) -> None:
+        self._encoder, self._kept = encoder, Remembering(encoder, kept)
         self.space, self.dim = encoder.space, encoder.dim
-        self._known: OrderedDict[str, Vector] = OrderedDict()
 
     def encode(self, texts: Sequence[str]) -> Vector:
         """Shape (n, dim), float32, L2-normalised. Raises EncoderUnavailable."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        made = dict(zip(new, self._encoder.encode(new), strict=True)) if new else {}
-        vectors = [made[text] if text in made else self._known[text] for text in texts]
-        self._known |= made
-        for text in texts:
-            self._known.move_to_end(text)
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-        return np.stack(vectors) if vectors else np.zeros((0, self.dim), np.float32)
+        return np.stack(self._kept.encode(texts)) if texts else np.zeros((0, self.dim), np.float32)
 
     def encode_tokens(self, texts: Sequence[str]) -> list[Vector]:
         """As the encoder gives them."""

@@ -215,6 +215,18 @@ def test_resuming(shelf: Shelf) -> None:
         shelf.resume("acme", job)
 
 
+def test_a_job_whose_cancelling_nobody_heard_of_can_be_resumed(shelf: Shelf) -> None:
+    job = shelf.add(PATHS, ANN).id
+    taken(shelf, "dies")
+    assert shelf.cancel("acme", job).state == State.CANCELLING
+    with pytest.raises(JobConflict, match="resume it once it is cancelled"):
+        shelf.resume("acme", job)
+    shelf.now += LEASE_US
+    assert shelf.resume("acme", job).state == State.QUEUED
+    assert taken(shelf, "lives").job == job
+    assert shelf.one("acme", job).state == State.RUNNING
+
+
 def test_what_was_stopped_with_its_process_waits_again(shelf: Shelf) -> None:
     job = shelf.add(PATHS, ANN).id
     for n in range(2 * MOST_FUTILE):

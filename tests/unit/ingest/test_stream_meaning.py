@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.stream import meaning as module
 from ingest.stream.meaning import TextVectors, meaning
 from retrieval.fakes import HashTextEncoder
 from retrieval.types import Vector
@@ -60,11 +59,10 @@ def test_vectors_are_the_encoder_s_own_and_each_text_is_encoded_once(rounds: lis
     assert len(encoder.seen) == len(set(encoder.seen))
 
 
-def test_no_more_than_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_REMEMBERED", 2)
+def test_no_more_than_so_many_are_kept() -> None:
     encoder = Counting()
-    vectors = TextVectors(encoder)
-    for text in ("a", "b", "a", "c", "a", "b"):
+    vectors = TextVectors(encoder, kept=2)
+    for text in ("a", "b", "a", "c", "b"):
         vectors.encode([text])
-    assert encoder.seen == ["a", "b", "c", "b"]
+    assert encoder.seen == ["a", "b", "c"]
     assert vectors.encode(["x", "y", "z"]).shape == (3, vectors.dim)
