@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import pickle
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 from ingest.media_types import BY_ENDING, STRUCTURED
 from ingest.ports import Batch, Item, Reader
+from retrieval import errors
 from retrieval.errors import BadSettings, SourceRejected, UpstreamError
 
 _STORE_BYTES = 256 * 2**20
@@ -26,9 +26,23 @@ _CRASHED = "the Ray worker that read this ended: killed, or out of memory"
 
 
 class Broken(NamedTuple):
-    """What reading raised, as bytes: not every exception can leave its process."""
+    """What reading raised, in plain values: not every exception can leave its process, and none is unpickled here."""
 
-    pickled: bytes
+    sort: str
+    told: str
+    word: str = ""
+    number: int = 0
+
+    def problem(self) -> Exception:
+        """The exception as it was, where it is one of ours or of the system's; else one that says the same."""
+        if self.sort == SourceRejected.__name__:
+            return SourceRejected(self.told, kind=self.word)
+        if self.sort == OSError.__name__:
+            return OSError(self.number, self.told)
+        ours = getattr(errors, self.sort, None)
+        if isinstance(ours, type) and issubclass(ours, errors.WatchfloorError):
+            return ours(self.told)
+        return RuntimeError(f"{self.sort}: {self.told}")
 
 
 class Hand:
@@ -55,7 +69,7 @@ class Hand:
         try:
             return next(self._batches, None)
         except Exception as problem:  # noqa: BLE001 - the edge of the worker: raised again where the source is committed
-            return Broken(portable(problem))
+            return broken(problem)
 
     def end(self) -> None:
         """Stop reading; the decoder ends with it."""
@@ -103,7 +117,7 @@ class RayEngine:
             try:
                 while (came := ray.get(hand.more.remote())) is not None:
                     if isinstance(came, Broken):
-                        raise pickle.loads(came.pickled)  # noqa: S301 - of our own worker, as the batches are
+                        raise came.problem()
                     yield came
             finally:
                 hand.end.remote()
@@ -177,11 +191,10 @@ class RayEngine:
             ray.shutdown()
 
 
-def portable(problem: Exception) -> bytes:
-    """The exception where it can be sent, else one that says the same."""
-    try:
-        sent = pickle.dumps(problem)
-        pickle.loads(sent)  # noqa: S301 - what was just made here
-    except Exception:  # noqa: BLE001 - whatever an exception's own code does when it is copied
-        return pickle.dumps(RuntimeError(f"{type(problem).__name__}: {problem}"))
-    return sent
+def broken(problem: Exception) -> Broken:
+    """What is sent of an exception."""
+    if isinstance(problem, SourceRejected):
+        return Broken(SourceRejected.__name__, problem.reason, problem.kind)
+    if isinstance(problem, OSError):
+        return Broken(OSError.__name__, problem.strerror or str(problem), number=problem.errno or 0)
+    return Broken(type(problem).__name__, str(problem))

@@ -137,12 +137,12 @@ class S3Store:
         why = " ".join(str(problem).split())[:200]
         return UpstreamError(f"the object store {self._where} cannot be reached or answers wrongly: {why}")
 
-    def _in_words(self, code: str, bucket: str, key: str) -> SourceRejected | UpstreamError:
-        if key and (code in _FORBIDDEN or code.startswith(_KEYS)):
+    def _in_words(self, said: str, bucket: str, key: str) -> SourceRejected | UpstreamError:
+        if key and (said in _FORBIDDEN or said.startswith(_KEYS)):
             hint = ": it needs s3:GetObject, and s3:ListBucket, without which what is missing looks so"
-            told = f"the object store refuses it ({code}){hint if code == 'AccessDenied' else ''}"
+            told = f"the object store refuses it ({said}){hint if said == 'AccessDenied' else ''}"
             return SourceRejected(told, kind="forbidden")
-        return UpstreamError(f"the object store {self._where} refuses bucket {bucket!r}: {code}")
+        return UpstreamError(f"the object store {self._where} refuses bucket {bucket!r}: {said}")
 
 
 def _client(access: Access, where: str, patience: Patience) -> Minio:

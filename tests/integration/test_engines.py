@@ -17,13 +17,13 @@ from app.settings import Ingest as IngestSettings
 from app.wiring import Parts
 from app.wiring_jobs import engine_of
 from ingest.engine import Engine, LocalEngine
-from ingest.engine_ray import RayEngine, portable
+from ingest.engine_ray import RayEngine, broken
 from ingest.outcome import Report, Summary
 from ingest.pipeline import Pipeline
 from ingest.ports import Batch, Draft, Item, Reader
 from retrieval.adapters.folder_blobs import FolderBlobs
 from retrieval.catalog import Catalog, system_clock
-from retrieval.errors import BadSettings, LeaseLost, SourceRejected, UpstreamError
+from retrieval.errors import BadSettings, EncoderUnavailable, LeaseLost, SourceRejected, UpstreamError
 from retrieval.fakes.encoders import HashTextEncoder
 from retrieval.types import CharSpan, Filter, Kind, Principal
 
@@ -261,8 +261,27 @@ def test_no_password_is_sent_to_workers(tmp_path: Path, monkeypatch: pytest.Monk
     assert kept.encoders.detector == "off" and kept.data_dir == tmp_path.resolve()
 
 
-def test_an_exception_that_can_be_sent_comes_as_it_was() -> None:
-    import pickle
+@pytest.mark.parametrize(
+    "problem",
+    [
+        SourceRejected("torn", kind="cut"),
+        UpstreamError("it is away"),
+        EncoderUnavailable("no weights"),
+        BadSettings("no such zone"),
+        FileNotFoundError(2, "No such file or directory"),
+        PermissionError(13, "Permission denied"),
+    ],
+    ids=lambda problem: type(problem).__name__,
+)
+def test_an_exception_of_ours_or_of_the_system_comes_as_it_was(problem: Exception) -> None:
+    sent = broken(problem)
+    assert all(isinstance(value, str | int) for value in sent)
+    came = sent.problem()
+    assert (type(came), str(came)) == (type(problem), str(problem))
+    assert getattr(came, "kind", None) == getattr(problem, "kind", None)
 
-    sent = pickle.loads(portable(SourceRejected("torn", kind="cut")))
-    assert (type(sent), sent.kind, sent.reason, str(sent)) == (SourceRejected, "cut", "torn", "torn")
+
+def test_another_exception_comes_as_what_it_said() -> None:
+    came = broken(ZeroDivisionError("division by zero")).problem()
+    assert type(came) is RuntimeError and str(came) == "ZeroDivisionError: division by zero"
+    assert type(broken(type("Odd", (Exception,), {})("x")).problem()) is RuntimeError
