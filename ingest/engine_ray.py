@@ -6,6 +6,7 @@ them may hang on what they bring. Files, and the data directory, must lie at the
 
 from __future__ import annotations
 
+import builtins
 import importlib.util
 import logging
 import queue
@@ -34,14 +35,17 @@ class Broken(NamedTuple):
     number: int = 0
 
     def problem(self) -> Exception:
-        """The exception as it was, where it is one of ours or of the system's; else one that says the same."""
+        """The exception as it was, where it is one of ours or of Python's own; else one that says the same."""
         if self.sort == SourceRejected.__name__:
             return SourceRejected(self.told, kind=self.word)
         if self.sort == OSError.__name__:
             return OSError(self.number, self.told)
-        ours = getattr(errors, self.sort, None)
+        ours, plain = getattr(errors, self.sort, None), getattr(builtins, self.sort, None)
         if isinstance(ours, type) and issubclass(ours, errors.WatchfloorError):
             return ours(self.told)
+        # those of Python that take other values than words (UnicodeDecodeError) are told in words
+        if isinstance(plain, type) and issubclass(plain, Exception) and not issubclass(plain, UnicodeError):
+            return plain(self.told)
         return RuntimeError(f"{self.sort}: {self.told}")
 
 
@@ -197,4 +201,5 @@ def broken(problem: Exception) -> Broken:
         return Broken(SourceRejected.__name__, problem.reason, problem.kind)
     if isinstance(problem, OSError):
         return Broken(OSError.__name__, problem.strerror or str(problem), number=problem.errno or 0)
-    return Broken(type(problem).__name__, str(problem))
+    only = problem.args[0] if len(problem.args) == 1 else None
+    return Broken(type(problem).__name__, only if isinstance(only, str) else str(problem))

@@ -270,6 +270,9 @@ def test_no_password_is_sent_to_workers(tmp_path: Path, monkeypatch: pytest.Monk
         BadSettings("no such zone"),
         FileNotFoundError(2, "No such file or directory"),
         PermissionError(13, "Permission denied"),
+        ValueError("a slip"),
+        KeyError("name"),
+        ZeroDivisionError("division by zero"),
     ],
     ids=lambda problem: type(problem).__name__,
 )
@@ -282,6 +285,6 @@ def test_an_exception_of_ours_or_of_the_system_comes_as_it_was(problem: Exceptio
 
 
 def test_another_exception_comes_as_what_it_said() -> None:
-    came = broken(ZeroDivisionError("division by zero")).problem()
-    assert type(came) is RuntimeError and str(came) == "ZeroDivisionError: division by zero"
-    assert type(broken(type("Odd", (Exception,), {})("x")).problem()) is RuntimeError
+    came = broken(type("Odd", (Exception,), {})("x")).problem()
+    assert type(came) is RuntimeError and str(came) == "Odd: x"
+    assert type(broken(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no")).problem()) is RuntimeError
