@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -357,3 +358,38 @@ def owner(moto: Access) -> Any:
     made = Minio(place, access_key=moto.key_id, secret_key=moto.secret, region=moto.region, secure=False)
     made.make_bucket("plant")
     return made
+
+
+class Mosquitto:
+    """An MQTT broker on a port of loopback, which keeps whatever it is sent."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def publish(self, topic: str, bodies: Sequence[bytes]) -> None:
+        """Returns once the broker has them all."""
+        asyncio.run(self._published(topic, bodies))
+
+    async def _published(self, topic: str, bodies: Sequence[bytes]) -> None:
+        from faststream.mqtt import MQTTBroker
+        from zmqtt import QoS
+
+        async with MQTTBroker("mqtt://127.0.0.1", port=self.port, client_id="sender", logger=None) as broker:
+            for body in bodies:
+                await broker.publish(body, topic=topic, qos=QoS.AT_LEAST_ONCE)
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker of one's own; the test is skipped where it is not installed."""
+    command, port = shutil.which("mosquitto") or "/usr/sbin/mosquitto", free_port("127.0.0.1")
+    if not Path(command).exists():
+        pytest.skip("mosquitto is not installed (scripts/test-servers installs it)")
+    settings = tmp_path / "mosquitto.conf"
+    settings.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 0\nuser root\n"
+    )
+    process = subprocess.Popen([command, "-c", str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    yield Mosquitto(port)
+    process.terminate()
+    process.wait(10)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.common import as_json_option, clean, console, log_to_stderr, print_json, settings_of, verb
+from app.cli.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from app.wiring_live import CameraStanding, Change, Standing
@@ -41,18 +40,11 @@ def cameras(ctx: click.Context, file: Path, every: float, as_json: bool) -> None
     parts = Parts(settings)
     try:
         made = watching(parts, settings, file, _change_json if as_json else _change_line)
-        with made.lock:
+        with made.lock, stopped_by_signals(insisted=False) as stop:
             _ready(made.cameras, made.folder, as_json)
-            made.watch.run(_stopped(), made.folder, _standing_json if as_json else _standing_lines, every)
+            made.watch.run(stop, made.folder, _standing_json if as_json else _standing_lines, every)
     finally:
         parts.close()
-
-
-def _stopped() -> threading.Event:
-    stop = threading.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: stop.set())
-    return stop
 
 
 def _ready(count: int, folder: Path, as_json: bool) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from app.cli.common import as_json_option, clean, console, log_to_stderr, print_json, settings_of, verb
+from app.cli.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from app.wiring_follow import Follower, Round
@@ -82,10 +81,11 @@ def follow(
     from app.wiring_follow import BUCKET, How, follower, sole
 
     settings = settings_of(ctx)
-    parts, stop = Parts(settings), threading.Event()
+    parts = Parts(settings)
     pace = _Pace(every or (_BUCKET_S if place.startswith(BUCKET) else _FOLDER_S), max(quiet, _LEAST_S))
     try:
-        with sole(parts, place), _stopped_by_signals(stop):
+        # the source in hand is made whole, or with a second signal read again the next time
+        with sole(parts, place), stopped_by_signals(insisted=True) as stop:
             made = follower(parts, settings, place, How(deletions, quiet, stop))
             _Loop(made, pace, as_json, stop).run(once)
     finally:
@@ -157,22 +157,3 @@ class _Loop:
         more = "".join(f"; {part}" for part in (now.note, f"WAITING: {now.trouble}" if now.trouble else "") if part)
         counts = f"{now.taken} taken in, {now.closed} closed, {now.refused} refused, {now.waiting} waiting"
         console().print(clean(counts + more))
-
-
-class _stopped_by_signals:  # noqa: N801 - used as a verb
-    """SIGTERM and SIGINT end it once the source in hand is whole; a second one at once: that source is then read again."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-
-    def __enter__(self) -> None:
-        self._before = {each: signal.signal(each, self._heard) for each in (signal.SIGTERM, signal.SIGINT)}
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _heard(self, number: int, frame: FrameType | None) -> None:
-        if self._stop.is_set():
-            raise KeyboardInterrupt
-        self._stop.set()

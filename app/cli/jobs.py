@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.common import as_json_option, clean, opened, print_json, verb
+from app.cli.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from app.jobs.job import Job
@@ -94,20 +91,9 @@ def resume(ctx: click.Context, job_id: str, as_json: bool) -> None:
 @verb
 def work(ctx: click.Context, until_done: bool, as_json: bool) -> None:
     """Work jobs off, one at a time, until stopped. A running server does so by itself."""
-    with opened(ctx, local=True) as (service, _), _stopped_by_signals() as stop:
+    with opened(ctx, local=True) as (service, _), stopped_by_signals(insisted=False) as stop:
+        # the source in hand is given up, and its job goes back into the queue
         service.work(stop, lambda job: say(job, as_json), lasting=not until_done)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set: the source in hand is given up, and its job goes back into the queue."""
-    stop = threading.Event()
-    kept = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for each, handler in kept.items():
-            signal.signal(each, handler)
 
 
 def say(job: Job, as_json: bool) -> None:

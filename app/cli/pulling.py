@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.common import as_json_option, clean, console, log_to_stderr, print_json, settings_of, verb
+from app.cli.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from app.wiring_warehouse import Pulling, Turn, Turning
@@ -41,13 +40,15 @@ def pull(ctx: click.Context, warehouse: Path, every: float | None, full: bool, a
 
     settings = settings_of(ctx)
     parts = Parts(settings)
-    stop = _stopped_by_signals()
-    turn = Turning(told=_json if as_json else _line, progress=_progress(stop), thorough=full, allow_loss=allow_loss)
+    tell = _json if as_json else _line
     try:
-        pulling = Pulling(parts, settings, warehouse)
-        well = pulling.turn(turn)
-        while every is not None and not stop.wait(every):
-            _patiently(pulling, turn)
+        # what is read is stored first; a second signal ends it at once, but for a statement that DuckDB is at
+        with stopped_by_signals(insisted=True) as stop:
+            turn = Turning(told=tell, progress=_progress(stop), thorough=full, allow_loss=allow_loss)
+            pulling = Pulling(parts, settings, warehouse)
+            well = pulling.turn(turn)
+            while every is not None and not stop.wait(every):
+                _patiently(pulling, turn)
     finally:
         parts.close()
     if not well and every is None:
@@ -62,21 +63,6 @@ def _patiently(pulling: Pulling, turn: Turning) -> None:
         pulling.turn(turn)
     except StoreError as problem:
         console(err=True).print(clean(f"WAITING: {problem}"))
-
-
-def _stopped_by_signals() -> threading.Event:
-    """SIGTERM and SIGINT end it once what is read is stored; a second one at once, but for a statement
-    that DuckDB is at."""
-    stop = threading.Event()
-
-    def heard(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, heard)
-    return stop
 
 
 def _progress(stop: threading.Event) -> Callable[[str, int, int], None]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,13 +15,13 @@ from litestar import Litestar, Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
+from app.http.beside import beside
 from app.http.context import AnyRequest, context_of
 from app.http.requests import Failure
 from app.jobs.wire import WireJob, job_out
 from app.ports import Service
 
-# how long a server that ends waits for the source in hand, and how long the worker rests after a mistake
-_END_S = 20.0
+# how long the worker rests after a mistake
 _REST_S = 5.0
 _FAILURES = {
     status: ResponseSpec(Failure, description=text, generate_examples=False)
@@ -101,19 +101,8 @@ async def accepted(request: AnyRequest, paths: Sequence[Path]) -> Response[WireJ
 def working_off(service: Service, rest_s: float = _REST_S) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """A lifespan in which a thread works jobs off, one at a time; after a mistake of its own it rests for `rest_s` seconds."""
 
-    @asynccontextmanager
-    async def worker(_: Litestar) -> AsyncIterator[None]:
-        stop = threading.Event()
-        thread = threading.Thread(target=_work, args=(service, stop, rest_s), name="jobs", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            # a reader that does not end in time is left to its lease: the job goes on at the next start
-            await asyncio.to_thread(thread.join, _END_S)
-
-    return worker
+    # a reader that does not end in time is left to its lease: the job goes on at the next start
+    return beside("jobs", lambda stop: _work(service, stop, rest_s))
 
 
 def _work(service: Service, stop: threading.Event, rest_s: float) -> None:

@@ -19,6 +19,7 @@ import msgspec
 
 from app.http.errors import Refused
 from app.http.uploads import Saved, settle
+from retrieval.disk import sync_folder
 from retrieval.types import Micros
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -150,7 +151,7 @@ class Partials:
             file.write(msgspec.json.encode(partial))
             os.fsync(_flushed(file))
         fresh.replace(place)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
 
     def put_in_place(self, partial: Partial) -> Saved:
         """The whole file under its own name in its folder of uploads; may be done again. The bytes here stay until `done`."""
@@ -161,9 +162,9 @@ class Partials:
         os.link(self._bytes(partial.id), named)
         with named.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        _sync_folder(scratch)
+        sync_folder(scratch)
         saved = settle(scratch, self._root, {partial.name: digest})
-        _sync_folder(self._root)
+        sync_folder(self._root)
         if scratch.exists():
             named.unlink(missing_ok=True)
             scratch.rmdir()
@@ -225,11 +226,3 @@ def _flushed(file: Any) -> int:
     file.flush()
     handle: int = file.fileno()
     return handle
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

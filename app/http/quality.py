@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 import msgspec
@@ -14,13 +13,14 @@ from litestar import Litestar, MediaType, Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
 
+from app.http.beside import beside
 from app.http.context import AnyRequest, context_of
 from app.http.guards import CSP
 from app.http.requests import Failure
 from app.ports import Service
 
 _WEEK_S, _LONGEST_S = 7 * 86_400.0, 35 * 86_400.0
-_LOOK_S, _END_S = 15.0, 20.0
+_LOOK_S = 15.0
 _Since = Annotated[float, QueryParameter(gt=0, le=_LONGEST_S, description="how far back, in seconds")]
 _FAILURES = {
     status: ResponseSpec(Failure, description=text, generate_examples=False)
@@ -91,18 +91,7 @@ def watching_over(
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """A lifespan in which a thread looks every so many seconds who has fallen silent."""
 
-    @asynccontextmanager
-    async def watcher(_: Litestar) -> AsyncIterator[None]:
-        stop = threading.Event()
-        thread = threading.Thread(target=_watch, args=(service, stop, every_s), name="watch", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            await asyncio.to_thread(thread.join, _END_S)
-
-    return watcher
+    return beside("watch", lambda stop: _watch(service, stop, every_s))
 
 
 def _watch(service: Service, stop: threading.Event, every_s: float) -> None:

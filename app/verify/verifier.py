@@ -139,8 +139,9 @@ class ClaimVerifier:
         bench = bench._replace(claim=without(bench.claim, accounted(bench) | unassuming(bench)))
         compared = compare(bench)
         settled = compared.settled if compared else frozenset()
-        yield from _letters(bench.claim.text, texts(exhibits))
-        for code in self._miscoded(bench.claim.text, texts(exhibits)):
+        shown = texts(exhibits)
+        yield from _letters(bench.claim.text, shown)
+        for code in self._miscoded(bench.claim.text, shown):
             yield Failing("names", f"the cited evidence is not about {code}")
         yield from self._words(bench._replace(claim=without(bench.claim, settled)))
         for word in unheeded(bench.claim, _only_ordered(bench.statements)):
@@ -150,8 +151,8 @@ class ClaimVerifier:
         yield from (Failing("figures", why, True) for why in against_itself(bench))
         yield from (Failing("roles", why, True) for why in undone(bench))
         yield from (Failing("together", why, True) for why in loosened(bench))
-        yield from (Failing("negation", why) for why in turned(bench.claim.text, texts(exhibits)))
-        yield from (Failing("figures", why) for why in inexact(bench.claim.text, texts(exhibits), bench.statements))
+        yield from (Failing("negation", why) for why in turned(bench.claim.text, shown))
+        yield from (Failing("figures", why) for why in inexact(bench.claim.text, shown, bench.statements))
         yield from (Failing("attributes", why, True) for why in misnamed(bench))
         yield from (Failing("figures", why, True) for why in misplaced(bench, exhibits))
         yield from (Failing("sources", why) for why in miscredited(bench.claim.text, exhibits))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from ingest.ahead import with_last
 from ingest.assemble import Assembler, Origin
 from ingest.book import EntityBook
+from ingest.fault import fault
 from ingest.live.cameras import Camera
 from ingest.live.policy import policy_of
 from ingest.live.ring import Segment
@@ -19,8 +20,6 @@ from retrieval.errors import SourceRejected, WatchfloorError
 from retrieval.ids import content_hash
 from retrieval.ports import CatalogWriter, Unit
 from retrieval.types import Coverage, Entity, Link
-
-FAULT = "fault"
 
 
 class Book(CatalogWriter, Protocol):
@@ -66,10 +65,9 @@ class Taking:
         except (WatchfloorError, OSError):
             raise
         except Exception as problem:  # the edge of one clip: a mistake in a reader must not end the watch
-            told = f"a mistake in Watchfloor's reader, not in the clip ({type(problem).__name__}: {problem})"
-            fault = SourceRejected(told, kind=FAULT)
-            self._refused(segment, fault)
-            raise fault from problem
+            ours = fault("clip", problem)
+            self._refused(segment, ours)
+            raise ours from problem
 
     def _refused(self, segment: Segment, problem: SourceRejected) -> None:
         source = segment.path.as_uri()

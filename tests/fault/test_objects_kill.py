@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,9 +14,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from app.http.serve import free_port
 from ingest.objects.s3 import Access
 from retrieval.catalog import Catalog
 from retrieval.types import Filter, Principal
@@ -26,30 +21,6 @@ from retrieval.types import Filter, Principal
 COUNT = 24
 ENDS = ("ObjectCreated:Put", "ObjectRemoved:Delete")
 _UP_S = 240.0
-
-
-@contextmanager
-def mosquitto(folder: Path, port: int) -> Iterator[None]:
-    broker = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-    if not Path(broker).exists():
-        pytest.skip("mosquitto is not installed (scripts/test-servers installs it)")
-    settings = folder / "mosquitto.conf"
-    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nuser root\n")
-    process = subprocess.Popen([broker, "-c", str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-async def _published(port: int, bodies: list[bytes]) -> None:
-    from faststream.mqtt import MQTTBroker
-    from zmqtt import QoS
-
-    async with MQTTBroker("mqtt://127.0.0.1", port=port, client_id="sender", logger=None) as broker:
-        for body in bodies:
-            await broker.publish(body, topic="events", qos=QoS.AT_LEAST_ONCE)
 
 
 @contextmanager
@@ -88,10 +59,12 @@ def event(key: str, name: str) -> bytes:
     return json.dumps({"Records": [{"eventName": name, "s3": about}]}).encode()
 
 
-def test_a_killed_listener_loses_and_doubles_no_object(owner: Any, moto: Access, tmp_path: Path) -> None:
-    port, store, feeds = free_port("127.0.0.1"), tmp_path / "store", tmp_path / "feeds.yaml"
+def test_a_killed_listener_loses_and_doubles_no_object(
+    owner: Any, moto: Access, mosquitto: Any, tmp_path: Path
+) -> None:
+    store, feeds = tmp_path / "store", tmp_path / "feeds.yaml"
     feeds.write_text(
-        f"bus: mqtt://127.0.0.1:{port}\nfeeds:\n  bucket: {{topic: events, kind: objects, prefixes: ['s3://plant/kill/']}}\n"
+        f"bus: mqtt://127.0.0.1:{mosquitto.port}\nfeeds:\n  bucket: {{topic: events, kind: objects, prefixes: ['s3://plant/kill/']}}\n"
     )
     for n in range(COUNT):
         body = f"Pump {n} tripped.".encode()
@@ -99,16 +72,15 @@ def test_a_killed_listener_loses_and_doubles_no_object(owner: Any, moto: Access,
     owner.remove_object("plant", "kill/0.md")
     # the end of an object is told of before its beginning is told of again
     told = [[event(f"kill/{n}.md", "ObjectCreated:Put"), event("kill/0.md", ENDS[n % 2])] for n in range(COUNT)]
-    with mosquitto(tmp_path, port):
-        with listening(store, feeds, moto) as process:
-            asyncio.run(_published(port, [each for pair in told for each in pair]))
-            wait_until(store, 1)
-            process.send_signal(signal.SIGKILL)
-            process.wait(10)
-        before = len(stored(store))
-        with listening(store, feeds, moto):
-            wait_until(store, COUNT - 1)
-            time.sleep(1.0)
+    with listening(store, feeds, moto) as process:
+        mosquitto.publish("events", [each for pair in told for each in pair])
+        wait_until(store, 1)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    before = len(stored(store))
+    with listening(store, feeds, moto):
+        wait_until(store, COUNT - 1)
+        time.sleep(1.0)
     assert stored(store) == sorted(f"s3://plant/kill/{n}.md" for n in range(1, COUNT))
     assert before < COUNT - 1, "nothing was in flight any more"
     print(f"{before} of {COUNT - 1} were stored when it was killed")

@@ -5,10 +5,8 @@ Real protocols: librdkafka's own mock cluster, and mosquitto started here. The l
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -21,7 +19,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from app.http.serve import free_port
 from retrieval.catalog import Catalog
 from retrieval.types import Filter, Principal
 
@@ -59,36 +56,14 @@ def kafka() -> Iterator[Bus]:
     yield Bus("kafka://" + ",".join(f"{each.host}:{each.port}" for each in brokers), send)
 
 
-@contextmanager
-def mqtt(folder: Path, port: int) -> Iterator[Bus]:
-    broker = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-    if not Path(broker).exists():
-        pytest.skip("mosquitto is not installed (scripts/test-servers installs it)")
-    settings = folder / "mosquitto.conf"
-    settings.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 0\nuser root\n"
-    )
-    process = subprocess.Popen([broker, "-c", str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield Bus(f"mqtt://127.0.0.1:{port}", lambda bodies: asyncio.run(_published(port, bodies)))
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-async def _published(port: int, bodies: list[bytes]) -> None:
-    from faststream.mqtt import MQTTBroker
-    from zmqtt import QoS
-
-    async with MQTTBroker("mqtt://127.0.0.1", port=port, client_id="sender", logger=None) as broker:
-        for body in bodies:
-            await broker.publish(body, topic="plant/alarms", qos=QoS.AT_LEAST_ONCE)
-
-
 @pytest.fixture(params=["kafka", "mqtt"])
-def bus(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bus]:
-    with kafka() if request.param == "kafka" else mqtt(tmp_path, free_port("127.0.0.1")) as made:
-        yield made
+def bus(request: pytest.FixtureRequest) -> Iterator[Bus]:
+    if request.param == "kafka":
+        with kafka() as made:
+            yield made
+        return
+    broker = request.getfixturevalue("mosquitto")
+    yield Bus(f"mqtt://127.0.0.1:{broker.port}", lambda bodies: broker.publish("plant/alarms", bodies))
 
 
 @contextmanager

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from ingest.assemble import Assembler
+from ingest.fault import FAULT
 from ingest.live.board import Board
 from ingest.live.cameras import Camera, Keep
 from ingest.live.examiner import Clip, Examiner, Waiting
 from ingest.live.messages import Piece
 from ingest.live.ring import Ring, Segment
 from ingest.live.roll import Roll
-from ingest.live.taking import FAULT, Encoding, Taking
+from ingest.live.taking import Encoding, Taking
 from ingest.live.watching import Watch
 from ingest.ports import Batch, Draft, Item
 from retrieval.adapters.folder_blobs import FolderBlobs

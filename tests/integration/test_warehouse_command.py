@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli.main import main
-from app.cli.pulling import _stopped_by_signals
+from app.cli.stopping import stopped_by_signals
 from retrieval.catalog import Catalog
 from retrieval.types import Filter, Principal
 
@@ -100,15 +100,12 @@ def test_a_mapping_that_is_wrong_keeps_no_other_from_being_pulled(file: Path, ru
 
 def test_a_second_signal_ends_it_at_once() -> None:
     before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        stop = _stopped_by_signals()
+    with stopped_by_signals(insisted=True) as stop:
         signal.raise_signal(signal.SIGTERM)
         assert stop.is_set()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    assert before == {each: signal.getsignal(each) for each in before}
 
 
 def test_again_and_again_until_stopped(file: Path, tmp_path: Path) -> None:

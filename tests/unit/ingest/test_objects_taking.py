@@ -37,6 +37,19 @@ def notice(key: str, bucket: str = "plant") -> Message:
     return Message("objects", "", json.dumps({"Records": [{"s3": about}]}).encode())
 
 
+def torn(house: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """From now on b.md never comes whole. Returns what fetched it before."""
+    fetch = house.objects.fetch
+
+    def cut_off(bucket: str, seen: Seen, to: Path, within_s: float | None = None) -> bool:
+        if seen.key == "b.md":
+            raise UpstreamError("only 3 of 15 bytes came")
+        return bool(fetch(bucket, seen, to, within_s))
+
+    monkeypatch.setattr(house.objects, "fetch", cut_off)
+    return fetch
+
+
 def test_what_is_unchanged_is_not_fetched_again(house: Any) -> None:
     house.objects.put("plant", "log.md", b"Pump 1 tripped.")
     house.objects.put("plant", "b.zip", b"PK" + b"0" * 1000)
@@ -246,14 +259,7 @@ def test_what_may_be_seen_and_not_be_read_is_refused_and_the_rest_goes_on(
 
 
 def test_an_object_that_does_not_come_whole_keeps_no_other_waiting(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    fetch = house.objects.fetch
-
-    def torn(bucket: str, seen: Seen, to: Path, within_s: float | None = None) -> bool:
-        if seen.key == "b.md":
-            raise UpstreamError("only 3 of 15 bytes came")
-        return bool(fetch(bucket, seen, to, within_s))
-
-    monkeypatch.setattr(house.objects, "fetch", torn)
+    fetch = torn(house, monkeypatch)
     for key in ("a.md", "b.md", "c.md"):
         house.objects.put("plant", key, b"Pump 1 tripped.")
     follow = follower(house)
@@ -267,14 +273,7 @@ def test_an_object_that_does_not_come_whole_keeps_no_other_waiting(house: Any, m
 def test_a_message_about_an_object_that_never_comes_whole_is_buried_in_the_end_and_read_again_later(
     house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetch = house.objects.fetch
-
-    def torn(bucket: str, seen: Seen, to: Path, within_s: float | None = None) -> bool:
-        if seen.key == "b.md":
-            raise UpstreamError("only 3 of 15 bytes came")
-        return bool(fetch(bucket, seen, to, within_s))
-
-    monkeypatch.setattr(house.objects, "fetch", torn)
+    fetch = torn(house, monkeypatch)
     for key in ("a.md", "b.md"):
         house.objects.put("plant", key, b"Pump 1 tripped.")
     both, waited = [notice("a.md"), notice("b.md")], 0
