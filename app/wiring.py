@@ -30,7 +30,6 @@ from app.model.guard import Guarded, stands
 from app.model.openai_chat import OpenAIChat
 from app.model.port import Course
 from app.model.probe import Place, Wanted
-from app.patience import patiently
 from app.ports import Answerer, Check
 from app.service import Caps, Watchfloor
 from app.settings import Settings
@@ -42,6 +41,7 @@ from app.wiring_jobs import engine_of, job_room
 from app.wiring_live import cameras_check
 from app.wiring_quality import WatchRoom
 from app.wiring_senses import Senses, has_eyes, spoken
+from app.wiring_store import StoreRooms
 from app.wiring_warehouse import pulls_check
 from ingest.audio.listener import Ears
 from ingest.audio.reader import AudioReader
@@ -59,16 +59,13 @@ from ingest.video.attention import AlertAttention
 from ingest.video.playback import Moments
 from ingest.video.reader import VideoReader
 from retrieval.adapters.conse import ConseEncoder
-from retrieval.adapters.faiss_vectors import FaissVectors
 from retrieval.adapters.folder_blobs import FolderBlobs
-from retrieval.adapters.ladybug_graph import LadybugGraph
 from retrieval.adapters.late_interaction import LateInteraction
 from retrieval.adapters.minilm import SentenceTransformerEncoder
 from retrieval.adapters.openclip import OpenClipEncoder
-from retrieval.adapters.tantivy_words import TantivyWords
 from retrieval.catalog import Catalog, system_clock
 from retrieval.errors import BadSettings, EncoderUnavailable, StoreBusy
-from retrieval.ports import Graph, ImageEncoder
+from retrieval.ports import ImageEncoder
 from retrieval.projector import Projector
 from retrieval.search import Indexes, Likeness, Models, Searcher, load_weights
 from retrieval.types import Micros, Principal
@@ -93,46 +90,30 @@ class Parts:
         self._settings = settings
         self._dir = settings.data_dir.resolve()
         self._dir.mkdir(parents=True, exist_ok=True)
-        self._graph_kind = "neo4j" if settings.neo4j.uri else "ladybug (embedded)"
         self._principal = Principal(settings.tenant)
         self._linked: tuple[int, EntityLinker] | None = None
 
     # --- storing ---
 
     @cached_property
-    def book(self) -> Catalog:
-        return Catalog(self._dir / "catalog.sqlite3", system_clock)
+    def _rooms(self) -> StoreRooms:
+        return StoreRooms(self._settings)
 
-    @cached_property
+    @property
+    def book(self) -> Catalog:
+        return self._rooms.book
+
+    @property
     def blobs(self) -> FolderBlobs:
-        return FolderBlobs(self._dir / "blobs")
+        return self._rooms.blobs
 
     @property
     def keeper(self) -> Principal:
         return self._principal
 
-    @cached_property
-    def _vectors(self) -> FaissVectors:
-        return FaissVectors(gpu=None if self._settings.encoders.gpu else False)
-
-    @cached_property
-    def _words(self) -> TantivyWords:
-        return patiently(lambda: TantivyWords(self._dir / "projections" / "local" / "words"))
-
-    @cached_property
-    def _graph(self) -> Graph:
-        given = self._settings.neo4j
-        if not given.uri:
-            return patiently(lambda: LadybugGraph(self._dir / "projections" / "local" / "graph"))
-        # the driver is an extra: only those who use Neo4j have it
-        from retrieval.adapters.neo4j_graph import Neo4jGraph
-
-        password = given.password.get_secret_value() if given.password else ""
-        return Neo4jGraph(given.uri, given.user, password, given.database or "neo4j")
-
-    @cached_property
+    @property
     def follower(self) -> Projector:
-        return Projector(self.book, (self._vectors, self._words, self._graph), system_clock)
+        return self._rooms.follower
 
     # --- encoding ---
 
@@ -171,7 +152,7 @@ class Parts:
     @cached_property
     def seeker(self) -> Searcher:
         models = Models(self._text, self._image, LateInteraction(self._text))
-        indexes = Indexes(self.book, self._vectors, self._words, self._graph)
+        indexes = Indexes(self.book, self._rooms.vectors, self._rooms.words, self._rooms.graph)
         return Searcher(indexes, models, load_weights(), lambda text: [found[2] for found in self._find(text)])
 
     def _find(self, text: str) -> Sequence[tuple[int, int, str]]:
@@ -235,7 +216,7 @@ class Parts:
 
     @cached_property
     def moments(self) -> Moments:
-        alike = Likeness(self._vectors, self._image, self.book)
+        alike = Likeness(self._rooms.vectors, self._image, self.book)
         return Moments(self.book, self.blobs, self._dir / "cache" / "clips", self.book.state, alike, self.objects.file)
 
     @cached_property
@@ -317,8 +298,8 @@ class Parts:
         return [
             self._tried("store", lambda: f"{self._dir}, sequence {self.book.sequence()}, {self._counted()}"),
             self._tried("projections", self._lag),
-            self._tried("vectors", lambda: f"FAISS on {self._vectors.device}"),
-            self._tried("graph", lambda: f"{self._graph_kind}, at sequence {self._graph.applied()}"),
+            self._tried("vectors", lambda: f"FAISS on {self._rooms.vectors.device}"),
+            self._tried("graph", self._rooms.graph_told),
             self._tried("text encoder", lambda: self._text.space),
             self._eyes(),
             *self._senses.checks(lambda: self._detectors, self.book.entities(self._principal)),
@@ -394,7 +375,7 @@ class Parts:
         return Check("disk", "ok" if free > 1 else "degraded", f"{free:.1f} GiB free")
 
     def close(self) -> None:
-        for name in ("ingester", "seeker", "_model", "_vectors", "_words", "_graph", "book"):
+        for name in ("ingester", "seeker", "_model", "_rooms"):
             part: Any = self.__dict__.pop(name, None)
             if part is not None:
                 part.close()

@@ -8,6 +8,8 @@ source that broke off half way, what was stored and is stored again counts twice
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
@@ -25,7 +27,9 @@ from retrieval.errors import InputError, StoreBusy
 from retrieval.ports import Arrival
 from retrieval.types import Entity, Interval, Link, Micros
 
-_PAGE, _PAGES, _TRIES = 5_000, 20, 20
+_PAGE, _PAGES = 5_000, 20
+# as long as a writer waits for the store
+_PATIENCE_S, _PAUSE_S, _LONGEST_S = 30.0, 0.01, 0.5
 # the head is written so often at least, that it may be seen whether anybody looks
 _LOOKED: Micros = 60 * SECOND
 
@@ -98,12 +102,17 @@ class Watchfulness:
 
     def _changed(self, change: Callable[[Ledger], bool]) -> Ledger:
         """Read, change, keep; once more where somebody else kept something meanwhile. `change` says whether all that is stored is in it."""
-        for _ in range(_TRIES):
+        until, pause = time.monotonic() + _PATIENCE_S, _PAUSE_S
+        while True:
             ledger = Ledger.of(self._book.standings(self._tenant))
             ledger = ledger._replace(whole=change(ledger))
             if self._kept(ledger):
                 return ledger
-        raise StoreBusy("who delivers what is kept by several at once; try again")
+            if time.monotonic() > until:
+                raise StoreBusy("who delivers what is kept by several at once; try again")
+            # those who look without a pause would never let one through that takes longer than they do
+            time.sleep(random.uniform(0, pause))
+            pause = min(2 * pause, _LONGEST_S)
 
     def _kept(self, ledger: Ledger) -> bool:
         after = {name: msgspec.json.encode(record).decode() for name, record in ledger.records.items()}

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.cells import Cells
+from retrieval.adapters.faiss_vectors.cells import Cells
 
 
 def vectors(n: int, seed: int = 0, dim: int = 8) -> np.ndarray:
