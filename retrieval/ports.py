@@ -98,6 +98,7 @@ class Held(NamedTuple):
     content_hash: str
     ingester: str
     whole: bool
+    version: int | None = None
 
 
 class Projected(NamedTuple):
@@ -140,6 +141,9 @@ class CatalogReader(Protocol):
 
     def shown(self, rows: Sequence[int], principal: Principal, as_of: Micros | None = None) -> dict[int, str]:
         """Row number → evidence id of those that `rows` would give: the same check without reading them."""
+
+    def vectors_of(self, id_: str, principal: Principal, as_of: Micros | None = None) -> dict[str, list[Vector]]:
+        """Space → the vectors, each of shape (dim,), of one piece; none of one that is unknown or invisible."""
 
     def scan(self, filter_: Filter, principal: Principal, limit: int = 1000) -> list[Evidence]:
         """Evidence matching the filter, by valid time (unknown times last), at most `limit`."""

@@ -116,7 +116,7 @@ class ObjectIntake:
 
     def _buried(self, message: Message, problem: SourceRejected) -> Dead:
         if self._letters is not None:
-            return self._letters.bury(message, problem)
+            return self._letters.bury([(message, problem)])[0]
         digest = content_hash(message.key, message.body)
         return Dead(source_of(message.feed, f"~dead/{digest[:32]}"), problem.kind, problem.reason)
 

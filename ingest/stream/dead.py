@@ -24,7 +24,7 @@ _PLACE, _MORE = "~dead/", "~dead/more"
 class Register(Protocol):
     """The catalog as far as dead letters need it."""
 
-    def record_rejection(self, tenant: str, source: str, code: str, reason: str, tried: str = "") -> None: ...
+    def record_rejections(self, tenant: str, refused: Sequence[tuple[str, str, str, str]]) -> None: ...
 
     def clear_rejection(self, tenant: str, source: str) -> None: ...
 
@@ -68,22 +68,28 @@ class DeadLetters:
         self._held: dict[str, set[str]] | None = None
         self._log = structlog.get_logger(__name__)
 
-    def bury(self, message: Message, problem: SourceRejected) -> Dead:
-        """Keep it with its cause. Raises StoreError."""
+    def bury(self, bad: Sequence[tuple[Message, SourceRejected]]) -> tuple[Dead, ...]:
+        """Keep them with their causes, in one transaction. Raises StoreError."""
+        graves = [self._grave(message, problem) for message, problem in bad]
+        if graves:
+            self._book.record_rejections(self._tenant, [(*dead, tried) for dead, tried in graves])
+        for dead, _ in graves:
+            self._log.warning("message refused", source=dead.source, code=dead.code)
+        return tuple(dead for dead, _ in graves)
+
+    def _grave(self, message: Message, problem: SourceRejected) -> tuple[Dead, str]:
+        """Where a message lies, and the digest of what it was: the key of its bytes, where these are kept."""
         digest = content_hash(message.key, message.body)
         source, reason = source_of(message.feed, f"{_PLACE}{digest[:32]}"), problem.reason
         held = self._places().setdefault(message.feed, set())
         if len(held) >= self._most and source not in held:
-            return self._one_more(message, problem)
-        tried = digest
+            return self._one_more(message), _MORE
         if self._mask is None:
-            tried = self._blobs.put(self._tenant, msgspec.json.encode(message), MEDIA_TYPE)
+            digest = self._blobs.put(self._tenant, msgspec.json.encode(message), MEDIA_TYPE)
         else:
             reason = self._mask.text(reason)
         held.add(source)
-        self._book.record_rejection(self._tenant, source, problem.kind, reason, tried)
-        self._log.warning("message refused", source=source, code=problem.kind)
-        return Dead(source, problem.kind, reason)
+        return Dead(source, problem.kind, reason), digest
 
     def letters(self) -> Iterator[Letter]:
         """Every dead message, by feed and place."""
@@ -112,12 +118,9 @@ class DeadLetters:
         self._held = None
         return len(gone)
 
-    def _one_more(self, message: Message, problem: SourceRejected) -> Dead:
-        source = source_of(message.feed, _MORE)
+    def _one_more(self, message: Message) -> Dead:
         reason = f"more than {self._most} messages of this feed were refused; later ones are counted here and not kept"
-        self._book.record_rejection(self._tenant, source, "too_many_dead", reason, _MORE)
-        self._log.warning("message refused and not kept", source=source, code=problem.kind)
-        return Dead(source, problem.kind, reason)
+        return Dead(source_of(message.feed, _MORE), "too_many_dead", reason)
 
     def _dead(self) -> list[Rejection]:
         return [r for r in self._book.rejections(Principal(self._tenant)) if _feed_of(r.source)]

@@ -23,7 +23,7 @@ from ingest.stream.meaning import TextVectors
 from ingest.stream.message import READER, VERSION, Message, said
 from retrieval.errors import SourceRejected, WatchfloorError
 from retrieval.ids import content_hash
-from retrieval.ports import Blobs, CatalogWriter, Receipt, TextEncoder, Unit
+from retrieval.ports import Blobs, CatalogWriter, Held, Receipt, TextEncoder, Unit
 from retrieval.types import Coverage, Embedding, Entity, Interval, Layer, Link
 
 # what was listened to is told in pieces so long, so that the last one is all that changes
@@ -32,6 +32,8 @@ _HOUR = 3_600_000_000
 
 class Book(CatalogWriter, Register, Protocol):
     """The catalog as far as the intake needs it."""
+
+    def held(self, tenant: str, sources: Sequence[str]) -> dict[str, Held]: ...
 
 
 class Taken(NamedTuple):
@@ -45,7 +47,7 @@ class Taken(NamedTuple):
 
 
 class _Round(NamedTuple):
-    """What the messages taken together share: the tenant's site, its names, its key, and the sources met so far.
+    """What the messages taken together share: the tenant's site, its names, and its key.
 
     The names are those that no message told: what a text mentions must not hang on which message came first.
     """
@@ -53,11 +55,10 @@ class _Round(NamedTuple):
     site: tuple[list[Entity], list[Link]]
     names: EntityBook
     key: bytes
-    met: set[str]
 
 
 class _Made(NamedTuple):
-    """A message's unit, what of it is to be encoded, by evidence id, and the things it names that nobody declared."""
+    """A message's unit, its drafts with their evidence ids, and the things it names that nobody declared."""
 
     message: Message
     unit: Unit
@@ -101,7 +102,7 @@ class Intake:
         """Store what the messages say, together."""
         site = self._book.site(self._tenant)
         names = EntityBook(each for each in site[0] if each.facts.get("found_in") not in self._feeds)
-        shared = _Round(site, names, self._book.tenant_key(self._tenant), set())
+        shared = _Round(site, names, self._book.tenant_key(self._tenant))
         made, bad = list[_Made](), list[tuple[Message, SourceRejected]]()
         for message in messages:
             read = self._read(message, shared)
@@ -113,8 +114,7 @@ class Intake:
         bad += [(m.message, r) for m, r in zip(made, receipts, strict=True) if isinstance(r, SourceRejected)]
         done = [(m.message.feed, r) for m, r in zip(made, receipts, strict=True) if isinstance(r, Receipt)]
         repeats = Counter(feed for feed, r in done if not (r.added or r.superseded))
-        buried = tuple(self._dead.bury(message, problem) for message, problem in bad)
-        return Taken(len(done) - repeats.total(), repeats.total(), buried, repeats)
+        return Taken(len(done) - repeats.total(), repeats.total(), self._dead.bury(bad), repeats)
 
     def listened(self, feed: str, span: Interval) -> None:
         """Tell that a feed was listened to in a time. Its hours are told each by itself, the last one and the one before: told every
@@ -161,18 +161,18 @@ class Intake:
             self._tenant, item.uri, item.content_hash, self._ingesters[message.feed], version=heard.version,
             evidence=[piece for _, piece in pieces], links=batch.links,
         )  # fmt: skip
-        # what an earlier message of the round says of the same thing is not in the catalog yet
-        known = unit.source not in shared.met and self._known(unit)
-        shared.met.add(unit.source)
-        encoded = [] if known else [(draft, piece.id) for draft, piece in pieces]
-        return _Made(message, unit, encoded, tuple(settled.entities))
+        return _Made(message, unit, [(draft, piece.id) for draft, piece in pieces], tuple(settled.entities))
 
-    def _known(self, unit: Unit) -> bool:
-        """Whether the catalog will take nothing of it, so that nothing need be encoded: it decides itself when it commits."""
-        held = self._book.state(self._tenant, unit.source)
-        if held is None or held.ingester != unit.ingester:
-            return False
-        return held.content_hash == unit.content_hash or unit.late(held.version, held.content_hash)
+    def _to_encode(self, made: Sequence[_Made]) -> list[tuple[Draft, str]]:
+        """What is new: of what the catalog will take nothing, nothing need be encoded. It decides itself when it commits."""
+        held = self._book.held(self._tenant, [each.unit.source for each in made])
+        pairs: list[tuple[Draft, str]] = []
+        for each in made:
+            # what an earlier message of the round says of the same thing is not in the catalog yet
+            before = held.pop(each.unit.source, None)
+            if before is None or not _known(each.unit, before):
+                pairs += each.pairs
+        return pairs
 
     def _named(self, item: Item, key: bytes) -> Item:
         """The item under a name without personal data: where its key holds some, a digest under the tenant's key stands for it."""
@@ -185,7 +185,7 @@ class Intake:
     def _committed(self, made: Sequence[_Made]) -> Sequence[Receipt | SourceRejected]:
         """One encoding and one transaction for all."""
         vectors: dict[str, list[Embedding]] = {}
-        for embedding in self._assembler.embeddings([pair for each in made for pair in each.pairs]):
+        for embedding in self._assembler.embeddings(self._to_encode(made)):
             vectors.setdefault(embedding.evidence, []).append(embedding)
         units = [
             each.unit._replace(embeddings=[v for e in each.unit.evidence for v in vectors.get(e.id, ())])
@@ -209,6 +209,11 @@ class Intake:
                         self._tenant, source, digest, self._ingesters[each.message.feed], entities=[thing]
                     )
         return list(units.values())
+
+
+def _known(unit: Unit, held: Held) -> bool:
+    same = held.ingester == unit.ingester
+    return same and (held.content_hash == unit.content_hash or unit.late(held.version, held.content_hash))
 
 
 def _digest(feed: Feed) -> str:

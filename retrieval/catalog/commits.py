@@ -6,10 +6,10 @@ previous one had and it has not is superseded. Evidence that both have stays the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, insert, select, update
 
 from retrieval.catalog import derived
 from retrieval.catalog import tables as t
@@ -38,7 +38,7 @@ class _Open(NamedTuple):
     revision: int
 
 
-class _Work(NamedTuple):
+class Work(NamedTuple):
     """A revision of a source being written, at the sequence and transaction time drawn for it."""
 
     connection: Connection
@@ -57,13 +57,19 @@ class _Work(NamedTuple):
             "superseded_at": None,
         }
 
+    def entry(self, kind: str, touched: Sequence[str], closed: Sequence[str], site: bool) -> dict[str, Any]:
+        """The log's row that tells of it."""
+        payload = to_json({"evidence": touched, "closed": closed, "site": site})
+        about = {"sequence": self.sequence, "tenant": self.tenant, "kind": kind, "recorded_at": self.now}
+        return {**about, "payload": payload}
+
     def of_source(self, table: Table) -> tuple[Any, Any]:
         return table.c.tenant == self.tenant, table.c.source == self.source
 
 
 def commit(connection: Connection, unit: Unit, clock: Clock) -> Receipt:
     """Store the unit. A unit that is already known, or older than what is held, changes nothing and appends nothing."""
-    _check(unit)
+    check(unit)
     last, known_at = lock(connection)
     derived.refuse_orphan(connection, unit)
     latest = latest_of(connection, unit.tenant, unit.source)
@@ -78,7 +84,7 @@ def commit(connection: Connection, unit: Unit, clock: Clock) -> Receipt:
         return commit(connection, unit, clock)
     begun = latest is not None and not latest.whole
     revision = (latest.revision if latest else 0) + (0 if begun else 1)
-    work = _Work(connection, unit.tenant, unit.source, revision, last + 1, max(clock(), known_at + 1))
+    work = Work(connection, unit.tenant, unit.source, revision, last + 1, max(clock(), known_at + 1))
     if not begun:
         _begin(work, unit)
     return _write(work, unit, begun)
@@ -97,7 +103,7 @@ def abandon(connection: Connection, tenant: str, source: str, clock: Clock) -> N
     latest = latest_of(connection, tenant, source)
     if latest is None or latest.whole:
         return
-    work = _Work(connection, tenant, source, latest.revision, last + 1, max(clock(), known_at + 1))
+    work = Work(connection, tenant, source, latest.revision, last + 1, max(clock(), known_at + 1))
     stripped = _strip_vectors(work)
     mine = (*work.of_source(t.evidence), _ev.revision == work.revision)
     gone = list(connection.execute(select(_ev.id).where(*mine).order_by(_ev.row)).scalars())
@@ -129,12 +135,26 @@ def state(connection: Connection, tenant: str, source: str) -> SourceState | Non
 def held_below(connection: Connection, tenant: str, start: str) -> dict[str, Held]:
     """By source, the newest revision of each whose uri begins so; what was made out of another's evidence is left out."""
     mine = (t.sources.c.tenant == tenant, t.sources.c.source.startswith(start, autoescape=True))
-    below = select(t.sources).where(*mine, t.sources.c.superseded_at.is_(None)).order_by(t.sources.c.revision)
-    rows = connection.execute(below)
-    return {row.source: Held(row.content_hash, row.ingester, row.whole) for row in rows if "#" not in row.source}
+    return {source: each for source, each in _newest(connection, mine) if "#" not in source}
 
 
-def _check(unit: Unit) -> None:
+def held(connection: Connection, tenant: str, sources: Sequence[str]) -> dict[str, Held]:
+    """By source, the newest revision of each of these."""
+    found: dict[str, Held] = {}
+    for some in chunks(dict.fromkeys(sources)):
+        found.update(_newest(connection, (t.sources.c.tenant == tenant, t.sources.c.source.in_(some))))
+    return found
+
+
+def _newest(connection: Connection, mine: Iterable[ColumnElement[bool]]) -> Iterator[tuple[str, Held]]:
+    """The open revisions of sources, an older before a newer one."""
+    open_ = select(t.sources).where(*mine, t.sources.c.superseded_at.is_(None)).order_by(t.sources.c.revision)
+    for row in connection.execute(open_):
+        yield row.source, Held(row.content_hash, row.ingester, row.whole, row.version)
+
+
+def check(unit: Unit) -> None:
+    """Raises UnitRefused for a unit that carries what is not its own."""
     owners: Iterable[Any] = (*unit.evidence, *unit.coverage, *unit.entities, *unit.links)
     if any(value.tenant != unit.tenant for value in owners):
         raise UnitRefused(f"a unit of {unit.source} carries something of another tenant")
@@ -148,16 +168,16 @@ def lock(connection: Connection) -> tuple[int, Micros]:
     return row.sequence, row.recorded_at
 
 
-def _begin(work: _Work, unit: Unit) -> None:
+def _begin(work: Work, unit: Unit) -> None:
     about = {"content_hash": unit.content_hash, "ingester": unit.ingester, "whole": False, "version": unit.version}
     work.connection.execute(insert(t.sources), {**work.owned(), **about})
 
 
-def _write(work: _Work, unit: Unit, begun: bool) -> Receipt:
+def _write(work: Work, unit: Unit, begun: bool) -> Receipt:
     opened = _opened(work, {e.id for e in unit.evidence} | {v.evidence for v in unit.embeddings})
     _keep(work, [opened[e.id] for e in unit.evidence if e.id in opened])
     fresh = list({e.id: e for e in reversed(unit.evidence) if e.id not in opened}.values())[::-1]
-    added = _add_evidence(work, fresh)
+    added = insert_evidence(work.connection, [(piece, work) for piece in fresh])
     enriched = _add_vectors(work, unit.embeddings, opened, added)
     covered = _add_facts(work, t.coverage, [coverage_values(c) for c in unit.coverage])
     site = _add_facts(work, t.entities, [entity_values(e) for e in unit.entities])
@@ -172,7 +192,7 @@ def _write(work: _Work, unit: Unit, begun: bool) -> Receipt:
     return Receipt(work.sequence, len(added), len(closed))
 
 
-def _opened(work: _Work, ids: set[str]) -> dict[str, _Open]:
+def _opened(work: Work, ids: set[str]) -> dict[str, _Open]:
     """The open revisions of these ids. Raises UnitRefused when one belongs to another tenant or source."""
     found: dict[str, _Open] = {}
     columns = select(_ev.id, _ev.row, _ev.revision, _ev.tenant, _ev.source)
@@ -184,7 +204,7 @@ def _opened(work: _Work, ids: set[str]) -> dict[str, _Open]:
     return found
 
 
-def _keep(work: _Work, opened: Sequence[_Open]) -> None:
+def _keep(work: Work, opened: Sequence[_Open]) -> None:
     earlier = {known.row for known in opened if known.revision < work.revision}
     for some in chunks(earlier):
         already = set(work.connection.execute(select(t.kept.c.row).where(t.kept.c.row.in_(some))).scalars())
@@ -193,28 +213,28 @@ def _keep(work: _Work, opened: Sequence[_Open]) -> None:
             work.connection.execute(insert(t.kept), new)
 
 
-def _add_evidence(work: _Work, fresh: Sequence[Evidence]) -> dict[str, int]:
-    """Insert; id → row number."""
-    if not fresh:
+def insert_evidence(connection: Connection, pieces: Sequence[tuple[Evidence, Work]]) -> dict[str, int]:
+    """Insert pieces, each with the work it belongs to; id → row number, in their order."""
+    if not pieces:
         return {}
-    rows = [{**evidence_values(e), **work.owned()} for e in fresh]
+    rows = [{**evidence_values(piece), **work.owned()} for piece, work in pieces]
     added: dict[str, int] = {}
-    for id_, row in work.connection.execute(insert(t.evidence).returning(_ev.id, _ev.row), rows):
+    for id_, row in connection.execute(insert(t.evidence).returning(_ev.id, _ev.row), rows):
         added[id_] = row
     mentions = [
         {"row": added[e.id], "position": position, "entity": m.entity, "relation": str(m.relation)}
-        for e in fresh
+        for e, _ in pieces
         for position, m in enumerate(e.entities)
     ]
-    labels = [{"row": added[e.id], "label": label} for e in fresh for label in sorted(set(e.labels))]
+    labels = [{"row": added[e.id], "label": label} for e, _ in pieces for label in sorted(set(e.labels))]
     for table, values in ((t.mentions, mentions), (t.labels, labels)):
         if values:
-            work.connection.execute(insert(table), values)
-    return {e.id: added[e.id] for e in fresh}
+            connection.execute(insert(table), values)
+    return {piece.id: added[piece.id] for piece, _ in pieces}
 
 
 def _add_vectors(
-    work: _Work, embeddings: Sequence[Embedding], opened: dict[str, _Open], added: dict[str, int]
+    work: Work, embeddings: Sequence[Embedding], opened: dict[str, _Open], added: dict[str, int]
 ) -> list[str]:
     """Insert the vectors not yet held; the ids of earlier evidence that gained one (a new encoder's space)."""
     rows = {id_: known.row for id_, known in opened.items()} | added
@@ -232,7 +252,7 @@ def _add_vectors(
     return [id_ for id_, known in opened.items() if known.row in gained]
 
 
-def _held_vectors(work: _Work, rows: Sequence[int]) -> set[tuple[int, str, int]]:
+def _held_vectors(work: Work, rows: Sequence[int]) -> set[tuple[int, str, int]]:
     held: set[tuple[int, str, int]] = set()
     columns = select(t.vectors.c.row, t.vectors.c.space, t.vectors.c.part)
     for some in chunks(set(rows)):
@@ -241,7 +261,7 @@ def _held_vectors(work: _Work, rows: Sequence[int]) -> set[tuple[int, str, int]]
     return held
 
 
-def _add_facts(work: _Work, table: Table, facts: Sequence[dict[str, Any]]) -> int:
+def _add_facts(work: Work, table: Table, facts: Sequence[dict[str, Any]]) -> int:
     """Insert coverage, entities or links that this revision has not stored yet; how many."""
     wanted = {fact["digest"]: fact for fact in facts}
     mine = (*work.of_source(table), table.c.revision == work.revision)
@@ -253,7 +273,7 @@ def _add_facts(work: _Work, table: Table, facts: Sequence[dict[str, Any]]) -> in
     return len(wanted)
 
 
-def _close(work: _Work) -> tuple[list[str], int]:
+def _close(work: Work) -> tuple[list[str], int]:
     """Make the revision whole; the ids superseded, and how many entities and links were closed."""
     mine = (*work.of_source(t.sources), t.sources.c.revision == work.revision)
     work.connection.execute(update(t.sources).where(*mine).values(whole=True))
@@ -262,7 +282,7 @@ def _close(work: _Work) -> tuple[list[str], int]:
     return _superseded(work) if work.revision > 1 else ([], 0)
 
 
-def _superseded(work: _Work) -> tuple[list[str], int]:
+def _superseded(work: Work) -> tuple[list[str], int]:
     """End what earlier revisions hold and this one does not."""
     stale = (
         *work.of_source(t.evidence),
@@ -279,17 +299,17 @@ def _superseded(work: _Work) -> tuple[list[str], int]:
     return closed, ended["entities"] + ended["links"]
 
 
-def _end_earlier(work: _Work, table: Table) -> int:
+def _end_earlier(work: Work, table: Table) -> int:
     earlier = (*work.of_source(table), table.c.superseded_at.is_(None), table.c.revision < work.revision)
     return work.connection.execute(update(table).where(*earlier).values(superseded_at=work.now)).rowcount
 
 
-def _remove(work: _Work, table: Table) -> int:
+def _remove(work: Work, table: Table) -> int:
     mine = (*work.of_source(table), table.c.revision == work.revision)
     return work.connection.execute(delete(table).where(*mine)).rowcount
 
 
-def _strip_vectors(work: _Work) -> list[str]:
+def _strip_vectors(work: Work) -> list[str]:
     """Remove the vectors that this revision gave to evidence of earlier ones; the ids of that evidence."""
     earlier = (*work.of_source(t.evidence), _ev.revision < work.revision)
     mine = (t.vectors.c.revision == work.revision, t.vectors.c.row.in_(select(_ev.row).where(*earlier)))
@@ -300,14 +320,17 @@ def _strip_vectors(work: _Work) -> list[str]:
     return stripped
 
 
-def _forget_kept(work: _Work) -> None:
+def _forget_kept(work: Work) -> None:
     mine = select(_ev.row).where(*work.of_source(t.evidence))
     work.connection.execute(delete(t.kept).where(t.kept.c.row.in_(mine)))
 
 
-def _append(work: _Work, kind: str, touched: Sequence[str], closed: Sequence[str], site: bool) -> None:
-    payload = to_json({"evidence": touched, "closed": closed, "site": site})
-    entry = {"sequence": work.sequence, "tenant": work.tenant, "kind": kind, "recorded_at": work.now}
-    work.connection.execute(insert(t.outbox), {**entry, "payload": payload})
-    moved = {"sequence": work.sequence, "recorded_at": work.now}
-    work.connection.execute(update(t.head).where(t.head.c.id == 1).values(**moved))
+def _append(work: Work, kind: str, touched: Sequence[str], closed: Sequence[str], site: bool) -> None:
+    append(work.connection, [work.entry(kind, touched, closed, site)])
+
+
+def append(connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
+    """Append entries to the log and move its head to the last of them."""
+    connection.execute(insert(t.outbox), list(entries))
+    moved = {name: entries[-1][name] for name in ("sequence", "recorded_at")}
+    connection.execute(update(t.head).where(t.head.c.id == 1).values(**moved))

@@ -106,6 +106,17 @@ def vectors(connection: Connection, ids: Sequence[str]) -> Iterator[tuple[int, s
         yield row.row, row.space, vector_from(row.data, row.dim)
 
 
+def vectors_of(connection: Connection, id_: str, principal: Principal, as_of: Micros | None) -> dict[str, list[Vector]]:
+    """By space, those of the one revision the principal may see at that time."""
+    visible_now = _wanted(connection, _BY_ID[as_of is not None], [id_], _params(principal, as_of))
+    row = next((row for row, _ in visible_now), None)
+    found: dict[str, list[Vector]] = {}
+    for owner, space, vector in vectors(connection, [id_]):
+        if owner == row:
+            found.setdefault(space, []).append(vector)
+    return found
+
+
 def overlaps(t0: ColumnElement[Any], t1: ColumnElement[Any], window: Interval) -> ColumnElement[bool]:
     """Interval.overlaps in SQL. An unknown time is NULL, so that every comparison leaves it out."""
     if window.t0 == window.t1:

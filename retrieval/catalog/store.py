@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, insert, select
 
-from retrieval.catalog import arrivals, commits, facts, journal, reading, talks
+from retrieval.catalog import arrivals, commits, facts, fresh, journal, reading, talks
 from retrieval.catalog import tables as t
 from retrieval.catalog.clock import Clock, system_clock
 from retrieval.catalog.codec import chunks
@@ -99,6 +99,10 @@ class Catalog:
         with self._db.read() as connection:
             return reading.shown(connection, rows, principal, as_of)
 
+    def vectors_of(self, id_: str, principal: Principal, as_of: Micros | None = None) -> dict[str, list[Vector]]:
+        with self._db.read() as connection:
+            return reading.vectors_of(connection, id_, principal, as_of)
+
     def scan(self, filter_: Filter, principal: Principal, limit: int = 1000) -> list[Evidence]:
         with self._db.read() as connection:
             return reading.scan(connection, filter_, principal, limit)
@@ -180,6 +184,11 @@ class Catalog:
         with self._db.read() as connection:
             return commits.state(connection, tenant, source)
 
+    def held(self, tenant: str, sources: Sequence[str]) -> dict[str, Held]:
+        """What is held of these sources, by uri; without those of which nothing is."""
+        with self._db.read() as connection:
+            return commits.held(connection, tenant, sources)
+
     def held_below(self, tenant: str, start: str) -> dict[str, Held]:
         """What is held of all sources whose uri begins so, by uri."""
         with self._db.read() as connection:
@@ -202,6 +211,17 @@ class Catalog:
         """Several units in one transaction, acknowledged together once they are on disk; a unit that cannot be stored leaves nothing and
         gives its reason. What a message bus brings is stored so: one wait for the disk, however many came."""
         with self._writing() as connection:
+            done: list[Receipt | SourceRejected] = []
+            for new, run in fresh.runs(connection, units):
+                done += self._together(connection, run) if new else [self._one_of(connection, each) for each in run]
+            return done
+
+    def _together(self, connection: Connection, units: Sequence[Unit]) -> Sequence[Receipt | SourceRejected]:
+        try:
+            with self._db.step(connection):
+                return fresh.store(connection, units, self._clock)
+        except (SourceRejected, BadQuery, UnitRefused):
+            # one of them is bad: each by itself says which
             return [self._one_of(connection, unit) for unit in units]
 
     def _one_of(self, connection: Connection, unit: Unit) -> Receipt | SourceRejected:
@@ -300,8 +320,13 @@ class Catalog:
 
     def record_rejection(self, tenant: str, source: str, code: str, reason: str, tried: str = "") -> None:
         """Remember why a source could not be ingested, until it is ingested or cleared; see Rejection for `tried`."""
+        self.record_rejections(tenant, [(source, code, reason, tried)])
+
+    def record_rejections(self, tenant: str, refused: Sequence[tuple[str, str, str, str]]) -> None:
+        """The same for several, in one transaction: (source, code, reason, tried) each."""
         with self._writing() as connection:
-            journal.record_rejection(connection, tenant, Rejection(source, code, reason, self._clock(), tried))
+            for source, code, reason, tried in refused:
+                journal.record_rejection(connection, tenant, Rejection(source, code, reason, self._clock(), tried))
 
     def rejection(self, tenant: str, source: str) -> Rejection | None:
         """Why a source could not be ingested when last tried, and how often the same was tried."""

@@ -27,10 +27,11 @@ from retrieval.search.channels import (
 from retrieval.search.collapse import collapse
 from retrieval.search.feedback import common_words, rocchio
 from retrieval.search.fusion import Part, blend, by_rank, by_score, fuse, order
+from retrieval.search.nearby import Nearby
 from retrieval.search.remembering import Remembering
 from retrieval.search.visible import Lately, Visible
 from retrieval.search.weights import CHANNELS, Weights
-from retrieval.types import Hit, Principal, Query
+from retrieval.types import Filter, Hit, Principal, Query, Vector
 
 T = TypeVar("T")
 Linker = Callable[[str], Sequence[str]]
@@ -99,6 +100,7 @@ class Searcher:
         self._text = TextVectors(indexes.vectors, self._vectors_of) if self._vectors_of else None
         self._words = Words(indexes.words)
         self._lately = Lately(indexes.catalog)
+        self._nearby = Nearby(indexes.catalog, indexes.vectors)
         self._channels = self._running()
         self._pool = ThreadPoolExecutor(max_workers=len(CHANNELS), thread_name_prefix="search")
 
@@ -122,6 +124,18 @@ class Searcher:
         hits = _hits(visible, rankings, scores, query.k)
         run.timings["total"] = (time.perf_counter() - start) * 1e3
         return SearchResult(hits, tuple(run.degraded), sequence, run.timings)
+
+    def nearest(self, space: str, vector: Vector, filter_: Filter, principal: Principal, k: int) -> list[Hit]:
+        """The k nearest to a vector of that space, shape (dim,), which pass the filter and the principal may see; frames of one moment
+        are one hit. Scores are inner products of L2-normalised vectors. Raises BadQuery."""
+        return self._nearby.nearest(space, vector, filter_, principal, k)
+
+    def similar(
+        self, evidence_id: str, filter_: Filter, principal: Principal, k: int = 10, space: str = ""
+    ) -> list[Hit]:
+        """The k most like a piece of evidence by its own vectors in `space` ("" = the first by name: a picture's before its words'),
+        itself and its moment left out; none where it has no vector. Raises EvidenceNotFound for unknown and invisible ids alike."""
+        return self._nearby.similar(evidence_id, filter_, principal, k, space)
 
     def _running(self) -> dict[str, Channel]:
         """Every channel that is on: its part is there and its weight is not 0."""

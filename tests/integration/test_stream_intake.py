@@ -267,8 +267,8 @@ def test_a_sender_gone_mad_is_counted_and_not_kept(catalog: Catalog, tmp_path: P
     letters = DeadLetters(catalog, FolderBlobs(tmp_path / "blobs"), "t", most=3)
     cause = SourceRejected("not valid json", kind="broken_row")
     for n in range(10):
-        letters.bury(Message("alarms", "", b"{%d" % n), cause)
-    letters.bury(Message("alarms", "", b"{0"), cause)
+        letters.bury([(Message("alarms", "", b"{%d" % n), cause)])
+    letters.bury([(Message("alarms", "", b"{0"), cause)])
     found = {each.rejection.source: each for each in letters.letters()}
     assert sum(each.message is not None for each in found.values()) == 3
     (more,) = [each.rejection for each in found.values() if each.message is None]
