@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,7 +34,7 @@ from ingest.pipeline import Pipeline
 from ingest.stream.dead import DeadLetters
 from ingest.stream.feeds import FEED
 from ingest.stream.message import Message
-from retrieval.errors import BadSettings, InputError, SourceRejected, StoreBusy, WatchfloorError
+from retrieval.errors import BadSettings, InputError, JobCancelled, SourceRejected, StoreBusy, WatchfloorError
 from retrieval.ids import content_hash
 from retrieval.ports import SourceState
 
@@ -54,11 +55,13 @@ class How(NamedTuple):
 
 
 class Ingesting:
-    """An ingest job as followers use it. `owner` names the process, so that two that ingest at once do not take each other for dead;
-    once `stop` is set, no source is begun after the one in hand (Stopped)."""
+    """Ingests as followers ask for them, each a job of its own, which they take up again by themselves. `owner` names the process, so
+    that two that ingest at once do not take each other for dead; once `stop` is set, no source is begun after the one in hand (Stopped).
+    """
 
     def __init__(self, parts: Parts, settings: Settings, owner: str, stop: threading.Event | None = None) -> None:
         self._parts, self._principal, self._stop = parts, local_principal(settings), stop
+        self._owner = owner
         self._job = IngestJob(parts.book, parts._dir, parts._pipeline, parts, f"begun-{owner}")
         self._pipeline: Pipeline | None = None
 
@@ -67,12 +70,16 @@ class Ingesting:
 
         def note(step: Advance) -> None:
             if step.report is None and self._stop is not None and self._stop.is_set():
-                raise Stopped
+                raise JobCancelled("its follower was stopped; it goes on when it is started again")
             if step.report is not None:
                 told[step.report.source] = Told(step.report.status, step.report.code or "", step.report.reason or "")
 
+        sources = [names.uri(path) for path in _files(paths)]
+        take = partial(self._job.run, paths, self._principal, names=names)
         try:
-            self._job.run(paths, self._principal, note, names)
+            self._parts.ingester.beside(self._owner, sources, self._principal, take, note)
+        except JobCancelled as ended:
+            raise Stopped from ended
         finally:
             self._pipeline = None
         return told
@@ -88,6 +95,12 @@ class Ingesting:
         if self._pipeline is None:
             self._pipeline = self._parts._pipeline()
         return self._pipeline
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    """What lies at these places: of a folder, each file below it."""
+    for path in paths:
+        yield from sorted(below for below in path.rglob("*") if below.is_file()) if path.is_dir() else (path,)
 
 
 def store_of(settings: Settings, patience: Patience = USUAL) -> S3Store:

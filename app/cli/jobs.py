@@ -121,4 +121,5 @@ def line(job: Job) -> str:
     at = f", at {job.source.rsplit('/', 1)[-1]}" if job.source else ""
     told = f" ({counts})" if counts else ""
     cause = f": {job.reason} ({job.code})" if job.code else ""
-    return f"{job.id}  {iso(job.created_at)[:19]}Z  {job.state:10}  {far}{told}{at}{tries}{cause}"
+    whose = f" by {job.by}" if job.by else ""
+    return f"{job.id}  {iso(job.created_at)[:19]}Z  {job.state:10}  {far}{told}{at}{tries}{whose}{cause}"

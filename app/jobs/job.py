@@ -27,6 +27,7 @@ class State(StrEnum):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """`done` of `total` sources are through; `source` is the one in hand. `attempts` counts the times it was taken up.
 
+    `by` names the follower whose job it is: it is no worker's to take up, and nobody's to cancel or resume; "" = somebody asked for it.
     `code` and `reason` are the cause of a failure, or of the last attempt that came to nothing. `counts` is the number of sources by what
     became of them; `sources`, in the order they were read, is empty in listings.
     """
@@ -45,6 +46,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Micros
     started_at: Micros | None
     ended_at: Micros | None
+    by: str = ""
     counts: dict[str, int] = {}
     sources: tuple[SourceReport, ...] = ()
 

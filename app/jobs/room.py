@@ -7,6 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -39,6 +40,12 @@ class Ingest(Protocol):
         *,
         stop: Callable[[], bool],
     ) -> IngestSummary: ...
+
+
+class Take(Protocol):
+    """An ingest of what is known already, told as it goes; `stop` is asked before each commit."""
+
+    def __call__(self, progress: Progress, *, stop: Callable[[], bool]) -> IngestSummary: ...
 
 
 class House(NamedTuple):
@@ -106,6 +113,13 @@ class JobRoom:
             claim = self._store.begin([path.absolute() for path in paths], principal, self._worker)
             return self._worked(claim, progress, threading.Event())
 
+    def beside(
+        self, by: str, sources: Sequence[str], principal: Principal, take: Take, progress: Progress | None
+    ) -> IngestSummary:
+        """What a follower takes in, as a job of its own, beside whatever else is ingested. Raises what `take` raises."""
+        claim = self._store.begin(sources, principal, self._worker, by)
+        return self._worked(claim, progress, threading.Event(), take)
+
     def work(self, stop: threading.Event, ended: Callable[[Job], None], *, lasting: bool = True) -> None:
         """Work jobs off one by one until told to stop, or where it is not `lasting`, until all have ended. `ended` hears of each.
 
@@ -146,8 +160,11 @@ class JobRoom:
                 self._log.exception("a job failed", job=claim.job)
             return self._store.one(claim.principal.tenant, claim.job)
 
-    def _worked(self, claim: Claim, progress: Progress | None, ending: threading.Event) -> IngestSummary:
+    def _worked(
+        self, claim: Claim, progress: Progress | None, ending: threading.Event, take: Take | None = None
+    ) -> IngestSummary:
         """A store that fails leaves the claim to lapse: the job is taken up again."""
+        take = take or partial(self._ingest.run, list(claim.paths), claim.principal)
         log = _Log(self._store, claim, self._house.clock)
 
         def tell(step: Advance) -> None:
@@ -157,7 +174,7 @@ class JobRoom:
 
         try:
             with Lease(self._store, claim, self._house.clock, ending, self._beat_s) as lease:
-                summary = self._ingest.run(list(claim.paths), claim.principal, tell, stop=lease.stop)
+                summary = take(tell, stop=lease.stop)
         except StoreError:
             raise
         except BaseException as problem:
@@ -213,6 +230,8 @@ class _Log:
 
 
 def _ending_of(problem: BaseException) -> tuple[State, Cause]:
+    if isinstance(problem, JobCancelled):
+        return State.CANCELLED, Cause(problem.code, str(problem))
     if isinstance(problem, WatchfloorError):
         return State.FAILED, Cause(problem.code, str(problem))
     if isinstance(problem, Exception):

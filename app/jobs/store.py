@@ -33,6 +33,8 @@ _c, _s = t.jobs.c, t.job_sources.c
 _ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
 
+# of a follower's job that ended with its process
+_LEFT = Cause("interrupted", "its follower ended in the middle; once it is back, it takes in by itself what was left")
 _NOT_NOW = {State.DONE: "ingest its paths again", State.CANCELLING: "resume it once it is cancelled"}
 
 
@@ -58,21 +60,24 @@ class JobStore:
         """A new job at the end of the queue."""
         with self._db.write() as connection:
             job = self._insert(connection, paths, principal)
-            return _one(connection, principal.tenant, job)
+            return _one(connection, principal.tenant, job, self._clock())
 
-    def begin(self, paths: Sequence[Path], principal: Principal, worker: str) -> Claim:
-        """A new job that its worker has begun already."""
+    def begin(self, paths: Sequence[Path | str], principal: Principal, worker: str, by: str = "") -> Claim:
+        """A new job that its worker has begun already; where it is a follower's, what that died of before has ended."""
         with self._db.write() as connection:
-            job = self._insert(connection, paths, principal)
+            if by:
+                self._end_all(connection, and_(self._left(principal.tenant), _c.by == by), State.FAILED, _LEFT)
+            job = self._insert(connection, paths, principal, by)
             return self._claimed(connection, _row(connection, principal.tenant, job), worker)
 
-    def _insert(self, connection: Connection, paths: Sequence[Path], principal: Principal) -> str:
-        ended = select(_c.id).where(_c.tenant == principal.tenant, _c.state.in_(_ENDED))
+    def _insert(self, connection: Connection, paths: Sequence[Path | str], principal: Principal, by: str = "") -> str:
+        # what a follower took in does not crowd out what was asked for
+        ended = select(_c.id).where(_c.tenant == principal.tenant, _c.by == by, _c.state.in_(_ENDED))
         old = ended.order_by(_c.created_at.desc(), _c.id).offset(MOST_KEPT)
         connection.execute(delete(t.jobs).where(_c.id.in_(old)))
         job = f"job_{secrets.token_hex(8)}"
         kept = msgspec.json.encode([str(path) for path in paths]).decode()
-        whose = {"id": job, "tenant": principal.tenant, "subject": principal.subject, "paths": kept}
+        whose = {"id": job, "tenant": principal.tenant, "subject": principal.subject, "paths": kept, "by": by}
         counts = dict.fromkeys(("attempts", "futile", "done", "total"), 0) | {"cancelling": False}
         words = dict.fromkeys(("source", "code", "reason"), "") | {"state": State.QUEUED.value}
         connection.execute(insert(t.jobs), {**whose, **counts, **words, "created_at": self._clock()})
@@ -84,17 +89,19 @@ class JobStore:
         with self._db.read() as connection:
             rows = connection.execute(statement).all()
             counts = _counts(connection, [row.id for row in rows])
-        return [_job(row, counts.get(row.id, {})) for row in rows]
+        return [_job(row, counts.get(row.id, {}), self._clock()) for row in rows]
 
     def one(self, tenant: str, job: str) -> Job:
         """Raises JobNotFound."""
         with self._db.read() as connection:
-            return _one(connection, tenant, job)
+            return _one(connection, tenant, job, self._clock())
 
     def standing(self, tenant: str) -> dict[State, int]:
         """How many jobs there are in each state; one whose worker was not heard of in time waits for the next."""
         lapsed = and_(_c.state == State.RUNNING, _c.leased_until <= self._clock())
-        stands = case((lapsed, State.QUEUED.value), else_=_c.state).label("stands")
+        stands = case((self._left(tenant), State.FAILED.value), (lapsed, State.QUEUED.value), else_=_c.state).label(
+            "stands"
+        )
         statement = select(stands, func.count()).where(_c.tenant == tenant).group_by("stands")
         with self._db.read() as connection:
             return {State(state): count for state, count in connection.execute(statement)}
@@ -102,19 +109,19 @@ class JobStore:
     def cancel(self, tenant: str, job: str) -> Job:
         """A job that nobody works on is cancelled now, another when its worker hears of it. Raises JobNotFound, JobConflict."""
         with self._db.write() as connection:
-            row = _row(connection, tenant, job)
+            row = _asked_for(_row(connection, tenant, job))
             if row.state in (State.DONE, State.FAILED):
                 raise JobConflict(f"{job} has ended already ({row.state}); there is nothing to cancel")
             if row.state == State.RUNNING and row.leased_until > self._clock():
                 connection.execute(update(t.jobs).where(_c.id == job).values(cancelling=True))
             elif row.state != State.CANCELLED:
                 self._ended(connection, _c.id == job, State.CANCELLED, Cause("", ""))
-            return _one(connection, tenant, job)
+            return _one(connection, tenant, job, self._clock())
 
     def resume(self, tenant: str, job: str) -> Job:
         """Raises JobNotFound, JobConflict."""
         with self._db.write() as connection:
-            row = _row(connection, tenant, job)
+            row = _asked_for(_row(connection, tenant, job))
             # whoever was to hear of its cancelling is dead: it would stay so until somebody works again
             unheard = _state(row) == State.CANCELLING and row.leased_until <= self._clock()
             if row.state not in (State.FAILED, State.CANCELLED) and not unheard:
@@ -128,7 +135,7 @@ class JobStore:
                 "cancelling": False,
             }
             connection.execute(update(t.jobs).where(_c.id == job).values(**fresh))
-            return _one(connection, tenant, job)
+            return _one(connection, tenant, job, self._clock())
 
     # --- working
 
@@ -155,14 +162,14 @@ class JobStore:
 
     def unfinished(self, tenant: str) -> bool:
         """Whether any waits or is being worked on."""
-        open_ = and_(_c.tenant == tenant, _c.state.in_((State.QUEUED, State.RUNNING)))
+        open_ = and_(_c.tenant == tenant, _c.by == "", _c.state.in_((State.QUEUED, State.RUNNING)))
         with self._db.read() as connection:
             return connection.execute(select(_c.id).where(open_).limit(1)).first() is not None
 
     def _due(self, tenant: str) -> ColumnElement[bool]:
         held = _c.state == State.RUNNING
         left = held if self._alone else and_(held, _c.leased_until <= self._clock())
-        return and_(_c.tenant == tenant, or_(_c.state == State.QUEUED, left))
+        return and_(_c.tenant == tenant, _c.by == "", or_(_c.state == State.QUEUED, left))
 
     def _claimed(self, connection: Connection, row: Row[Any], worker: str) -> Claim:
         now = self._clock()
@@ -171,6 +178,10 @@ class JobStore:
         connection.execute(update(t.jobs).where(_c.id == row.id).values(**mine, **tries))
         paths = tuple(Path(path) for path in msgspec.json.decode(row.paths, type=list[str]))
         return Claim(row.id, worker, row.attempts + 1, Principal(row.tenant, row.subject), paths)
+
+    def _left(self, tenant: str) -> ColumnElement[bool]:
+        """Jobs of followers that were not heard of in time: nobody else goes on with them."""
+        return and_(_c.tenant == tenant, _c.by != "", _c.state == State.RUNNING, _c.leased_until <= self._clock())
 
     def beat(self, claim: Claim) -> tuple[bool, Micros]:
         """Say that the worker lives: whether the job is to be cancelled, and until when the claim holds now. Raises LeaseLost.
@@ -214,10 +225,13 @@ class JobStore:
             raise LeaseLost(f"{claim.job} is not {claim.worker}'s any more: it was not heard of in time")
 
     def _ended(self, connection: Connection, which: ColumnElement[bool], state: State, cause: Cause) -> None:
+        if not self._end_all(connection, which, state, cause):
+            raise LeaseLost
+
+    def _end_all(self, connection: Connection, which: ColumnElement[bool], state: State, cause: Cause) -> int:
         told = {"state": state.value, "code": cause.code, "reason": cause.reason, "ended_at": self._clock()}
         idle = {"worker": None, "leased_until": None, "cancelling": False, "source": ""}
-        if not connection.execute(update(t.jobs).where(which).values(**told, **idle)).rowcount:
-            raise LeaseLost
+        return connection.execute(update(t.jobs).where(which).values(**told, **idle)).rowcount
 
 
 def _row(connection: Connection, tenant: str, job: str) -> Row[Any]:
@@ -228,14 +242,23 @@ def _row(connection: Connection, tenant: str, job: str) -> Row[Any]:
     return row
 
 
-def _one(connection: Connection, tenant: str, job: str) -> Job:
+def _asked_for(row: Row[Any]) -> Row[Any]:
+    """Raises JobConflict for a follower's."""
+    if row.by:
+        raise JobConflict(
+            f"{row.id} is a follower's ({row.by}), which takes in by itself what is there; stop the follower to end it"
+        )
+    return row
+
+
+def _one(connection: Connection, tenant: str, job: str, now: Micros) -> Job:
     row = connection.execute(select(t.jobs).where(_c.id == job, _c.tenant == tenant)).first()
     if row is None:
         raise JobNotFound(f"no job {job[:40]!r} is yours")
     statement = select(t.job_sources).where(_s.job == job).order_by(_s.position, _s.source)
     sources = tuple(_report(each) for each in connection.execute(statement))
     counts = _counts(connection, [job]).get(job, {})
-    return msgspec.structs.replace(_job(row, counts), sources=sources)
+    return msgspec.structs.replace(_job(row, counts, now), sources=sources)
 
 
 def _counts(connection: Connection, jobs: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -278,10 +301,13 @@ def _state(row: Row[Any]) -> State:
     return State.CANCELLING if row.cancelling and row.state == State.RUNNING else State(row.state)
 
 
-def _job(row: Row[Any], counts: dict[str, int]) -> Job:
+def _job(row: Row[Any], counts: dict[str, int], now: Micros) -> Job:
     same = {name: getattr(row, name) for name in Job.__struct_fields__ if name in t.jobs.c}
     paths = tuple(msgspec.json.decode(row.paths, type=list[str]))
-    return Job(**(same | {"paths": paths, "state": _state(row)}), counts=counts)
+    stands: dict[str, Any] = {"state": _state(row)}
+    if row.by and row.state == State.RUNNING and row.leased_until <= now:
+        stands = {"state": State.FAILED, "code": _LEFT.code, "reason": _LEFT.reason}
+    return Job(**(same | {"paths": paths} | stands), counts=counts)
 
 
 def _gave_up(row: Row[Any]) -> Cause:

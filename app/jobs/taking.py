@@ -6,13 +6,14 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from app.ports import Advance, IngestSummary, SourceReport
 from ingest.begun import CODE, REASON, Begun
 from ingest.naming import ON_DISK, Naming
-from ingest.outcome import QUARANTINED, Report
+from ingest.outcome import ERASED, QUARANTINED, Report
 from ingest.pipeline import Pipeline
 from ingest.turns import never
 from ingest.walk import walk
@@ -101,10 +102,18 @@ class IngestJob:
         if report.code == QUARANTINED:
             # the cause that is remembered stays
             return
+        if report.code == ERASED:
+            self._discard(report.source)
         if report.status == "rejected":
             self._notes.record_rejection(tenant, report.source, report.code or "", report.reason or "", report.tried)
         else:
             self._notes.clear_rejection(tenant, report.source)
+
+    def _discard(self, source: str) -> None:
+        """An upload of what was erased is not kept; files elsewhere are their owner's."""
+        path = Path(unquote(urlsplit(source).path))
+        if path.is_relative_to(self._data_dir / "uploads") and ".." not in path.parts:
+            path.unlink(missing_ok=True)
 
     def _adopt(self, paths: Sequence[Path], tenant: str, names: Naming) -> None:
         """A site names its zone and its encoder; the encoder is copied, so that the store stands on its own. Of a site that was fetched

@@ -143,13 +143,15 @@ class OpenAIChat:
         from openai import APIStatusError, OpenAIError
 
         asked: dict[str, Any] = {"logprobs": True} if able.logprobs else {}
+        # as plain fields: langchain-openai's own way looks up the types of every kind of block for each block of a prompt, and parses
+        # the whole reply anew with each chunk
+        plain: dict[str, Any] = {"messages": [{"role": "user", "content": _content(parts)}]}
         if able.schema:
-            # as a plain field: langchain-openai's own way parses the whole reply anew with each chunk
-            asked["extra_body"] = {"response_format": response_format(schema)}
+            plain["response_format"] = response_format(schema)
         try:
             # evidence goes to the configured endpoint alone, whatever tracing the environment asks for
             with line.open(), tracing_context(enabled=False):
-                for chunk in self._client()[1].stream([HumanMessage(content=_content(parts))], **asked):
+                for chunk in self._client()[1].stream([HumanMessage(content="")], extra_body=plain, **asked):
                     yield _piece(chunk), chunk.response_metadata.get("finish_reason")
         except APIStatusError as error:
             raise refusal(error.status_code) from None

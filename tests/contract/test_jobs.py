@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from app.jobs.job import Cause, Claim, State
-from app.jobs.store import LEASE_US, MOST_FUTILE, JobStore
+from app.jobs.store import LEASE_US, MOST_FUTILE, MOST_KEPT, JobStore
 from app.ports import SourceReport
 from retrieval.catalog import Catalog
 from retrieval.catalog.database import Database
@@ -367,3 +367,38 @@ class Holding(RuleBasedStateMachine):
 
 ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 TestHolding = Holding.TestCase
+
+
+def test_a_followers_job_is_nobody_elses(shelf: Shelf) -> None:
+    claim = shelf.begin(["s3://plant/a.csv"], ANN, "w", by="follow-1")
+    assert shelf.one("acme", claim.job).by == "follow-1" and shelf.one("acme", claim.job).paths == ("s3://plant/a.csv",)
+    for refused in (shelf.cancel, shelf.resume):
+        with pytest.raises(JobConflict, match="follower"):
+            refused("acme", claim.job)
+    shelf.lapse()
+    assert shelf.take("acme", "second") is None and not shelf.waiting("acme") and not shelf.unfinished("acme")
+
+
+def test_a_followers_job_that_ended_with_it_is_told_and_ends_once_it_is_back(shelf: Shelf) -> None:
+    died = shelf.begin(["a"], ANN, "w", by="follow-1").job
+    beside = shelf.begin(["b"], ANN, "v", by="follow-2").job
+    assert shelf.standing("acme") == {State.RUNNING: 2}
+    shelf.lapse()
+    assert shelf.standing("acme") == {State.FAILED: 2} and shelf.one("acme", died).code == "interrupted"
+    going_on = shelf.begin(["a"], ANN, "w", by="follow-1")
+    shelf.end(going_on, State.DONE, NO_CAUSE)
+    assert [job.state for job in shelf.listed("acme", 9) if job.id != beside] in (
+        [State.DONE, State.FAILED], [State.FAILED, State.DONE]
+    )  # fmt: skip
+    shelf.now += 1
+    assert shelf.one("acme", died).ended_at is not None and shelf.one("acme", beside).ended_at is None
+
+
+def test_what_followers_took_in_does_not_crowd_out_what_was_asked_for(shelf: Shelf) -> None:
+    asked = shelf.begin(PATHS, ANN, "w")
+    shelf.end(asked, State.DONE, NO_CAUSE)
+    for n in range(MOST_KEPT + 3):
+        shelf.now += 1
+        shelf.end(shelf.begin([f"{n}"], ANN, "w", by="follow-1"), State.DONE, NO_CAUSE)
+    kept = shelf.listed("acme", 500)
+    assert asked.job in {job.id for job in kept} and len([job for job in kept if job.by]) <= MOST_KEPT + 1

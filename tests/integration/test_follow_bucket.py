@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli.main import main
+from app.jobs.job import Job
 from app.settings import Settings, load
 from app.wiring import build
 from ingest.objects.s3 import Access
@@ -82,7 +83,12 @@ def test_a_prefix_is_taken_in_by_its_listing_and_by_its_events(
     put(bucket, "south/log.md", "Not followed.")
     assert follow("s3://plant/north/")[-1]["taken"] == 2
     assert set(texts(settings)) == {"s3://plant/north/log%20one.md", "s3://plant/north/old.md"}
+    (job,) = _jobs(settings)
+    assert (job.state, job.counts, job.by[:7]) == ("done", {"ingested": 2}, "follow-") and set(job.paths) == set(
+        texts(settings)
+    )
     assert follow("s3://plant/north/")[-1]["taken"] == 0
+    assert len(_jobs(settings)) == 1
     # replaced, deleted, and one more
     then = _now(settings)
     put(bucket, "north/log one.md", "Pump P-101 runs again.")
@@ -111,6 +117,14 @@ def _by_events(bucket: Any, settings: Settings) -> None:
     finally:
         service.close()
     assert set(texts(settings)) == {"s3://plant/north/log%20one.md"}
+
+
+def _jobs(settings: Settings) -> list[Job]:
+    service = build(settings)
+    try:
+        return list(service.jobs.listed(ME))
+    finally:
+        service.close()
 
 
 def _event(key: str) -> bytes:
