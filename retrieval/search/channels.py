@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 import msgspec
 
 from retrieval.pictures import decoded
-from retrieval.ports import Graph, ImageEncoder, Scored, VectorIndex, WordIndex
+from retrieval.ports import CatalogReader, Graph, ImageEncoder, Scored, VectorIndex, WordIndex
 from retrieval.search.remembering import Remembering
 from retrieval.types import Filter, Kind, Principal, Query, Vector
 
@@ -100,8 +100,8 @@ class Pictures:
 class Rings:
     """An ask's entities, then those one hop away, then two; empty rings are left out. Remembered until the graph moves."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
+    def __init__(self, graph: Graph, catalog: CatalogReader) -> None:
+        self._graph, self._catalog = graph, catalog
         self._kept: OrderedDict[tuple[object, ...], list[tuple[str, ...]]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -109,12 +109,16 @@ class Rings:
         """Raises GraphUnavailable. A filter that names entities lets nothing through which hangs on their neighbours alone."""
         if not ask.entities or ask.filter.entities:
             return [ask.entities] if ask.entities else []
-        key = (self._graph.applied(), ask.principal.tenant, ask.principal.labels, ask.entities)
+        as_of = ask.filter.as_of
+        key = (self._graph.applied(), ask.principal.tenant, ask.principal.labels, ask.entities, as_of)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        near = self._graph.neighbours(ask.entities, HOPS, ask.principal)
+        if as_of is None:
+            near = self._graph.neighbours(ask.entities, HOPS, ask.principal)
+        else:
+            near = self._catalog.neighbours(ask.entities, HOPS, ask.principal, as_of)
         around = [tuple(each.entity for each in near if each.hops == hops) for hops in range(1, HOPS + 1)]
         rings = [ring for ring in (ask.entities, *around) if ring]
         with self._lock:

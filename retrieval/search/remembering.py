@@ -26,6 +26,11 @@ class Remembering:
         """The encoder's own."""
         return self._encoder.space
 
+    def forget(self) -> None:
+        """Drop them all."""
+        with self._lock:
+            self._kept.clear()
+
     def encode(self, texts: Sequence[str]) -> list[Vector]:
         """One (dim,) array a text."""
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from retrieval.errors import BadQuery, ProjectionError, UpstreamError
-from retrieval.ports import CatalogReader, Graph, ImageEncoder, Reranker, TextEncoder, VectorIndex, WordIndex
+from retrieval.ports import CatalogReader, Explained, Graph, ImageEncoder, Reranker, TextEncoder, VectorIndex, WordIndex
 from retrieval.search.channels import (
     Ask,
     Channel,
@@ -25,6 +25,7 @@ from retrieval.search.channels import (
     Words,
 )
 from retrieval.search.collapse import collapse
+from retrieval.search.explaining import Explainer
 from retrieval.search.feedback import common_words, rocchio
 from retrieval.search.fusion import Part, blend, by_rank, by_score, fuse, order
 from retrieval.search.nearby import Nearby
@@ -90,8 +91,17 @@ class _Run:
 class Searcher:
     """The one entry to finding. Thread-safe as far as its parts are; `close` ends its threads."""
 
-    def __init__(self, indexes: Indexes, models: Models, weights: Weights, linker: Linker | None = None) -> None:
-        """`linker` finds entity ids in a question's text; used where the filter names no entities."""
+    def __init__(
+        self,
+        indexes: Indexes,
+        models: Models,
+        weights: Weights,
+        linker: Linker | None = None,
+        standing: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        """`linker` finds entity ids in a question's text; used where the filter names no entities. `standing` says in words which
+        indexes are behind or not to be trusted."""
+        self._standing = standing
         self._indexes = indexes
         self._models = models
         self._weights = weights
@@ -99,6 +109,7 @@ class Searcher:
         self._vectors_of = Remembering(models.text) if models.text else None
         self._text = TextVectors(indexes.vectors, self._vectors_of) if self._vectors_of else None
         self._words = Words(indexes.words)
+        self._explainer = Explainer((indexes.vectors, indexes.words), models.text, models.image, weights.fusion.depth)
         self._lately = Lately(indexes.catalog)
         self._nearby = Nearby(indexes.catalog, indexes.vectors)
         self._channels = self._running()
@@ -106,6 +117,12 @@ class Searcher:
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
+
+    def forget(self) -> None:
+        """Drop what is remembered of texts and of what askers were shown."""
+        if self._vectors_of is not None:
+            self._vectors_of.forget()
+        self._lately = Lately(self._indexes.catalog)
 
     def search(self, query: Query, principal: Principal) -> list[Hit]:
         """Ranked evidence the principal may see, at most query.k, best first. Raises BadQuery."""
@@ -123,7 +140,7 @@ class Searcher:
         scores = self._fused(rankings) if query.quick else self._rerank(ask, visible, rankings, run)
         hits = _hits(visible, rankings, scores, query.k)
         run.timings["total"] = (time.perf_counter() - start) * 1e3
-        return SearchResult(hits, tuple(run.degraded), sequence, run.timings)
+        return SearchResult(hits, (*run.degraded, *self._standing()), sequence, run.timings)
 
     def nearest(self, space: str, vector: Vector, filter_: Filter, principal: Principal, k: int) -> list[Hit]:
         """The k nearest to a vector of that space, shape (dim,), which pass the filter and the principal may see; frames of one moment
@@ -137,10 +154,15 @@ class Searcher:
         itself and its moment left out; none where it has no vector. Raises EvidenceNotFound for unknown and invisible ids alike."""
         return self._nearby.similar(evidence_id, filter_, principal, k, space)
 
+    def explain(self, query: Query, principal: Principal) -> list[Explained]:
+        """How the searches of the query go: a space of vectors each, then the words. Raises BadQuery, UpstreamError."""
+        self._wanted(query)
+        return self._explainer.explain(query, principal)
+
     def _running(self) -> dict[str, Channel]:
         """Every channel that is on: its part is there and its weight is not 0."""
         indexes, image = self._indexes, self._models.image
-        rings = Rings(indexes.graph) if indexes.graph else None
+        rings = Rings(indexes.graph, indexes.catalog) if indexes.graph else None
         there: dict[str, Channel | None] = {
             "text": self._text,
             "words": self._words,
@@ -189,17 +211,17 @@ class Searcher:
         texts = [each.text for each in visible.evidence(order(first)[: settings.documents])]
         if not texts:
             return
-        words: Rows | None = None
+        words: Future[Rows] | None = None
         if rankings.get("words") and settings.terms and settings.lexical:
-            words = self._words.containing(common_words(texts, settings.terms), ask)
+            # the words are looked up while the vectors are compared
+            words = self._pool.submit(self._words.containing, common_words(texts, settings.terms), ask)
         if rankings.get("text") and settings.dense and self._text and self._vectors_of:
             question = self._vectors_of.encode([ask.query.text])[0]
             moved = rocchio(question, np.stack(self._vectors_of.encode(texts)), settings.dense)
             near = self._text.near(moved, ask)
-            visible.look_up([*near, *(words or {})])
             rankings["text"] = visible.ranking(near)
         if words is not None:
-            rankings["words"] = blend(rankings["words"], visible.ranking(words), settings.lexical)
+            rankings["words"] = blend(rankings["words"], visible.ranking(words.result()), settings.lexical)
 
     def _fused(self, rankings: Rankings) -> dict[str, float]:
         k, weights = self._weights.fusion.k, self._weights.channels

@@ -1,79 +1,37 @@
-"""Every VectorIndex: in memory, FAISS with selectors, FAISS where selectors cannot be trusted."""
+"""Every VectorIndex: in memory, FAISS by each of its ways and storages, FAISS where selectors cannot be trusted, on a GPU."""
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from vector_cases import DIM, MAKERS, ME, SPACE, find, follow, make, put, quantised, unit
 
 from retrieval.adapters.faiss_vectors import FaissVectors, selector_works
+from retrieval.adapters.faiss_vectors.plan import Thresholds
 from retrieval.errors import BadQuery
-from retrieval.fakes import MemoryLog, MemoryVectors
+from retrieval.fakes import MemoryLog
 from retrieval.projecting import admits
-from retrieval.types import (
-    Embedding,
-    Evidence,
-    Filter,
-    Interval,
-    Kind,
-    Mention,
-    Principal,
-    Provenance,
-    Relation,
-    RowKey,
-)
-
-DIM = 8
-SPACE = "text:test"
-ME = Principal("acme")
-MAKERS = {
-    "memory": MemoryVectors,
-    "faiss": lambda: FaissVectors(gpu=False),
-    "gathered": lambda: FaissVectors(gpu=False, self_test=lambda index: False),
-    "celled": lambda: FaissVectors(gpu=False, exact=0),
-}
+from retrieval.types import Embedding, Filter, Interval, Kind, Mention, Principal, Relation
 
 
-@pytest.fixture(params=MAKERS)
-def index(request):
-    return MAKERS[request.param]()
+@pytest.fixture(params=[*MAKERS, "quantised"])
+def maker(request, tmp_path):
+    """What makes one more of the same sort."""
+    if request.param == "quantised":
+        return lambda: quantised(tmp_path / "vectors")
+    return MAKERS[request.param]
+
+
+@pytest.fixture
+def index(maker):
+    made = maker()
+    yield made
+    made.close()
 
 
 @pytest.fixture
 def log():
     return MemoryLog()
-
-
-def make(id_: str, **more: object) -> Evidence:
-    fields: dict[str, object] = {
-        "tenant": "acme",
-        "source": "file:///a",
-        "kind": Kind.PASSAGE,
-        "locator": RowKey("t", id_),
-        "text": id_,
-        "provenance": Provenance("test"),
-    }
-    return Evidence(id=id_, **(fields | more))
-
-
-def unit(*values: float) -> np.ndarray:
-    vector = np.zeros(DIM, np.float32)
-    vector[: len(values)] = values
-    norm = np.linalg.norm(vector)
-    return vector / norm if norm else vector
-
-
-def follow(index, log):
-    index.apply(log.log(index.applied(), 10_000), log)
-
-
-def put(index, log, *pairs, space=SPACE, recorded_at=None):
-    rows = log.add([e for e, _ in pairs], [Embedding(e.id, space, v) for e, v in pairs], recorded_at=recorded_at)
-    follow(index, log)
-    return rows
-
-
-def find(index, query, k=10, filter_=None, principal=ME, space=SPACE):
-    return index.search(space, query, k, filter_ or Filter(), principal).rows.tolist()
 
 
 def test_nearest_first_with_inner_products(index, log):
@@ -243,9 +201,9 @@ def story(data) -> MemoryLog:
     return log
 
 
-@pytest.mark.parametrize("name", ["faiss", "gathered"])
+@pytest.mark.parametrize("name", ["faiss", "gathered", "codes", "graph", "gpu", "gpu selectors"])
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(data=st.data())
 def test_filtered_search_is_brute_force_over_what_is_admitted(name, data):
@@ -349,18 +307,20 @@ def test_by_time_follows_what_evidence_hangs_on(index, log):
     assert index.by_time(9, within, ME).rows.tolist() == [rows[4], rows[2], again]
 
 
-def test_of_very_many_vectors_nearly_all_of_the_nearest_are_found(log):
+@pytest.mark.parametrize("graphed", [1000, 2**62])
+def test_of_very_many_vectors_nearly_all_of_the_nearest_are_found(log, graphed):
     """Against brute force over clustered vectors, unfiltered and under a filter that holds none of the query's own cluster."""
     rng = np.random.default_rng(5)
     centres = rng.standard_normal((60, DIM))
-    owner = rng.integers(60, size=30_000)
-    vectors = (centres[owner] + 0.4 * rng.standard_normal((30_000, DIM))).astype(np.float32)
+    owner = rng.integers(60, size=12_000)
+    vectors = (centres[owner] + 0.4 * rng.standard_normal((12_000, DIM))).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    pieces = [make(f"{n}", kind=Kind.ALERT if owner[n] < 30 else Kind.ROW) for n in range(30_000)]
+    pieces = [make(f"{n}", kind=Kind.ALERT if owner[n] < 30 else Kind.ROW) for n in range(12_000)]
     rows = np.array(log.add(pieces, [Embedding(f"{n}", SPACE, vectors[n]) for n in range(0)]))
     log._vectors = {int(row): [Embedding(f"{n}", SPACE, vectors[n])] for n, row in enumerate(rows)}
-    index = FaissVectors(gpu=False, exact=1000, enough=4096)
+    index = FaissVectors(gpu=False, at=Thresholds(exact=1000, coded=1000, graphed=graphed))
     follow(index, log)
+    assert index.settle()
     for passing, filter_ in ((owner >= 0, Filter()), (owner < 30, Filter(kinds=(Kind.ALERT,)))):
         found, right = 0, 0
         for query in vectors[owner >= 30][:20]:

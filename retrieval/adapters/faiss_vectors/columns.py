@@ -2,132 +2,118 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
+from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.adapters.faiss_vectors.postings import Postings, room
+from retrieval.adapters.faiss_vectors.selection import Mask, Selection, Slots, Words
 from retrieval.ports import Projected
 from retrieval.projecting import OPEN, UNKNOWN, Times, audience, audiences, known_at
-from retrieval.types import Filter, Interval, Principal
+from retrieval.types import Filter, Interval, Kind, Principal
 
-Mask = NDArray[np.bool_]
-Slots = NDArray[np.int64]
 _TIMES = Times._fields
-_CODES = ("kind", "source", "audience")
-# questions share a handful of kinds and audiences; each costs 9 bytes a slot
+_CODES = ("kind", "source", "audience", "hung")
+_IDS = ("id_high", "id_low")
+# questions share a handful of kinds and audiences; each costs a byte a slot, and its list of slots 8 once it is asked for
 _KEPT = 8
 
 
-class Selection(NamedTuple):
-    """Slots that pass a filter, ascending. `key` names them for as long as the columns stay as they are; None = asked for once."""
-
-    slots: Slots
-    key: Hashable | None = None
-
-
 class _Base(NamedTuple):
-    """What passes everything but entities and window: as a mask over all slots, and as a selection."""
+    """What passes kinds and audience now, as a mask over all slots that is kept up with every change, and what makes it."""
 
+    filter: Filter
+    principal: Principal
     mask: Mask
-    selection: Selection
-
-
-class _Words:
-    """Values ↔ small codes. A filter is asked once a value, not once a row."""
-
-    def __init__(self) -> None:
-        self._codes: dict[Any, int] = {}
-
-    def code(self, value: Any) -> int:
-        return self._codes.setdefault(value, len(self._codes))
-
-    def table(self, passes: Callable[[Any], bool]) -> Mask:
-        """Shape (values,): which codes pass."""
-        return np.fromiter((passes(value) for value in self._codes), np.bool_, len(self._codes))
 
 
 class Columns:
     """The rows of one tenant. A *slot* is a row's place here; slots of removed rows are reused.
 
-    Columns: catalog row and the four times (int64), kind, source and audience (int32 codes), and for each entity the set of
-    slots that hang on it.
+    Columns: catalog row and the four times (int64), 128 bits of the id's BLAKE2b (two int64), and int32 codes of kind, source, audience
+    and the set of entities the row hangs on (a tuple of their codes). Posting lists lead from row, id, source and entity to slots. Some
+    130 bytes a row.
     """
 
     def __init__(self) -> None:
-        self._column: dict[str, NDArray[Any]] = {name: np.zeros(0, np.int64) for name in ("row", *_TIMES)}
+        self._column: dict[str, NDArray[Any]] = {name: np.zeros(0, np.int64) for name in ("row", *_TIMES, *_IDS)}
         self._column |= {name: np.zeros(0, np.int32) for name in _CODES}
-        self._words = {name: _Words() for name in _CODES}
+        self._words = {name: Words() for name in (*_CODES, "entity")}
         self._alive = np.zeros(0, np.bool_)
-        self._slots: dict[int, int] = {}
-        self._of_id: dict[str, set[int]] = {}
-        self._of_entity: dict[str, set[int]] = {}
-        self._sorted_of: dict[str, Slots] = {}
-        self._entities: dict[int, frozenset[str]] = {}
-        self._ids: dict[int, str] = {}
+        self._used = self._count = 0
         self._free: list[int] = []
         self._version = 0
         self._bases: OrderedDict[Hashable, _Base] = OrderedDict()
         self._lock = threading.Lock()
+        self._index()
 
     def __len__(self) -> int:
-        return len(self._slots)
-
-    @property
-    def size(self) -> int:
-        """The number of slots, free ones included."""
-        return int(self._alive.size)
+        return self._count
 
     def rows(self) -> set[int]:
-        return set(self._slots)
+        return set(self._column["row"][: self._used][self._alive[: self._used]].tolist())
 
     def rows_of(self, id_: str) -> set[int]:
         """Rows held of an evidence id."""
-        return {int(self._column["row"][slot]) for slot in self._of_id.get(id_, ())}
+        high, low = _hashed(id_)
+        found = np.array(self._of_id.one(low), np.int64)
+        right = self._alive[found] & (self._column["id_high"][found] == high) & (self._column["id_low"][found] == low)
+        return set(self._column["row"][found[right]].tolist())
 
     def slot(self, row: int) -> int | None:
-        return self._slots.get(row)
+        for slot in self._of_row.one(row):
+            if self._alive[slot] and self._column["row"][slot] == row:
+                return slot
+        return None
 
     def row_numbers(self, slots: Slots) -> Slots:
         """Slots → catalog rows, same shape."""
         found: Slots = self._column["row"][slots]
         return found
 
-    def put(self, items: Iterable[Projected]) -> None:
+    def holds(self, slots: NDArray[Any]) -> bool:
+        """Whether each of these slots is taken by a row."""
+        return not slots.size or bool(slots.max() < self._used and self._alive[slots].all())
+
+    def put(self, items: Sequence[Projected]) -> None:
         """Add rows, or bring the columns of known rows up to date."""
-        self._changed()
+        slots = []
         for item in items:
-            slot = self._slots.get(item.row)
-            self._write(self._take(item) if slot is None else slot, item)
+            slot = self.slot(item.row)
+            slots.append(self._take(item) if slot is None else slot)
+            self._write(slots[-1], item)
+        self._changed(np.unique(np.array(slots, np.int64)))
 
     def drop(self, row: int) -> None:
         """Forget a row; its slot becomes free."""
-        self._changed()
-        slot = self._slots.pop(row)
-        self._hang(slot, frozenset())
-        id_ = self._ids.pop(slot)
-        self._of_id[id_].discard(slot)
-        if not self._of_id[id_]:
-            del self._of_id[id_]
+        slot = self.slot(row)
+        if slot is None:
+            return
         self._alive[slot] = False
         self._free.append(slot)
+        self._count -= 1
+        self._changed(np.array([slot]))
 
     def select(self, filter_: Filter, principal: Principal) -> Selection:
         """The slots that pass. The principal's tenant is the owner of these columns.
 
-        What hangs on the entities is looked up first, so that a narrow filter costs what it lets through, not what there is.
+        What hangs on entities or comes from sources is looked up first, so that a narrow filter costs what it lets through, not what
+        there is.
         """
-        base = self._base(filter_, principal)
-        if not filter_.entities and filter_.window is None:
-            return base.selection
-        slots = base.selection.slots
-        if filter_.entities:
-            hanging = self._hanging(filter_.entities)
-            slots = hanging[base.mask[hanging]]
-        return Selection(slots if filter_.window is None else slots[self._within(filter_.window, slots)])
+        slots = self._narrow(filter_)
+        if slots is None:
+            return self._wide(filter_, principal)
+        if filter_.as_of is None:
+            slots = slots[self._base(filter_, principal)[1].mask[slots]]
+        else:
+            slots = slots[self._passing(filter_, principal, slots)]
+        return Selection.listed(slots if filter_.window is None else slots[self._within(filter_.window, slots)])
 
     def by_time(self, selection: Selection, near: Interval | None, k: int) -> Slots:
         """The k slots whose middle is nearest to that of `near`; without it, those that began last. Unknown times at the end."""
@@ -142,97 +128,204 @@ class Columns:
         chosen: Slots = slots[np.lexsort((self._column["row"][slots], far))[:k]]
         return chosen
 
-    def _base(self, filter_: Filter, principal: Principal) -> _Base:
-        """Kept for questions of now; those of the past and those about single sources are rare."""
-        if filter_.as_of is not None or filter_.sources:
-            return self._passing(filter_, principal, None)
-        key = (self._version, filter_.kinds, tuple(audiences(principal)))
-        with self._lock:
-            if key in self._bases:
-                self._bases.move_to_end(key)
-                return self._bases[key]
-        made = self._passing(filter_, principal, key)
-        with self._lock:
-            self._bases[key] = made
-            if len(self._bases) > _KEPT:
-                self._bases.popitem(last=False)
+    def told(self) -> tuple[dict[str, NDArray[Any]], dict[str, list[Any]]]:
+        """Every column, shape (slots,) each, with "alive"; and the values of each code, by code, as plain JSON.
+
+        Of rows that were dropped nothing is in it, nor are values that only they had.
+        """
+        alive = self._alive[: self._used]
+        arrays = {name: np.where(alive, column[: self._used], 0) for name, column in self._column.items()}
+        words = dict[str, list[Any]]()
+        for name in _CODES:
+            used = np.unique(arrays[name][alive])
+            values = self._words[name].values
+            words[name] = [values[code] for code in used]
+            arrays[name] = np.where(alive, np.searchsorted(used, arrays[name]), 0).astype(np.int32)
+        entities = sorted({entity for each in words["hung"] for entity in each})
+        place = {entity: number for number, entity in enumerate(entities)}
+        values = self._words["entity"].values
+        words["hung"] = [[place[entity] for entity in each] for each in words["hung"]]
+        return arrays | {"alive": alive}, words | {"entity": [values[entity] for entity in entities]}
+
+    @classmethod
+    def of(cls, arrays: dict[str, NDArray[Any]], words: dict[str, list[Any]]) -> Columns:
+        """What `told` gave. Raises KeyError, ValueError or IndexError where they do not fit together."""
+        made = cls()
+        made._words = {
+            "kind": Words(Kind(each) for each in words["kind"]),
+            "source": Words(words["source"]),
+            "audience": Words(tuple(each) for each in words["audience"]),
+            "hung": Words(tuple(each) for each in words["hung"]),
+            "entity": Words(words["entity"]),
+        }
+        made._alive = np.array(arrays["alive"], np.bool_)
+        made._used, made._count = made._alive.size, int(np.count_nonzero(made._alive))
+        for name, column in made._column.items():
+            made._column[name] = np.array(arrays[name], column.dtype)
+            if made._column[name].shape != (made._used,):
+                raise ValueError(f"column {name} has shape {made._column[name].shape}, {made._used} slots are told")
+        made._free = np.flatnonzero(~made._alive).tolist()
+        made._index()
         return made
 
-    def _passing(self, filter_: Filter, principal: Principal, key: Hashable | None) -> _Base:
-        now, mine = known_at(filter_.as_of), set(audiences(principal))
-        passing = self._alive & (self._column["recorded"] <= now) & (now < self._column["superseded"])
-        passing &= self._coded("audience", lambda members: not mine.isdisjoint(members))
-        if filter_.kinds:
-            passing &= self._coded("kind", lambda kind: kind in filter_.kinds)
-        if filter_.sources:
-            passing &= self._coded("source", lambda source: source in filter_.sources)
-        return _Base(passing, Selection(np.flatnonzero(passing), key))
-
-    def _changed(self) -> None:
-        self._version += 1
-        self._bases.clear()
-
-    def _coded(self, name: str, passes: Callable[[Any], bool]) -> Mask:
-        table = self._words[name].table(passes)
-        return table[self._column[name]] if table.size else np.zeros(self.size, np.bool_)
-
-    def _hanging(self, entities: Iterable[str]) -> Slots:
-        """The slots that hang on any of the entities, ascending."""
-        found = [self._sorted(entity) for entity in dict.fromkeys(entities) if entity in self._of_entity]
-        return found[0] if len(found) == 1 else np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
-
-    def _sorted(self, entity: str) -> Slots:
-        kept = self._sorted_of.get(entity)
-        if kept is None:
-            slots = self._of_entity[entity]
-            kept = self._sorted_of[entity] = np.sort(np.fromiter(slots, np.int64, len(slots)))
-        return kept
-
-    def _within(self, window: Interval, slots: Slots) -> Mask:
-        """Interval.overlaps of these slots, a column at a time; unknown times never pass. Same shape as `slots`."""
-        t0, t1 = self._column["t0"][slots], self._column["t1"][slots]
-        instant_of_both = (t0 == window.t0) & (t1 == t0)
-        if window.t0 == window.t1:
-            overlap = ((t0 <= window.t0) & (window.t0 < t1)) | instant_of_both
+    def _wide(self, filter_: Filter, principal: Principal) -> Selection:
+        """Without a list to begin from."""
+        key: Hashable | None = None
+        if filter_.as_of is None:
+            key, base = self._base(filter_, principal)
+            mask = base.mask
         else:
-            overlap = (t0 < window.t1) & ((window.t0 < t1) | instant_of_both)
-        found: Mask = overlap & (t0 != UNKNOWN)
+            mask = self._passing(filter_, principal, slice(None))
+        if filter_.window is None:
+            return Selection.masked(mask, key)
+        return Selection.masked(mask & self._within(filter_.window, slice(None)))
+
+    def _narrow(self, filter_: Filter) -> Slots | None:
+        """Slots of the entities and of the sources, ascending; None where the filter names neither."""
+        lists = []
+        if filter_.entities:
+            lists.append(_union([self._hanging(entity) for entity in dict.fromkeys(filter_.entities)]))
+        if filter_.sources:
+            lists.append(_union([self._from(source) for source in dict.fromkeys(filter_.sources)]))
+        if len(lists) == 2:
+            both: Slots = np.intersect1d(lists[0], lists[1], assume_unique=True)
+            return both
+        return lists[0] if lists else None
+
+    def _hanging(self, entity: str) -> Slots:
+        code = self._words["entity"].known(entity)
+        if code is None:
+            return np.zeros(0, np.int64)
+        slots = self._of_entity.get(code)
+        table = np.zeros(max(1, len(self._words["hung"])), np.bool_)
+        table[np.array(self._sets_of.get(code, ()), np.int64)] = True
+        found: Slots = slots[self._alive[slots] & table[self._column["hung"][slots]]]
         return found
 
-    def _take(self, item: Projected) -> int:
-        if not self._free:
-            self._grow()
-        slot = self._free.pop()
-        self._slots[item.row] = slot
-        self._ids[slot] = item.evidence.id
-        self._of_id.setdefault(item.evidence.id, set()).add(slot)
-        return slot
+    def _from(self, source: str) -> Slots:
+        code = self._words["source"].known(source)
+        if code is None:
+            return np.zeros(0, np.int64)
+        slots = self._of_source.get(code)
+        found: Slots = slots[self._alive[slots] & (self._column["source"][slots] == code)]
+        return found
 
-    def _grow(self) -> None:
-        old, more = self.size, max(256, self.size)
-        for name, column in self._column.items():
-            self._column[name] = np.concatenate([column, np.zeros(more, column.dtype)])
-        self._alive = np.concatenate([self._alive, np.zeros(more, np.bool_)])
-        self._free.extend(range(old + more - 1, old - 1, -1))
+    def _base(self, filter_: Filter, principal: Principal) -> tuple[Hashable, _Base]:
+        """What passes now but for entities, sources and window. Its key changes with every change of the columns."""
+        name = (filter_.kinds, tuple(audiences(principal)))
+        with self._lock:
+            kept = self._bases.get(name)
+            if kept is not None:
+                self._bases.move_to_end(name)
+        if kept is None:
+            alone = Filter(kinds=filter_.kinds)
+            kept = _Base(alone, principal, self._passing(alone, principal, slice(None)))
+            with self._lock:
+                self._bases[name] = kept
+                if len(self._bases) > _KEPT:
+                    self._bases.popitem(last=False)
+        return (self._version, *name), kept
+
+    def _passing(self, filter_: Filter, principal: Principal, at: Slots | slice) -> Mask:
+        """Which of these slots pass kinds, audience and the time of knowing; the lists are not asked here."""
+        now, mine = known_at(filter_.as_of), set(audiences(principal))
+        passing: Mask = self._alive[at] & (self._column["recorded"][at] <= now) & (now < self._column["superseded"][at])
+        passing &= self._coded("audience", lambda members: not mine.isdisjoint(members), at)
+        if filter_.kinds:
+            passing &= self._coded("kind", lambda kind: kind in filter_.kinds, at)
+        return passing
+
+    def _changed(self, slots: Slots) -> None:
+        """These slots are not what they were."""
+        self._version += 1
+        for name, base in self._bases.items():
+            mask = base.mask
+            if mask.size < self._alive.size:
+                mask = np.zeros(self._alive.size, np.bool_)
+                mask[: base.mask.size] = base.mask
+            mask[slots] = self._passing(base.filter, base.principal, slots)
+            self._bases[name] = base._replace(mask=mask)
+
+    def _coded(self, name: str, passes: Callable[[Any], bool], at: Slots | slice) -> Mask:
+        table, codes = self._words[name].table(passes), self._column[name][at]
+        return table[codes] if table.size else np.zeros(codes.size, np.bool_)
+
+    def _within(self, window: Interval, at: Slots | slice) -> Mask:
+        """Interval.overlaps of these slots, a column at a time; unknown times never pass."""
+        t0, t1 = self._column["t0"][at], self._column["t1"][at]
+        # an unknown time ends before everything that is known
+        overlap: Mask = t1 > max(window.t0, UNKNOWN)
+        overlap &= (t0 <= window.t0) if window.t0 == window.t1 else (t0 < window.t1)
+        # an instant ends where it begins, and counts where that is the window's beginning
+        begun = np.flatnonzero(t0 == window.t0) if window.t0 > UNKNOWN else np.zeros(0, np.int64)
+        overlap[begun[t1[begun] == window.t0]] = True
+        return overlap
+
+    def _take(self, item: Projected) -> int:
+        if self._free:
+            slot = self._free.pop()
+        else:
+            slot, self._used = self._used, self._used + 1
+            for name, column in self._column.items():
+                self._column[name] = room(column, self._used)
+            self._alive = room(self._alive, self._used)
+        self._count += 1
+        return slot
 
     def _write(self, slot: int, item: Projected) -> None:
         evidence = item.evidence
-        self._column["row"][slot] = item.row
-        for name, value in zip(_TIMES, Times.of(evidence), strict=True):
+        values = dict(zip(_TIMES, Times.of(evidence), strict=True)) | dict(zip(_IDS, _hashed(evidence.id), strict=True))
+        entities = sorted({self._words["entity"].code(mention.entity) for mention in evidence.entities})
+        words: tuple[Any, ...] = (evidence.kind, evidence.source, tuple(audience(evidence.labels)), tuple(entities))
+        values |= {name: self._words[name].code(word) for name, word in zip(_CODES, words, strict=True)}
+        values["row"] = item.row
+        fresh = not self._alive[slot]
+        stood = {name: None if fresh else int(self._column[name][slot]) for name in ("source", "hung")}
+        for name, value in values.items():
             self._column[name][slot] = value
-        coded: tuple[Any, ...] = (evidence.kind, evidence.source, tuple(audience(evidence.labels)))
-        for name, word in zip(_CODES, coded, strict=True):
-            self._column[name][slot] = self._words[name].code(word)
-        self._hang(slot, frozenset(mention.entity for mention in evidence.entities))
         self._alive[slot] = True
+        if fresh:
+            self._of_row.add([item.row], slot)
+            self._of_id.add([values["id_low"]], slot)
+        if stood["source"] != values["source"]:
+            self._of_source.add([values["source"]], slot)
+        if stood["hung"] != values["hung"]:
+            self._of_entity.add(entities, slot)
+            self._know(values["hung"], entities)
 
-    def _hang(self, slot: int, entities: frozenset[str]) -> None:
-        before = self._entities.pop(slot, frozenset())
-        for entity in before ^ entities:
-            self._sorted_of.pop(entity, None)
-        for entity in before - entities:
-            self._of_entity[entity].discard(slot)
-        for entity in entities - before:
-            self._of_entity.setdefault(entity, set()).add(slot)
-        if entities:
-            self._entities[slot] = entities
+    def _know(self, code: int, entities: Sequence[int]) -> None:
+        """Each entity of a new set learns that it is in it; codes are given in order."""
+        if code == self._sets:
+            self._sets += 1
+            for entity in entities:
+                self._sets_of.setdefault(entity, array("i")).append(code)
+
+    def _index(self) -> None:
+        """Posting lists of all there is, and for each entity the codes of the sets it is in."""
+        self._sets = 0
+        self._sets_of: dict[int, array[int]] = {}
+        slots = np.flatnonzero(self._alive[: self._used])
+        self._of_row = Postings.of(self._column["row"][slots], slots)
+        self._of_id = Postings.of(self._column["id_low"][slots], slots)
+        self._of_source = Postings.of(self._column["source"][slots], slots)
+        members = self._words["hung"].values
+        for code, each in enumerate(members):
+            self._know(code, each)
+        sizes = np.array([len(each) for each in members], np.int64)
+        flat = np.array([entity for each in members for entity in each], np.int64)
+        begins = np.cumsum(sizes) - sizes
+        hung = self._column["hung"][slots]
+        # the members of each slot's set, one after another
+        many = sizes[hung]
+        within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
+        self._of_entity = Postings.of(flat[np.repeat(begins[hung], many) + within], np.repeat(slots, many))
+
+
+def _union(lists: list[Slots]) -> Slots:
+    return lists[0] if len(lists) == 1 else np.unique(np.concatenate(lists))
+
+
+def _hashed(id_: str) -> tuple[int, int]:
+    """128 bits of the id's BLAKE2b, as two signed numbers of 64."""
+    digest = hashlib.blake2b(id_.encode(), digest_size=16).digest()
+    return int.from_bytes(digest[:8], "big", signed=True), int.from_bytes(digest[8:], "big", signed=True)

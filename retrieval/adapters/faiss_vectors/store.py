@@ -1,203 +1,352 @@
-"""Vectors of one tenant and space in flat FAISS storage: every search compares with chosen positions and no others."""
+"""Vectors of one tenant and space: which way a search goes, and each of the ways."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from retrieval.adapters.faiss_vectors.cells import Cells
-from retrieval.adapters.faiss_vectors.columns import Mask, Selection
-from retrieval.adapters.faiss_vectors.device import Device, library
+from retrieval.adapters.faiss_vectors.codes import Codes
+from retrieval.adapters.faiss_vectors.device import Device
+from retrieval.adapters.faiss_vectors.floats import Floats, Found, Positions
+from retrieval.adapters.faiss_vectors.graph import Graph
+from retrieval.adapters.faiss_vectors.library import library
+from retrieval.adapters.faiss_vectors.places import Places
+from retrieval.adapters.faiss_vectors.plan import Holdings, Plan, Thresholds, Way, fitting, plan
+from retrieval.adapters.faiss_vectors.selection import Mask, Selection, Slots
 from retrieval.types import Vector
 
-_GPU_MOST = 2048  # faiss refuses a larger k on a GPU
-_SELECT_SHARE = 8  # below 1/8 of the store a list of positions is compared faster than a bitmap is tested
-_FEW_DEAD = 1024
-# at most so many candidates are all compared; of more, so many of the likeliest: of 200,000 vectors that hardly form groups (sums of
-# random word vectors, 384-d) that finds 0.95 of the ten nearest in half a scan's time; what encoders make forms groups, and is easier
-EXACT, ENOUGH = 40_000, 24_576
-# positions without a cell, as a share of those with one, before they get theirs; growth after which centres are learnt anew
-_LOOSE, _OUTGROWN = 0.05, 2.0
+# the share of all that must be dead before their room is given back, and the one that may be without a place in the graph
+_DEAD, _LOOSE_SHARE = 0.25, 1000
+# growth after which codes are taken about a new centre, and after which a graph that did not find enough is tried again
+_RECENTRE, _RETRY = 4.0, 2.0
 _KEPT = 8
-Positions = NDArray[np.int64]
-Found = tuple[Positions, NDArray[np.float32]]
 
 
-class _Allowed:
-    """Ascending positions that may be compared; for very many also how many are in each cell, and a mask over all with a cell."""
+class Allowed:
+    """What may be compared: live positions of the slots that pass. `mask` is over all positions, the list is made when asked for."""
 
-    def __init__(self, positions: Positions) -> None:
-        self.positions = positions
-        self.counts: Positions | None = None
-        self.mask: Mask = np.zeros(0, np.bool_)
+    def __init__(self, positions: Positions | None, mask: Mask | None, count: int) -> None:
+        self._positions, self._mask, self.count = positions, mask, count
+
+    @property
+    def positions(self) -> Positions:
+        """Ascending."""
+        if self._positions is None:
+            assert self._mask is not None
+            self._positions = np.flatnonzero(self._mask)
+        return self._positions
+
+    def mask(self, size: int) -> Mask:
+        """Over the first `size` positions."""
+        if self._mask is not None:
+            return self._mask[:size]
+        mask = np.zeros(size, np.bool_)
+        mask[self.positions[: int(np.searchsorted(self.positions, size))]] = True
+        return mask
+
+    def beyond(self, size: int) -> Positions:
+        """Those from this position on."""
+        if self._mask is not None:
+            return size + np.flatnonzero(self._mask[size:])
+        return self.positions[int(np.searchsorted(self.positions, size)) :]
 
 
 class Store:
-    """Vectors of one tenant and space. `slots[p]` is the slot position p belongs to, -1 once it is dead."""
+    """Vectors of one tenant and space, by slot.
 
-    def __init__(self, dim: int, device: Device, exact: int, enough: int) -> None:
-        faiss = library()
-        self._index = faiss.IndexFlatIP(dim)
-        self._device, self._exact, self._enough = device, exact, enough
-        self._placed: Any = None
-        self._slots = np.zeros(0, np.int64)
-        self._cells: Cells | None = None
-        self._kept: dict[Hashable, _Allowed] = {}
-        self._by_slot: tuple[Positions, Positions] | None = None
-        self.dim = dim
+    `generation` counts the times positions moved; `centred_at` and `unfit_at` how many vectors there were when codes were last taken
+    about a new centre, and when a graph last did not find enough (0 = it did).
+    """
+
+    def __init__(self, dim: int, device: Device, at: Thresholds, folder: Path | None = None) -> None:
+        self.dim, self.generation = dim, 0
+        self._device, self._at, self._folder = device, at, folder
+        self.floats, self.places = Floats(dim, folder), Places()
+        self.codes: Codes | None = None
+        self.graph: Graph | None = None
+        self.centred_at = self.unfit_at = 0
+        self._kept: dict[Hashable, Allowed] = {}
 
     def __len__(self) -> int:
-        return int(np.count_nonzero(self._slots >= 0))
+        return self.places.live
 
-    def settle(self) -> None:
-        """Bring what hangs on the vectors up to them: the device's copy on a GPU, the cells elsewhere."""
-        if self._placed is None:
-            self._placed = self._device.place(self._index)
-        total = self._slots.size
-        if self._device.gpu or total <= self._exact or not self._device.selects:
-            return
-        if self._cells is None or total > _OUTGROWN * self._cells.learnt_from:
-            self._cells = Cells(self._vectors())
-        elif total > (1 + _LOOSE) * len(self._cells):
-            self._cells.extend(self._vectors()[len(self._cells) :])
+    # what the builder asks and does
 
-    def put(self, slots: NDArray[np.int64], vectors: Vector) -> None:
+    @property
+    def wasteful(self) -> bool:
+        """Whether so many are dead that their room is worth giving back."""
+        dead = self.places.dead
+        return dead > self._at.few_dead and dead > _DEAD * self.places.size
+
+    @property
+    def uncoded(self) -> bool:
+        """Whether enough have no code yet."""
+        if not self._device.selects or self._device.gpu or self.places.size < self._at.coded:
+            return False
+        return self.codes is None or self.recentre or self.places.size - len(self.codes) >= self._at.loose
+
+    @property
+    def recentre(self) -> bool:
+        return self.places.size > _RECENTRE * self.centred_at
+
+    @property
+    def unlinked(self) -> bool:
+        """Whether enough have no place in the graph yet."""
+        if self.codes is None or len(self.codes) < max(self._at.graphed, _RETRY * self.unfit_at):
+            return False
+        return self.graph is None or len(self.codes) - len(self.graph) >= max(
+            self._at.loose, len(self.graph) // _LOOSE_SHARE
+        )
+
+    def empty(self) -> Floats:
+        """Room for vectors like these."""
+        return Floats(self.dim, self._folder)
+
+    def move(self, kept: Positions, fresh: Floats) -> None:
+        """Take `fresh`, which holds the rows of the `kept` positions, and what has come since; all that died is gone."""
+        before = self.places.slot
+        came = np.arange(int(kept[-1]) + 1 if kept.size else 0, before.size)
+        came = came[before[came] >= 0]
+        fresh.add(self.floats.rows[came])
+        slots = np.concatenate([before[kept], before[came]]).astype(np.int64)
+        self._codes_of(kept)
+        old, self.floats, self.places = self.floats, fresh, Places()
+        old.close()
+        # a slot that died meanwhile has no number any more: its row is dead from the start
+        self.places.append(slots)
+        self.graph, self.generation = None, self.generation + 1
+        self._forget_derived()
+
+    def coded_by(self, codes: Codes) -> None:
+        self.codes, self.centred_at = codes, len(codes)
+        if self.graph is not None:
+            self.graph.over(codes)
+
+    def linked_by(self, graph: Graph) -> None:
+        """One that would not find enough is not kept."""
+        assert self.codes is not None
+        self.graph, self.unfit_at = (graph, 0) if graph.breadth else (None, len(self.codes))
+        if self.graph is not None:
+            self.graph.over(self.codes)
+
+    # changes
+
+    def put(self, slots: Slots, vectors: Vector) -> None:
         """Give slots these vectors, and no others. Shapes (n,) and (n, dim); a slot may come several times."""
-        known = np.isin(slots, self._slots)
-        if known.any() and not self._holds(slots[known], vectors[known]):
-            self.forget(np.unique(slots[known]))
-            known[:] = False
-        if not known.all():
-            self._index.add(np.ascontiguousarray(vectors[~known]))
-            self._slots = np.concatenate([self._slots, slots[~known]])
-            self._placed = None
+        known = self.places.known(slots)
+        if known.any():
+            changed = self._changed(slots[known], vectors[known])
+            self.forget(changed)
+            same = known & ~np.isin(slots, changed)
+            slots, vectors = slots[~same], vectors[~same]
+        if slots.size:
+            self.floats.add(vectors)
+            self.places.append(slots)
             self._forget_derived()
 
-    def forget(self, slots: NDArray[np.int64]) -> None:
-        """Mark the vectors of these slots dead; rebuild once a quarter is."""
-        gone = np.isin(self._slots, slots)
-        if not gone.any():
-            return
-        self._slots[gone] = -1
-        self._forget_derived()
-        dead = int(np.count_nonzero(self._slots < 0))
-        if dead > _FEW_DEAD and dead * 4 > self._slots.size:
-            self._compact()
+    def forget(self, slots: Slots) -> None:
+        """Mark the vectors of these slots dead. Their bytes stay until the room is given back."""
+        if slots.size and self.places.drop(slots):
+            self._forget_derived()
 
-    def search(self, query: Vector, k: int, selection: Selection) -> Found:
-        """The k best slots of a selection, one score each (their best vector's)."""
+    def compact(self) -> None:
+        """Give the room of dead ones back now, and with it their bytes."""
+        if self.places.dead:
+            kept, fresh = self.places.alive(), self.empty()
+            fresh.reserve(kept.size)
+            fresh.add(self.floats.rows[kept])
+            self.move(kept, fresh)
+
+    def close(self) -> None:
+        """Nothing is searched here any more."""
+        self.generation += 1
+        self.floats.close()
+
+    # searching
+
+    def holdings(self) -> Holdings:
+        graph, codes = self.graph, self.codes
+        return Holdings(
+            self.places.live,
+            0 if codes is None else len(codes),
+            0 if graph is None else len(graph),
+            self.places.size,
+            0 if graph is None else graph.breadth,
+        )
+
+    def search(self, query: Vector, k: int, selection: Selection) -> tuple[Found, Plan]:
+        """The k best slots of a selection, one score each (their best vector's), and how they were found."""
+        held = self.holdings()
+        tried = plan(min(selection.count, held.live), k, held, self._at)
+        if tried.way is Way.GRAPH and not self._device.gpu:
+            found = self._by_graph(query, k, selection, tried)
+            if found is not None:
+                return found, self._told(tried)
+            held = held._replace(breadth=0)
         allowed = self._allowed(selection)
-        few = self._likeliest(query, k, allowed)
-        slots, scores = self._ranked(query, k, few)
-        # cells that hold many vectors of few pieces may come out short
-        return (slots, scores) if few is allowed or slots.size == k else self._ranked(query, k, allowed)
+        chosen = plan(allowed.count, k, held, self._at)
+        if tried.way is Way.GRAPH:
+            chosen = chosen._replace(why=f"{chosen.why}; by graph too few of the nearest pass")
+        found, used = self._answered(query, k, selection, allowed, chosen)
+        return found, self._told(used)
 
-    def _ranked(self, query: Vector, k: int, allowed: _Allowed) -> Found:
-        count = allowed.positions.size
-        want = min(k, count)
+    def canary(self, count: int, tolerance: float) -> list[str]:
+        """What of `count` own vectors, evenly spread, does not come back as itself when searched for, in words."""
+        alive = self.places.alive()
+        lost = 0
+        probes = alive[np.unique(np.linspace(0, alive.size - 1, min(count, alive.size)).astype(np.int64))]
+        everything = Selection.listed(np.unique(self.places.slot[alive]).astype(np.int64))
+        for vector in self.floats.rows[probes]:
+            (_, scores), _ = self.search(vector, 1, everything)
+            lost += not scores.size or float(scores[0]) < float(vector @ vector) - tolerance
+        return [f"{lost} of {probes.size} of its own vectors are not found"] if lost else []
+
+    def _told(self, chosen: Plan) -> Plan:
+        """With how many vectors it compared exactly."""
+        late = {Way.GRAPH: self.graph, Way.CODES: self.codes}.get(chosen.way)
+        if late is None:
+            return chosen._replace(compared=chosen.passing)
+        return chosen._replace(compared=min(chosen.wanted + self.places.size - len(late), self.places.live))
+
+    def _answered(
+        self, query: Vector, k: int, selection: Selection, allowed: Allowed, chosen: Plan
+    ) -> tuple[Found, Plan]:
+        there = self._on_gpu(query, k, allowed)
+        if there is not None:
+            return there, chosen._replace(way=Way.GPU, why="a GPU compares all that passes")
+        found = None
+        if chosen.way is Way.GRAPH:
+            found = self._by_graph(query, k, selection, chosen)
+        elif chosen.way is Way.CODES:
+            found = self._by_codes(query, k, allowed, chosen)
+        else:
+            return self._ranked(query, k, allowed), chosen
+        if found is None:
+            chosen = chosen._replace(way=Way.SCAN, why=f"the best by {chosen.way.value} are too few pieces")
+            found = self._ranked(query, k, allowed)
+        return found, chosen
+
+    def _by_graph(self, query: Vector, k: int, selection: Selection, chosen: Plan) -> Found | None:
+        """None where too few of the nearest pass for the k best to be surely among them."""
+        assert self.graph is not None
+        near = self.graph.search(query, chosen.wanted, self.graph.breadth)
+        near = near[self._passes(near, selection)]
+        late = np.arange(len(self.graph), self.places.size)
+        late = late[self._passes(late, selection)]
+        linked_ones = min(fitting(k), len(self.graph))
+        if near.size < linked_ones:
+            return None
+        return self._best(query, k, np.concatenate([near, late]))
+
+    def _by_codes(self, query: Vector, k: int, allowed: Allowed, chosen: Plan) -> Found | None:
+        """None where the best belong to fewer than k slots."""
+        assert self.codes is not None
+        size = len(self.codes)
+        whole = allowed.count == self.places.size
+        near = self.codes.search(query, chosen.wanted, None if whole else allowed.mask(size))
+        return self._best(query, k, np.concatenate([near, allowed.beyond(size)]))
+
+    def _best(self, query: Vector, k: int, positions: Positions) -> Found | None:
+        """The k best slots of those at these positions, compared exactly; None where they are of fewer than k slots."""
+        scores = self.floats.rows[positions] @ query
+        order = np.argsort(-scores, kind="stable")
+        slots, scores = self.places.slot[positions[order]].astype(np.int64), scores[order]
+        first = np.sort(np.unique(slots, return_index=True)[1])[:k]
+        return (slots[first], scores[first]) if first.size == k else None
+
+    def _ranked(self, query: Vector, k: int, allowed: Allowed) -> Found:
+        """By comparing all that is allowed."""
+        want = min(k, allowed.count)
         while want:
             positions, scores = self._nearest(query, want, allowed)
-            slots = self._slots[positions]
+            slots = self.places.slot[positions].astype(np.int64)
             first = np.sort(np.unique(slots, return_index=True)[1])[:k]
-            if first.size == k or want == count:
+            if first.size == k or want == allowed.count:
                 return slots[first], scores[first]
-            want = min(want * 2, count)
+            want = min(want * 2, allowed.count)
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
 
-    def _allowed(self, selection: Selection) -> _Allowed:
+    def _on_gpu(self, query: Vector, k: int, allowed: Allowed) -> Found | None:
+        want = min(k, allowed.count)
+        while want and self._device.gpu:
+            whole = allowed.count == self.places.size
+            there = self._device.nearest(
+                self.floats, self.floats.rows, query, want, None if whole else allowed.positions
+            )
+            if there is None:
+                break
+            slots = self.places.slot[there.positions].astype(np.int64)
+            first = np.sort(np.unique(slots, return_index=True)[1])[:k]
+            if first.size == k or want == allowed.count:
+                return slots[first], there.scores[first]
+            want = min(want * 2, allowed.count)
+        return None
+
+    def _nearest(self, query: Vector, want: int, allowed: Allowed) -> Found:
+        faiss = library()
+        total, whole = self.places.size, allowed.count == self.places.size
+        if not (whole or self._device.selects):
+            return self._gathered(query, want, allowed.positions)
+        if whole:
+            # one query without a selector goes through a parallel path that costs ten times this on a busy machine
+            return self.floats.compare(query, want, faiss.IDSelectorAll())
+        if allowed.count * self._at.listed < total:
+            return self.floats.compare(query, want, faiss.IDSelectorArray(allowed.positions))
+        bits = np.packbits(allowed.mask(total), bitorder="little")
+        return self.floats.compare(query, want, faiss.IDSelectorBitmap(bits))
+
+    def _gathered(self, query: Vector, want: int, positions: Positions) -> Found:
+        """The same by copying the candidates out: exact wherever selectors cannot be trusted."""
+        scores = self.floats.rows[positions] @ query
+        best = np.argsort(-scores, kind="stable")[:want]
+        return positions[best], scores[best]
+
+    def _passes(self, positions: Positions, selection: Selection) -> Mask:
+        """Which positions are alive and of slots that pass."""
+        slots = self.places.slot[positions]
+        passing: Mask = selection.passes(slots) & (slots >= 0)
+        return passing
+
+    def _allowed(self, selection: Selection) -> Allowed:
         """The positions of a selection; kept for one that will be asked for again."""
         kept = self._kept.get(selection.key) if selection.key is not None else None
         if kept is None:
-            kept = _Allowed(self._positions(selection.slots))
+            kept = self._made(selection)
             if selection.key is not None:
                 if len(self._kept) >= _KEPT:
                     self._kept = {}
                 self._kept[selection.key] = kept
         return kept
 
-    def _positions(self, slots: Positions) -> Positions:
-        """The live positions of these slots, ascending."""
-        if self._by_slot is None:
-            order = np.argsort(self._slots, kind="stable")
-            self._by_slot = order, self._slots[order]
-        order, ordered = self._by_slot
-        begin, end = np.searchsorted(ordered, slots, "left"), np.searchsorted(ordered, slots, "right")
-        if (end - begin <= 1).all():
-            return np.sort(order[begin[end > begin]])
-        return np.sort(np.concatenate([order[b:e] for b, e in zip(begin, end, strict=True)]))
+    def _made(self, selection: Selection) -> Allowed:
+        size, mask = self.places.size, selection.mask
+        if mask is None or (selection.count * self._at.listed < size and not self.places.straight):
+            positions = self.places.of(selection.slots)
+            return Allowed(positions, None, positions.size)
+        slots = self.places.slot
+        passing = mask[:size] if self.places.straight else mask[slots] & (slots >= 0)
+        return Allowed(None, passing, int(np.count_nonzero(passing)))
 
-    def _likeliest(self, query: Vector, k: int, allowed: _Allowed) -> _Allowed:
-        """Of very many positions those in the likeliest cells, and those that have no cell yet; of fewer, all."""
-        cells = self._cells
-        if cells is None or allowed.positions.size <= self._exact:
-            return allowed
-        celled = allowed.positions[: int(np.searchsorted(allowed.positions, len(cells)))]
-        if allowed.counts is None:
-            allowed.counts, allowed.mask = cells.counts(celled), _mask(celled, len(cells))
-        near = cells.likeliest(query, allowed.counts, max(self._enough, 8 * k))
-        near = np.sort(near[allowed.mask[near]])
-        return _Allowed(np.concatenate([near, allowed.positions[celled.size :]]))
+    def _changed(self, slots: Slots, vectors: Vector) -> Slots:
+        """Which of these known slots hold other vectors than these, or another number of them."""
+        held = self.places.of(np.unique(slots))
+        held = held[np.argsort(self.places.slot[held], kind="stable")]
+        asked = np.argsort(slots, kind="stable")
+        ours = self.places.slot[held].astype(np.int64)
+        if not np.array_equal(ours, slots[asked]):
+            return np.unique(slots)
+        other = (self.floats.rows[held] != vectors[asked]).any(axis=1)
+        return np.unique(ours[other])
 
-    def _nearest(self, query: Vector, want: int, allowed: _Allowed) -> Found:
-        whole = allowed.positions.size == self._slots.size
-        if (self._device.gpu and want > _GPU_MOST) or not (whole or self._device.selects):
-            return self._gathered(query, want, allowed.positions)
-        params = None if whole and self._device.gpu else self._params(allowed)
-        scores, ids = self._placed.search(query[None], want, params=params)
-        return ids[0], scores[0]
-
-    def _gathered(self, query: Vector, want: int, positions: Positions) -> Found:
-        """The same by copying the candidates out: exact wherever selectors cannot be trusted."""
-        scores = self._vectors()[positions] @ query
-        best = np.argsort(-scores, kind="stable")[:want]
-        return positions[best], scores[best]
-
-    def _params(self, allowed: _Allowed) -> Any:
-        faiss = library()
-        count, total = allowed.positions.size, self._slots.size
-        if count == total:
-            # one query without a selector goes through a parallel path that costs ten times this on a busy machine
-            return faiss.SearchParameters(sel=faiss.IDSelectorAll())
-        if count * _SELECT_SHARE < total:
-            return faiss.SearchParameters(sel=faiss.IDSelectorArray(allowed.positions))
-        bits = np.packbits(_mask(allowed.positions, total), bitorder="little")
-        return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
+    def _codes_of(self, kept: Positions) -> None:
+        """The codes of these positions, as far as they have some, in their new order."""
+        if self.codes is not None:
+            had = kept[: int(np.searchsorted(kept, len(self.codes)))]
+            fresh = Codes(self.codes.centre)
+            fresh.add(self.codes.bytes[had])
+            self.codes = fresh
 
     def _forget_derived(self) -> None:
-        self._kept, self._by_slot = {}, None
-
-    def _vectors(self) -> Vector:
-        """A view of the flat storage, shape (positions, dim)."""
-        faiss = library()
-        total = self._index.ntotal
-        if not total:
-            return np.zeros((0, self.dim), np.float32)
-        view: Vector = faiss.rev_swig_ptr(self._index.get_xb(), total * self.dim).reshape(total, self.dim)
-        return view
-
-    def _holds(self, slots: NDArray[np.int64], vectors: Vector) -> bool:
-        positions = np.flatnonzero(np.isin(self._slots, slots))
-        held = positions[np.argsort(self._slots[positions], kind="stable")]
-        asked = np.argsort(slots, kind="stable")
-        if not np.array_equal(self._slots[held], slots[asked]):
-            return False
-        return np.array_equal(self._vectors()[held], vectors[asked])
-
-    def _compact(self) -> None:
-        faiss = library()
-        kept = np.flatnonzero(self._slots >= 0)
-        fresh = faiss.IndexFlatIP(self.dim)
-        fresh.add(self._vectors()[kept])
-        self._index, self._slots, self._placed = fresh, self._slots[kept], None
-        # positions have moved
-        self._cells = None
-        self._forget_derived()
-
-
-def _mask(positions: Positions, size: int) -> Mask:
-    mask = np.zeros(size, np.bool_)
-    mask[positions] = True
-    return mask
+        self._kept = {}

@@ -1,0 +1,195 @@
+"""Every VectorIndex: how a search went is told, what is held is told, dumped, and comes back."""
+
+import zlib
+
+import numpy as np
+import pytest
+from vector_cases import DIM, MAKERS, ME, SPACE, find, follow, make, put, quantised, unit
+
+from retrieval.adapters.faiss_vectors import FaissVectors
+from retrieval.adapters.faiss_vectors.codes import Codes
+from retrieval.errors import ProjectionError
+from retrieval.fakes import MemoryLog
+from retrieval.types import Embedding, Filter, Interval, Kind, Mention, Principal, Relation
+
+
+@pytest.fixture(params=[*MAKERS, "quantised"])
+def maker(request, tmp_path):
+    """What makes one more of the same sort."""
+    if request.param == "quantised":
+        return lambda: quantised(tmp_path / "vectors")
+    return MAKERS[request.param]
+
+
+@pytest.fixture
+def index(maker):
+    made = maker()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def log():
+    return MemoryLog()
+
+
+def test_how_a_search_was_done_is_told(index, log):
+    put(index, log, *[(make(f"e{i}", kind=Kind.ALERT if i < 3 else Kind.ROW), unit(1, i)) for i in range(10)])
+    told = index.explain(SPACE, unit(1), 2, Filter(kinds=(Kind.ALERT,)), ME)
+    assert (told.space, told.total, told.passing, told.k, told.found) == (SPACE, 10, 3, 2, 2)
+    assert told.plan
+    assert told.why
+    assert told.compared >= 3
+    assert told.ms > 0
+    nowhere = index.explain("image:none", unit(1), 2, Filter(), ME)
+    assert (nowhere.total, nowhere.passing, nowhere.found) == (0, 0, 0)
+
+
+def test_what_is_held_is_told_vector_by_vector(index, log):
+    rows = put(index, log, (make("a"), unit(1)), (make("b"), unit(0, 1)))
+    other = put(index, log, (make("c", tenant="other"), unit(1, 1)), space="image:test")
+    crc = [zlib.crc32(vector.astype("<f4").tobytes()) for vector in (unit(1), unit(0, 1), unit(1, 1))]
+    assert sorted(index.held()) == sorted(
+        [(rows[0], SPACE, crc[0]), (rows[1], SPACE, crc[1]), (other[0], "image:test", crc[2])]
+    )
+    index.forget([rows[0], 4711])
+    assert sorted(index.held()) == sorted([(rows[1], SPACE, crc[1]), (other[0], "image:test", crc[2])])
+    assert find(index, unit(1)) == [rows[1]]
+    assert rows[0] not in index.rows()
+
+
+def grown(index, log):
+    """Two tenants, two spaces, closed and removed revisions, pieces of several parts; what is found in many ways."""
+    for number in range(120):
+        item = make(
+            f"e{number}",
+            tenant="acme" if number % 3 else "other",
+            labels=("hr",) if number % 7 == 0 else (),
+            valid=Interval(number, number + 5) if number % 5 else None,
+            entities=(Mention(f"P-{number % 4}", Relation.MENTIONS), Mention("P-9", Relation.MENTIONS)),
+        )
+        vectors = np.random.default_rng(number).standard_normal((2, DIM)).astype(np.float32)
+        parts = [Embedding(item.id, SPACE, vector, part) for part, vector in enumerate(vectors)]
+        log.add([item], [*parts, Embedding(item.id, "image:test", vectors[0])][: 1 + number % 3])
+    log.close("acme", ["e1", "e2"])
+    log.remove("acme", ["e4", "e5"])
+    log.add([make("nan")], [Embedding("nan", SPACE, np.full(DIM, np.nan, np.float32))])
+    follow(index, log)
+
+
+def outside(index):
+    """What can be seen of an index."""
+    queries = [unit(*np.random.default_rng(seed).standard_normal(DIM)) for seed in range(3)]
+    filters = [Filter(), Filter(entities=("P-1",)), Filter(window=Interval(10, 40)), Filter(as_of=1)]
+    asked = [Principal("acme"), Principal("other", labels=("hr",))]
+    found = [
+        [index.search(space, query, 7, filter_, who).rows.tolist() for space in (SPACE, "image:test")]
+        + [index.by_time(9, filter_, who).rows.tolist()]
+        for query in queries
+        for filter_ in filters
+        for who in asked
+    ]
+    told = (index.applied(), index.rows(), dict(index.spaces()), sorted(index.held()), sorted(index.left_out))
+    return found, told
+
+
+def test_what_was_dumped_comes_back_and_goes_on(index, maker, log, tmp_path):
+    grown(index, log)
+    folder = tmp_path / "dumped"
+    folder.mkdir()
+    index.dump(folder)
+    assert all(path.is_file() for path in folder.iterdir())
+    again = maker()
+    assert again.restore(folder) == index.applied()
+    assert outside(again) == outside(index)
+    log.remove("acme", ["e7"])
+    log.add([make("late", labels=("hr",))], [Embedding("late", SPACE, unit(1, 2, 3))])
+    log.close("other", ["e3"])
+    for each in (index, again):
+        follow(each, log)
+    assert outside(again) == outside(index)
+    again.close()
+
+
+@pytest.mark.parametrize("name", ["faiss", "graph"])
+def test_of_what_was_dropped_nothing_is_in_a_dump(name, log, tmp_path):
+    index, secret = MAKERS[name](), unit(0.123, 0.456, 0.789, 0.321)
+    put(index, log, *[(make(f"e{i}"), unit(1, i)) for i in range(40)])
+    gone = make("gone", source="file:///zebra", labels=("yak",), entities=(Mention("okapi", Relation.MENTIONS),))
+    put(index, log, (gone, secret), (make("last"), unit(0, 1)))
+    assert index.settle()
+    before, traces = tmp_path / "before", [secret.tobytes(), b"zebra", b"yak", b"okapi"]
+    before.mkdir()
+    index.dump(before)
+    assert all(any(trace in path.read_bytes() for path in before.iterdir()) for trace in traces)
+    log.remove("acme", ["gone"])
+    follow(index, log)
+    after = tmp_path / "after"
+    after.mkdir()
+    index.dump(after)
+    assert not [trace for trace in traces for path in after.iterdir() if trace in path.read_bytes()]
+    again = MAKERS[name]()
+    again.restore(after)
+    assert outside(again) == outside(index)
+    for each in (index, again):
+        each.close()
+
+
+def test_a_dump_of_nothing_comes_back_as_nothing(index, maker, tmp_path):
+    index.dump(tmp_path)
+    again = maker()
+    assert (again.restore(tmp_path), again.rows()) == (0, set())
+
+
+@pytest.mark.parametrize("name", ["faiss", "graph"])
+def test_a_dump_that_does_not_fit_together_is_refused(name, log, tmp_path):
+    index = MAKERS[name]()
+    grown(index, log)
+    if name == "graph":
+        assert index.settle()
+    index.dump(tmp_path)
+    whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for missing in whole:
+        other = MAKERS[name]()
+        (tmp_path / missing).unlink()
+        with pytest.raises(ProjectionError):
+            other.restore(tmp_path)
+        (tmp_path / missing).write_bytes(whole[missing][: len(whole[missing]) // 2])
+        with pytest.raises(ProjectionError):
+            other.restore(tmp_path)
+        (tmp_path / missing).write_bytes(whole[missing])
+        other.close()
+    swapped = ("space0-vectors.npy", "space1-vectors.npy")
+    for here, there in (swapped, swapped[::-1]):
+        (tmp_path / here).write_bytes(whole[there])
+    with pytest.raises(ProjectionError):
+        MAKERS[name]().restore(tmp_path)
+    index.close()
+
+
+def test_the_canary_tells_of_vectors_that_are_not_found(log):
+    index = MAKERS["graph"]()
+    put(index, log, *[(make(f"e{i}"), unit(*np.random.default_rng(i).standard_normal(DIM))) for i in range(400)])
+    assert index.settle()
+    assert index.canary() == []
+    store = index._stores["acme", SPACE]
+    stale = Codes(store.codes.centre)
+    stale.add(store.codes.bytes[::-1])
+    store.codes, store.graph = stale, None
+    (told,) = index.canary()
+    assert SPACE in told
+    assert "of 8 of its own vectors are not found" in told
+    index.close()
+
+
+def test_room_that_is_given_back_holds_nothing_that_was_dropped(log, tmp_path):
+    for index in (FaissVectors(gpu=False), quantised(tmp_path)):
+        log = MemoryLog()
+        rows = put(index, log, *[(make(f"e{i}"), unit(1, i)) for i in range(50)])
+        index.forget(rows[::2])
+        index.compact()
+        store = index._stores["acme", SPACE]
+        kept = [unit(1, i) for i in range(1, 50, 2)]
+        assert np.array_equal(store.floats.rows, np.stack(kept))
+        assert find(index, unit(1), k=99) == rows[1::2]
+        index.close()
