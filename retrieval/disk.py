@@ -6,6 +6,15 @@ import os
 from pathlib import Path
 
 
+def sync_file(path: Path) -> None:
+    """What was written to it is on disk when this returns. Raises OSError; the file is then not to be relied on."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def sync_folder(folder: Path) -> None:
     """A rename survives a power cut only once its folder is on disk too. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY)
