@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
-from sqlalchemy import Row
 
 from retrieval.catalog.database import CHUNK
 from retrieval.errors import SourceRejected, StoreError, UnitRefused
@@ -24,6 +23,7 @@ from retrieval.types import (
     Locator,
     Mention,
     Provenance,
+    Relation,
     Vector,
 )
 
@@ -32,6 +32,9 @@ _DTYPE = np.dtype("<f4")
 _locator: msgspec.json.Decoder[Locator] = msgspec.json.Decoder(Locator)
 _provenance = msgspec.json.Decoder(Provenance)
 _data = msgspec.json.Decoder(dict[str, Any])
+_told_mentions = msgspec.json.Decoder(list[tuple[int, str, Relation]])
+_labels = msgspec.json.Decoder(list[str])
+_NOTHING = "[]"
 _encoder = msgspec.json.Encoder(order="deterministic")
 _KINDS = {str(kind): kind for kind in Kind}
 _T = TypeVar("_T")
@@ -65,25 +68,32 @@ def evidence_values(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def evidence_from(row: Row[Any], mentions: Sequence[Mention], labels: Sequence[str]) -> Evidence:
-    """A row of the evidence table, with its side tables, as a value."""
+def evidence_from(columns: Sequence[Any]) -> Evidence:
+    """What `reading` selects of a piece, in its order: the row number, its columns, mentions and labels as JSON."""
+    (_, id_, tenant, source, kind, locator, text, provenance, revision, media, t0, t1, recorded, superseded, data,
+     mentions, labels) = columns  # fmt: skip
     return Evidence(
-        id=row.id,
-        tenant=row.tenant,
-        source=row.source,
-        kind=_KINDS[row.kind],
-        locator=_locator.decode(row.locator),
-        text=row.text,
-        provenance=_provenance_of(row.provenance),
-        revision=row.revision,
-        media=row.media,
-        valid=None if row.valid_t0 is None else Interval(row.valid_t0, row.valid_t1),
-        recorded_at=row.recorded_at,
-        superseded_at=row.superseded_at,
-        entities=tuple(mentions),
-        labels=tuple(labels),
-        data=_data.decode(row.data),
+        id=id_,
+        tenant=tenant,
+        source=source,
+        kind=_KINDS[kind],
+        locator=_locator.decode(locator),
+        text=text,
+        provenance=_provenance_of(provenance),
+        revision=revision,
+        media=media,
+        valid=None if t0 is None else Interval(t0, t1),
+        recorded_at=recorded,
+        superseded_at=superseded,
+        entities=_mentions_of(mentions) if mentions != _NOTHING else (),
+        labels=tuple(sorted(_labels.decode(labels))) if labels != _NOTHING else (),
+        data=_data.decode(data),
     )
+
+
+def _mentions_of(text: str) -> tuple[Mention, ...]:
+    """[[position, entity, relation], …], in any order."""
+    return tuple(Mention(entity, relation) for _, entity, relation in sorted(_told_mentions.decode(text)))
 
 
 @lru_cache(1024)

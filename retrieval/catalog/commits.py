@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, insert, select, update
 
-from retrieval.catalog import derived
+from retrieval.catalog import derived, never_again
 from retrieval.catalog import tables as t
 from retrieval.catalog.clock import Clock
 from retrieval.catalog.codec import (
@@ -71,6 +71,7 @@ def commit(connection: Connection, unit: Unit, clock: Clock) -> Receipt:
     """Store the unit. A unit that is already known, or older than what is held, changes nothing and appends nothing."""
     check(unit)
     last, known_at = lock(connection)
+    unit = never_again.without_erased(connection, [unit])[0]
     derived.refuse_orphan(connection, unit)
     latest = latest_of(connection, unit.tenant, unit.source)
     same = latest is not None and (latest.content_hash, latest.ingester) == (unit.content_hash, unit.ingester)

@@ -6,20 +6,24 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from retrieval.errors import BadQuery, StoreBusy, StoreError, WatchfloorError
+from retrieval.catalog.lean import Lean
+from retrieval.errors import BadQuery, StoreBusy, StoreError, StoreFull, WatchfloorError
 
 _BUSY_MS = 30_000
 # SQLite's own default for the number of bound values is 32766; rows have at most 14 columns
 CHUNK = 1000
+# as SQLite and PostgreSQL say it
+_FULL = ("database or disk is full", "No space left on device")
 
 
 class Database:
@@ -34,8 +38,7 @@ class Database:
         self.name = self._url.database or self._url.render_as_string(hide_password=True)
         self._sqlite = self._url.get_backend_name() == "sqlite"
         self._memory = memory = self._sqlite and self._url.database in (None, "", ":memory:")
-        self._glance: Any = None
-        self._glancing = threading.Lock()
+        self._idle: deque[Any] = deque()
         self._writing = threading.RLock()
         self._reading: AbstractContextManager[Any] = self._writing if memory else contextlib.nullcontext()
         if self._sqlite and not memory:
@@ -58,7 +61,7 @@ class Database:
 
     def _connect(self, memory: bool, busy_ms: int) -> Engine:
         if not self._sqlite:
-            return self._remote()
+            return self._remote(busy_ms)
         # transactions are begun by us (see _begin), so the driver must not begin its own
         args = {"isolation_level": None, "check_same_thread": False, "timeout": busy_ms / 1000}
         pool: dict[str, Any] = {"poolclass": StaticPool} if memory else {"pool_size": 8, "max_overflow": 64}
@@ -67,33 +70,62 @@ class Database:
         event.listen(engine, "begin", _begin)
         return engine
 
-    def _remote(self) -> Engine:
+    def _remote(self, busy_ms: int) -> Engine:
+        waits = {"options": f"-c lock_timeout={busy_ms}"} if self._url.get_backend_name() == "postgresql" else {}
         try:
-            return create_engine(self._url, pool_pre_ping=True)
+            return create_engine(self._url, pool_pre_ping=True, pool_size=8, max_overflow=24, connect_args=waits)
         except (ArgumentError, ImportError) as error:
-            raise StoreError(f"no driver for {self._url.drivername} is installed") from error
+            raise StoreError(
+                f"no driver for {self._url.drivername} is installed; PostgreSQL's comes with watchfloor[postgres]"
+            ) from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent snapshot."""
-        with self._reading, self._translated(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        with self._reading, self._translated(), self._engine.connect() as connection:
+            # SQLite's every transaction is one; others would see what is committed between two statements
+            reader = connection if self._sqlite else connection.execution_options(isolation_level="REPEATABLE READ")
+            with reader.begin():
+                yield reader
 
     def glance(self, statement: str) -> int:
         """The one number that a statement gives now. For what is asked several times a question: a transaction costs ten times this."""
-        if not self._sqlite or self._memory:
+        if self._memory:
             with self.read() as connection:
                 return int(connection.exec_driver_sql(statement).scalar_one())
-        with self._translated(), self._glancing:
-            if self._glance is None:
-                self._glance = self._engine.raw_connection()
-            # a statement of its own is a snapshot of its own: nothing stays open behind it
-            cursor = self._glance.cursor()
+        if not self._sqlite:
+            with self._translated(), self._engine.connect() as connection:
+                alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+                return int(alone.exec_driver_sql(statement).scalar_one())
+        return int(self._at_once(statement)[0][0])
+
+    def quick(self, lean: Lean, statement: Select[Any], params: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """The rows of a statement, each statement a snapshot of its own; `lean` is the same in SQLite's words."""
+        if not self._sqlite:
+            with self.read() as connection:
+                return connection.execute(statement, dict(params)).all()
+        if self._memory:
+            with self.read() as connection:
+                return connection.exec_driver_sql(lean.text, tuple(lean.bound(params))).all()
+        with self._translated():
+            values = lean.bound(params)
+        return self._at_once(lean.text, values)
+
+    def _at_once(self, text: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Run one statement of SQLite outside any transaction, on a connection that nobody else has just now."""
+        with self._translated():
             try:
-                cursor.execute(statement)
-                return int(cursor.fetchone()[0])
-            finally:
-                cursor.close()
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._engine.raw_connection()
+            try:
+                # read to its end, it keeps no snapshot open
+                found: list[Any] = connection.cursor().execute(text, values).fetchall()
+            except BaseException:
+                connection.close()
+                raise
+            self._idle.append(connection)
+            return found
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -119,11 +151,37 @@ class Database:
         with self.read() as connection:
             return connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() == "ok"
 
+    @property
+    def path(self) -> Path | None:
+        """The file it is kept in; None in memory and on another machine."""
+        return None if self._memory or not self._sqlite else Path(self.name)
+
+    def settle(self) -> bool:
+        """Bring all that was written into the one file and empty the log beside it; whether that could be done: whoever reads an earlier
+        state keeps it from being emptied. True elsewhere than on SQLite. Raises StoreError."""
+        if not self._sqlite or self._memory:
+            return True
+        with self._writing:
+            busy, _, _ = self._at_once("PRAGMA wal_checkpoint(TRUNCATE)")[0]
+        return not busy
+
+    def compact(self) -> None:
+        """Write the whole store anew, without what pages keep of deleted rows; on PostgreSQL dead rows give their room back.
+
+        Nobody else writes meanwhile. Raises StoreBusy, StoreError.
+        """
+        if self._memory:
+            return
+        if self._sqlite:
+            with self._writing:
+                self._at_once("VACUUM")
+            return
+        with self._translated(), self._engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
+
     def close(self) -> None:
-        with self._glancing:
-            if self._glance is not None:
-                self._glance.close()
-                self._glance = None
+        while self._idle:
+            self._idle.pop().close()
         self._engine.dispose()
 
     @contextmanager
@@ -132,16 +190,23 @@ class Database:
             yield
         except WatchfloorError:
             raise
-        except (UnicodeEncodeError, OverflowError) as error:
-            raise BadQuery(f"a value is not Unicode or beyond 64 bits: {error}") from error
+        except (UnicodeEncodeError, OverflowError, DataError) as error:
+            raise BadQuery(f"a value is not Unicode or beyond 64 bits: {_cause(error)}") from error
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise self._in_words(error) from error
 
     def _in_words(self, error: Exception) -> StoreError:
-        cause = str(error.orig if isinstance(error, DBAPIError) else error)
-        if "locked" in cause or "busy" in cause:
+        cause = _cause(error)
+        if "locked" in cause or "busy" in cause or "lock timeout" in cause:
             return StoreBusy()
+        if any(told in cause for told in _FULL):
+            return StoreFull(f"the store {self.name} has no room to write ({cause}); free some, then try again")
         return StoreError(f"the store {self.name} cannot be used: {cause}")
+
+
+def _cause(error: Exception) -> str:
+    """The driver's own words, without the statement and its values."""
+    return str(error.orig if isinstance(error, DBAPIError) else error)
 
 
 def _url(where: str | Path) -> URL:
@@ -155,9 +220,9 @@ def _url(where: str | Path) -> URL:
 
 
 def _prepare(connection: Any, _record: Any) -> None:
-    """FULL: an acknowledged commit survives a power cut, not only a killed process."""
+    """FULL: an acknowledged commit survives a power cut, not only a killed process. What is deleted is overwritten (secure_delete)."""
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

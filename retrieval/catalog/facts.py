@@ -51,23 +51,39 @@ def _about(subjects: Sequence[str]) -> list[ColumnElement[bool]]:
     return [or_(_cov.subject.in_(some), _cov.uri.in_(some)) for some in chunks(dict.fromkeys(subjects))]
 
 
-def entities(connection: Connection, tenant: str, principal: Principal | None = None) -> list[Entity]:
+def entities(
+    connection: Connection, tenant: str, principal: Principal | None = None, as_of: Micros | None = None
+) -> list[Entity]:
     """By id; of all the tenant's when no principal is given."""
-    told = _visible(list(_bodies(connection, t.entities, tenant, _entity)), principal)
+    told = _visible(list(_bodies(connection, t.entities, tenant, as_of)), principal)
     latest = {entity.id: entity for entity in told}
     return [latest[id_] for id_ in sorted(latest)]
 
 
-def links(connection: Connection, tenant: str, principal: Principal | None = None) -> list[Link]:
+def links(
+    connection: Connection, tenant: str, principal: Principal | None = None, as_of: Micros | None = None
+) -> list[Link]:
     """By source, type and target; of all the tenant's when no principal is given."""
-    told = _visible(list(_bodies(connection, t.links, tenant, _link)), principal)
+    told = _visible(list(_bodies(connection, t.links, tenant, as_of)), principal)
     return sorted({(link.source, link.type, link.target): link for link in told}.values())
 
 
-def _bodies(connection: Connection, table: Table, tenant: str, decoder: Any) -> Iterator[Any]:
-    mine = (table.c.tenant == tenant, *_when(table, None))
-    for body in connection.execute(select(table.c.body).where(*mine).order_by(table.c.row)).scalars():
-        yield decoder.decode(body)
+def _bodies(connection: Connection, table: Table, tenant: str, as_of: Micros | None) -> Iterator[Any]:
+    """As they were told; who may see them is as it is today."""
+    decoder: Any = _entity if table is t.entities else _link
+    mine = select(table.c.body).where(table.c.tenant == tenant).order_by(table.c.row)
+    today = (decoder.decode(body) for body in connection.execute(mine.where(*_when(table, None))).scalars())
+    if as_of is None:
+        yield from today
+        return
+    labels = {_name(each): each.labels for each in today}
+    for body in connection.execute(mine.where(*_when(table, as_of))).scalars():
+        then = decoder.decode(body)
+        yield msgspec.structs.replace(then, labels=labels.get(_name(then), then.labels))
+
+
+def _name(told: Entity | Link) -> tuple[str, ...]:
+    return (told.id,) if isinstance(told, Entity) else (told.source, told.type.value, told.target)
 
 
 def _when(table: Table, as_of: Micros | None) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
 
-from retrieval.catalog import commits
+from retrieval.catalog import commits, never_again
 from retrieval.catalog import tables as t
 from retrieval.catalog.clock import Clock
 from retrieval.catalog.codec import (
@@ -54,7 +54,7 @@ def runs(connection: Connection, units: Sequence[Unit]) -> Iterator[tuple[bool, 
 
 def store(connection: Connection, units: Sequence[Unit], clock: Clock) -> list[Receipt]:
     """Store units that `runs` found to be new. Raises UnitRefused, SourceRejected and BadQuery, for all of them where one is bad."""
-    new = _drawn(connection, units, clock)
+    new = _drawn(connection, never_again.without_erased(connection, units), clock)
     _refuse_taken(connection, new)
     sources = [{**each.work.owned(), **_about(each.unit)} for each in new]
     connection.execute(insert(t.sources), sources)

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from sqlalchemy import Connection, Table, delete, func, insert, or_, select, update
 
+from retrieval.catalog import quoting
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import to_json
 from retrieval.catalog.reading import visible
@@ -34,7 +35,7 @@ class AuditEntry(NamedTuple):
 def record_ask(
     connection: Connection, answer: Answer, principal: Principal, first_evidence_ms: float | None, now: Micros
 ) -> None:
-    """Recording the same answer again changes nothing."""
+    """Recording the same answer again changes nothing. Raises ErasedMeanwhile where what it tells of was erased while it was made."""
     if connection.execute(select(t.asks.c.id).where(t.asks.c.id == answer.id)).first():
         return
     ask = {
@@ -50,6 +51,7 @@ def record_ask(
     connection.execute(insert(t.asks), ask)
     seen_with = to_json(sorted(set(principal.labels)))
     connection.execute(insert(t.answers), {"id": answer.id, "labels": seen_with, "body": to_json(answer)})
+    quoting.keep(connection, answer, principal.tenant)
 
 
 def answer(connection: Connection, id_: str, principal: Principal) -> Answer:

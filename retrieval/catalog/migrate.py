@@ -10,8 +10,10 @@ from retrieval.catalog.database import Database
 from retrieval.errors import StoreError, StoreTooNew
 
 # the newest revision in migrations/versions; a test holds the two together, so that opening need not load alembic
-HEAD = "0007"
+HEAD = "0009"
 VERSION_TABLE = "catalog_version"
+# any number, the same in every Watchfloor
+_UPGRADE_LOCK = 0x77617463
 _version = Table(VERSION_TABLE, MetaData(), Column("version_num", Text))
 
 
@@ -24,6 +26,9 @@ def migrate(database: Database) -> None:
         if _current(connection) == HEAD:
             return
     with database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            # of several processes that find an empty database one makes the tables; SQLite's writers take turns anyway
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
         current = _current(connection)
         if current != HEAD:
             _upgrade(connection, current)
@@ -47,5 +52,7 @@ def _upgrade(connection: Connection, current: str | None) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if current is not None and current not in known:
-        raise StoreTooNew
+        raise StoreTooNew(
+            f"the store is at revision {current}, and this Watchfloor knows revisions up to {HEAD}: a newer one wrote it; upgrade this one"
+        )
     command.upgrade(config, "head")

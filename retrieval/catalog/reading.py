@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,36 +9,68 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Text, a
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, evidence_from, vector_from
-from retrieval.types import Evidence, Filter, Interval, Mention, Micros, Principal, Relation, Vector
+from retrieval.catalog.database import Database
+from retrieval.catalog.lean import Lean, Listed, each_of
+from retrieval.types import Evidence, Filter, Interval, Micros, Principal, Vector
 
 _ev = t.evidence.c
 _labelled = select(t.labels.c.row).where(t.labels.c.row == _ev.row).exists()
-_granted = (
-    select(t.labels.c.row)
-    .where(t.labels.c.row == _ev.row, t.labels.c.label.in_(bindparam("granted", expanding=True)))
-    .exists()
-)
 _TENANT = bindparam("tenant", type_=Text())
-_GRANTED = or_(~_labelled, _granted)
+
+
+def _granted(labels: Any) -> ColumnElement[bool]:
+    """Who holds one of these labels, or needs none."""
+    granted = select(t.labels.c.row).where(t.labels.c.row == _ev.row, t.labels.c.label.in_(labels)).exists()
+    return or_(~_labelled, granted)
+
+
+_GRANTED = _granted(bindparam("granted", expanding=True))
 _MAY_SEE = and_(_ev.tenant == _TENANT, _GRANTED)
 # the same without the tenant's indexes: a planner without statistics takes one of them where ids or entities are far
 # more selective, and reads the whole tenant
-_MAY_SEE_TOO = and_(_ev.tenant.concat("") == _TENANT, _GRANTED)
+_OF_TENANT_TOO = _ev.tenant.concat("") == _TENANT
+_MAY_SEE_TOO = and_(_OF_TENANT_TOO, _GRANTED)
 _OPEN = _ev.superseded_at.is_(None)
 _KNOWN = and_(
     _ev.recorded_at <= bindparam("as_of"), or_(_ev.superseded_at.is_(None), _ev.superseded_at > bindparam("as_of"))
 )
-_RELATIONS = {str(relation): relation for relation in Relation}
 _WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
 _WHEN = {False: _OPEN, True: _KNOWN}
-_BY_ID = {known: select(t.evidence).where(_ev.id.in_(_WANTED), when, _MAY_SEE_TOO) for known, when in _WHEN.items()}
-_BY_ROW = {known: select(t.evidence).where(_ev.row.in_(_WANTED), when, _MAY_SEE_TOO) for known, when in _WHEN.items()}
-_SHOWN = {
-    known: select(_ev.row, _ev.id).where(_ev.row.in_(_WANTED), when, _MAY_SEE_TOO) for known, when in _WHEN.items()
-}
-_ALL_OF_IDS = select(t.evidence).where(_ev.id.in_(_WANTED)).order_by(_ev.row)
-_MENTIONS = select(t.mentions).where(t.mentions.c.row.in_(_WANTED)).order_by(t.mentions.c.row, t.mentions.c.position)
-_LABELS = select(t.labels).where(t.labels.c.row.in_(_WANTED)).order_by(t.labels.c.row, t.labels.c.label)
+_MENTIONS = select(Listed(t.mentions.c.position, t.mentions.c.entity, t.mentions.c.relation)).where(
+    t.mentions.c.row == _ev.row
+)
+_LABELS = select(Listed(t.labels.c.label)).where(t.labels.c.row == _ev.row)
+# in the order in which codec.evidence_from takes them
+_EVIDENCE = select(
+    _ev.row, _ev.id, _ev.tenant, _ev.source, _ev.kind, _ev.locator, _ev.text, _ev.provenance, _ev.revision, _ev.media,
+    _ev.valid_t0, _ev.valid_t1, _ev.recorded_at, _ev.superseded_at, _ev.data,
+    _MENTIONS.scalar_subquery().label("mentions"), _LABELS.scalar_subquery().label("labels"),
+)  # fmt: skip
+_ALL_OF_IDS = _EVIDENCE.where(_ev.id.in_(_WANTED)).order_by(_ev.row)
+
+
+class _Wanted:
+    """Visible evidence by row or id: for any database, and in SQLite's words."""
+
+    def __init__(self, columns: Select[Any], by: ColumnElement[Any]) -> None:
+        lean = and_(_OF_TENANT_TOO, _granted(each_of("granted")))
+        self._any = {known: columns.where(by.in_(_WANTED), when, _MAY_SEE_TOO) for known, when in _WHEN.items()}
+        self._lean = {
+            known: Lean(columns.where(by.in_(each_of("wanted")), when, lean)) for known, when in _WHEN.items()
+        }
+
+    def read(self, db: Database, wanted: Sequence[Any], principal: Principal, as_of: Micros | None) -> Iterator[Any]:
+        """Rows in any order; of many, not all are of one snapshot."""
+        params, known = _params(principal, as_of), as_of is not None
+        for some in chunks(dict.fromkeys(wanted)):
+            yield from db.quick(self._lean[known], self._any[known], {**params, "wanted": some})
+
+
+_BY_ID, _BY_ROW, _SHOWN = (
+    _Wanted(_EVIDENCE, _ev.id),
+    _Wanted(_EVIDENCE, _ev.row),
+    _Wanted(select(_ev.row, _ev.id), _ev.row),
+)
 _VECTORS = (
     select(t.vectors.c.row, t.vectors.c.space, t.vectors.c.data, t.vectors.c.dim)
     .join(t.evidence, _ev.row == t.vectors.c.row)
@@ -59,29 +90,28 @@ def labels(connection: Connection, tenant: str) -> tuple[str, ...]:
     return tuple(sorted(connection.execute(of.distinct()).scalars()))
 
 
-def by_id(connection: Connection, ids: Sequence[str], principal: Principal, as_of: Micros | None) -> list[Evidence]:
-    return [found for _, found in _wanted(connection, _BY_ID[as_of is not None], ids, _params(principal, as_of))]
+def by_id(db: Database, ids: Sequence[str], principal: Principal, as_of: Micros | None) -> list[Evidence]:
+    return [evidence_from(row) for row in _BY_ID.read(db, ids, principal, as_of)]
 
 
 def by_row(
-    connection: Connection, rows: Sequence[int], principal: Principal, as_of: Micros | None
-) -> list[tuple[int, Evidence]]:
-    wanted = [int(row) for row in rows]
-    return list(_wanted(connection, _BY_ROW[as_of is not None], wanted, _params(principal, as_of)))
+    db: Database, rows: Sequence[int], principal: Principal, as_of: Micros | None
+) -> Iterator[tuple[int, Evidence]]:
+    for row in _BY_ROW.read(db, [int(row) for row in rows], principal, as_of):
+        yield row[0], evidence_from(row)
 
 
-def shown(connection: Connection, rows: Sequence[int], principal: Principal, as_of: Micros | None) -> dict[int, str]:
+def shown(db: Database, rows: Sequence[int], principal: Principal, as_of: Micros | None) -> dict[int, str]:
     """row → id of those that `by_row` would give."""
-    params, statement = _params(principal, as_of), _SHOWN[as_of is not None]
-    found: dict[int, str] = {}
-    for some in chunks(dict.fromkeys(int(row) for row in rows)):
-        found.update((row, id_) for row, id_ in connection.execute(statement, {**params, "wanted": some}))
-    return found
+    return {row[0]: row[1] for row in _SHOWN.read(db, [int(row) for row in rows], principal, as_of)}
 
 
 def every_revision(connection: Connection, ids: Sequence[str]) -> list[tuple[int, Evidence]]:
     """(row, evidence) of all revisions of these ids, open and closed, by row."""
-    return sorted(_wanted(connection, _ALL_OF_IDS, ids, {}), key=lambda found: found[0])
+    found: list[tuple[int, Evidence]] = []
+    for some in chunks(dict.fromkeys(ids)):
+        found += _load(connection, _ALL_OF_IDS, {"wanted": some})
+    return sorted(found, key=lambda each: each[0])
 
 
 def scan(connection: Connection, filter_: Filter, principal: Principal, limit: int) -> list[Evidence]:
@@ -90,7 +120,7 @@ def scan(connection: Connection, filter_: Filter, principal: Principal, limit: i
     who = _MAY_SEE_TOO if hanging else _MAY_SEE
     # as a sum the time has no index: of a planner's two, a source's own evidence is far less than a day's of all sources
     begin = _ev.valid_t0 + 0 if filter_.sources else _ev.valid_t0
-    matching = select(t.evidence).where(_WHEN[filter_.as_of is not None], who, *_matches(filter_, begin))
+    matching = _EVIDENCE.where(_WHEN[filter_.as_of is not None], who, *_matches(filter_, begin))
     params = _params(principal, filter_.as_of)
     # two statements, so that each can stop at its limit in the order of an index
     timed = matching.where(begin.is_not(None)).order_by(begin, _ev.row).limit(limit)
@@ -106,14 +136,14 @@ def vectors(connection: Connection, ids: Sequence[str]) -> Iterator[tuple[int, s
         yield row.row, row.space, vector_from(row.data, row.dim)
 
 
-def vectors_of(connection: Connection, id_: str, principal: Principal, as_of: Micros | None) -> dict[str, list[Vector]]:
+def vectors_of(db: Database, id_: str, principal: Principal, as_of: Micros | None) -> dict[str, list[Vector]]:
     """By space, those of the one revision the principal may see at that time."""
-    visible_now = _wanted(connection, _BY_ID[as_of is not None], [id_], _params(principal, as_of))
-    row = next((row for row, _ in visible_now), None)
+    row = next((row[0] for row in _BY_ID.read(db, [id_], principal, as_of)), None)
     found: dict[str, list[Vector]] = {}
-    for owner, space, vector in vectors(connection, [id_]):
-        if owner == row:
-            found.setdefault(space, []).append(vector)
+    with db.read() as connection:
+        for owner, space, vector in vectors(connection, [id_]):
+            if owner == row:
+                found.setdefault(space, []).append(vector)
     return found
 
 
@@ -143,20 +173,5 @@ def _params(principal: Principal, as_of: Micros | None) -> dict[str, Any]:
     return params if as_of is None else {**params, "as_of": as_of}
 
 
-def _wanted(
-    connection: Connection, statement: Select[Any], wanted: Sequence[Any], params: dict[str, Any]
-) -> Iterator[tuple[int, Evidence]]:
-    for some in chunks(dict.fromkeys(wanted)):
-        yield from _load(connection, statement, {**params, "wanted": some})
-
-
 def _load(connection: Connection, statement: Select[Any], params: dict[str, Any]) -> list[tuple[int, Evidence]]:
-    rows = connection.execute(statement, params).all()
-    mentions: dict[int, list[Mention]] = defaultdict(list)
-    labels: dict[int, list[str]] = defaultdict(list)
-    for some in chunks(row.row for row in rows):
-        for number, _, entity, relation in connection.execute(_MENTIONS, {"wanted": some}):
-            mentions[number].append(Mention(entity, _RELATIONS[relation]))
-        for number, label in connection.execute(_LABELS, {"wanted": some}):
-            labels[number].append(label)
-    return [(row.row, evidence_from(row, mentions[row.row], labels[row.row])) for row in rows]
+    return [(row[0], evidence_from(row)) for row in connection.execute(statement, params)]

@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, insert, select
 
-from retrieval.catalog import arrivals, commits, facts, fresh, journal, reading, talks
+from retrieval import walking
+from retrieval.catalog import ageing, arrivals, commits, facts, fresh, journal, never_again, reading, talks
 from retrieval.catalog import tables as t
+from retrieval.catalog.census import Census
 from retrieval.catalog.clock import Clock, system_clock
 from retrieval.catalog.codec import chunks
 from retrieval.catalog.database import Database
@@ -20,7 +22,8 @@ from retrieval.catalog.journal import AuditEntry
 from retrieval.catalog.migrate import migrate
 from retrieval.catalog.talks import Listed, Talk
 from retrieval.errors import BadQuery, SourceRejected, UnitRefused
-from retrieval.ports import Arrival, Held, LogEntry, Projected, Receipt, Rejection, SourceState, Unit
+from retrieval.failpoints import NOWHERE, Failpoints, Step
+from retrieval.ports import Arrival, Held, LogEntry, Neighbour, Projected, Receipt, Rejection, SourceState, Unit
 from retrieval.types import (
     Answer,
     Coverage,
@@ -57,9 +60,17 @@ class Catalog:
     StoreBusy and StoreError; so does every method. Evidence comes back with its labels sorted.
     """
 
-    def __init__(self, url_or_path: str | Path, clock: Clock = system_clock, busy_ms: int = 30_000) -> None:
+    def __init__(
+        self,
+        url_or_path: str | Path,
+        clock: Clock = system_clock,
+        busy_ms: int = 30_000,
+        failpoints: Failpoints = NOWHERE,
+    ) -> None:
         self._clock = clock
+        self._failpoints = failpoints
         self._db = Database(url_or_path, busy_ms)
+        self.census = Census(self._db)
         try:
             migrate(self._db)
         except BaseException:
@@ -75,6 +86,8 @@ class Catalog:
         with self._db.write() as connection:
             commits.lock(connection)
             yield connection
+            self._failpoints.reach(Step.UNIT_WRITTEN)
+        self._failpoints.reach(Step.UNIT_COMMITTED)
 
     def sound(self) -> bool:
         """Whether the store's pages are whole; reads the whole file."""
@@ -86,22 +99,18 @@ class Catalog:
         return self._db.glance(_SEQUENCE)
 
     def get(self, ids: Sequence[str], principal: Principal, as_of: Micros | None = None) -> dict[str, Evidence]:
-        with self._db.read() as connection:
-            found = {e.id: e for e in reading.by_id(connection, ids, principal, as_of)}
+        found = {e.id: e for e in reading.by_id(self._db, ids, principal, as_of)}
         return {id_: found[id_] for id_ in ids if id_ in found}
 
     def rows(self, rows: Sequence[int], principal: Principal, as_of: Micros | None = None) -> dict[int, Evidence]:
-        with self._db.read() as connection:
-            found = dict(reading.by_row(connection, rows, principal, as_of))
+        found = dict(reading.by_row(self._db, rows, principal, as_of))
         return {int(row): found[int(row)] for row in rows if int(row) in found}
 
     def shown(self, rows: Sequence[int], principal: Principal, as_of: Micros | None = None) -> dict[int, str]:
-        with self._db.read() as connection:
-            return reading.shown(connection, rows, principal, as_of)
+        return reading.shown(self._db, rows, principal, as_of)
 
     def vectors_of(self, id_: str, principal: Principal, as_of: Micros | None = None) -> dict[str, list[Vector]]:
-        with self._db.read() as connection:
-            return reading.vectors_of(connection, id_, principal, as_of)
+        return reading.vectors_of(self._db, id_, principal, as_of)
 
     def scan(self, filter_: Filter, principal: Principal, limit: int = 1000) -> list[Evidence]:
         with self._db.read() as connection:
@@ -119,13 +128,19 @@ class Catalog:
         with self._db.read() as connection:
             return facts.coverage(connection, principal, subjects, layer, window, as_of)
 
-    def entities(self, principal: Principal) -> list[Entity]:
+    def entities(self, principal: Principal, as_of: Micros | None = None) -> list[Entity]:
         with self._db.read() as connection:
-            return facts.entities(connection, principal.tenant, principal)
+            return facts.entities(connection, principal.tenant, principal, as_of)
 
-    def links(self, principal: Principal) -> list[Link]:
+    def links(self, principal: Principal, as_of: Micros | None = None) -> list[Link]:
         with self._db.read() as connection:
-            return facts.links(connection, principal.tenant, principal)
+            return facts.links(connection, principal.tenant, principal, as_of)
+
+    def neighbours(self, entities: Sequence[str], hops: int, principal: Principal, as_of: Micros) -> list[Neighbour]:
+        with self._db.read() as connection:
+            there = facts.entities(connection, principal.tenant, None, as_of)
+            links = facts.links(connection, principal.tenant, None, as_of)
+        return walking.neighbours((there, links), entities, hops, principal)
 
     def sources(self, principal: Principal) -> list[SourceState]:
         """The newest revision of each source, by uri; `evidence` counts what the principal may see of it."""
@@ -158,7 +173,8 @@ class Catalog:
     def row_numbers(self) -> set[int]:
         """Every evidence row of every tenant, open and closed: what projections are compared with."""
         with self._db.read() as connection:
-            return set(connection.execute(select(t.evidence.c.row)).scalars())
+            standing = t.evidence.c.tenant.not_like(f"{t.HIDDEN}%")
+            return set(connection.execute(select(t.evidence.c.row).where(standing)).scalars())
 
     def site(self, tenant: str) -> tuple[list[Entity], list[Link]]:
         with self._db.read() as connection:
@@ -233,6 +249,14 @@ class Catalog:
         except (BadQuery, UnitRefused) as error:
             return SourceRejected(str(error), kind="unstorable")
 
+    def refuse_erased(self, tenant: str, source: str, content_hash: str) -> None:
+        with self._db.read() as connection:
+            never_again.refuse(connection, tenant, source, content_hash)
+
+    def erased(self, tenant: str, ids: Sequence[str]) -> set[str]:
+        with self._db.read() as connection:
+            return never_again.erased(connection, tenant, ids)
+
     def abandon(self, tenant: str, source: str) -> None:
         with self._writing() as connection:
             commits.abandon(connection, tenant, source, self._clock)
@@ -261,6 +285,11 @@ class Catalog:
         """Sources whose uri begins so and that have the bytes of an earlier one."""
         with self._db.read() as connection:
             return arrivals.twins(connection, tenant, starts)
+
+    def coverage_floor(self, tenant: str) -> Micros | None:
+        """Before this time superseded coverage is not whole any more; None where nothing was dropped."""
+        with self._db.read() as connection:
+            return ageing.coverage_floor(connection, tenant)
 
     # --- the journal ---
 

@@ -24,6 +24,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+# tenants that begin so are nobody's: under them lies what an erasure has hidden and not yet removed
+HIDDEN = "~erased/"
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -300,6 +303,7 @@ jobs = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
+    Column("by", Text, nullable=False, server_default=""),
     Index("ix_jobs_state", "tenant", "state", "created_at"),
     Index("ix_jobs_created", "tenant", "created_at"),
 )
@@ -324,4 +328,56 @@ standings = Table(
     Column("tenant", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("body", Text, nullable=False),
+)
+
+# one row an erasure: how far it is, what it came to, and commitments to what goes; `salt` and what needs it stay until the receipt is
+# handed out
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("tally", Text, nullable=False),
+    Column("hidden_at", BigInteger, nullable=False),
+    Column("purged_at", BigInteger),
+    Column("salt", LargeBinary),
+    Column("commitments", Text, nullable=False),
+    Column("notes", Text, nullable=False),
+    Column("receipt", Text, nullable=False),
+    Column("trouble", Text, nullable=False),
+    Index("ix_erasures_state", "tenant", "state"),
+)
+
+# what is not taken in again without being allowed to: keyed hashes, so that nobody reads here what was erased
+erased = Table(
+    "erased",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("erasure", Text, nullable=False),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("placed_at", BigInteger, nullable=False),
+    Column("released_at", BigInteger),
+    Column("body", Text, nullable=False),
+    Index("ix_holds_tenant", "tenant", "released_at"),
+)
+
+# which answers tell of which evidence, so that they go with it
+quotes = Table(
+    "quotes",
+    metadata,
+    Column("answer", Text, ForeignKey("asks.id", ondelete="CASCADE"), primary_key=True),
+    Column("evidence", Text, primary_key=True),
+    Index("ix_quotes_evidence", "evidence"),
 )

@@ -1,0 +1,159 @@
+"""Governance over a catalog: hides at once, removes in its own time, applies the rules when it is time. Safe to share between threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import structlog
+from filelock import FileLock, Timeout
+
+from app.governance.port import Again, Retained
+from app.governance.purging import Purger
+from app.governance.receipts import Seal, Signed, decoded
+from app.governance.retention import Retention
+from retrieval.catalog.erasures import ErasureBook
+from retrieval.erasure.values import Erasure, Hold, State, Tally, Target
+from retrieval.errors import StoreError, UpstreamError
+from retrieval.types import Principal
+
+# who asks where a rule does: nobody is handed those receipts' salts
+RULES = "retention"
+_LOOK_S = 1.0
+# what is in the way of an erasure is not gone in a second
+_AGAIN_S = 15.0
+
+
+class Pace(NamedTuple):
+    """Seconds: between looks for what is hidden, after a failure, and between runs of the retention rules."""
+
+    look_s: float = _LOOK_S
+    again_s: float = _AGAIN_S
+    rules_s: float = 86_400.0
+
+
+class Office:
+    """The Governance port. `purger` and `retention` are made when first used; `lock` keeps two processes from removing at once;
+    `tenant` is whose rules are applied."""
+
+    def __init__(
+        self,
+        book: ErasureBook,
+        seal: Seal,
+        purger: Callable[[], Purger],
+        retention: Retention,
+        lock: Path,
+        tenant: str,
+        pace: Pace | None = None,
+    ) -> None:
+        self._book, self._seal, self._make_purger, self._retention = book, seal, purger, retention
+        self._lock, self._tenant, self._pace = FileLock(lock, timeout=0, thread_local=False), tenant, pace or Pace()
+        self._came = threading.Event()
+        self._given_up = 0
+        self._log = structlog.get_logger("watchfloor.governance")
+
+    def close(self) -> None:
+        self._book.close()
+
+    @cached_property
+    def _purger(self) -> Purger:
+        return self._make_purger()
+
+    # --- asking
+
+    def count(self, target: Target, principal: Principal) -> Tally:
+        return self._book.count(target, principal)
+
+    def erase(self, target: Target, principal: Principal) -> Erasure | None:
+        made = self._book.hide(target, principal)
+        self._came.set()
+        return made
+
+    def erasures(self, principal: Principal, limit: int = 50) -> list[Erasure]:
+        return self._book.listed(principal.tenant, limit)
+
+    def erasure(self, id_: str, principal: Principal) -> Erasure:
+        return self._book.one(principal.tenant, id_)
+
+    def receipt(self, id_: str, principal: Principal) -> Signed | None:
+        told, salt = self._book.hand_out(principal, id_)
+        if not told:
+            return None
+        signed = decoded(told)
+        return signed if salt is None else msgspec.structs.replace(signed, salt=salt.hex())
+
+    def public_key(self) -> str:
+        return self._seal.public()
+
+    def allow(self, again: Again, principal: Principal) -> int:
+        return self._book.allow(principal, again.sources, again.evidence)
+
+    def hold(self, hold: Hold, principal: Principal) -> Hold:
+        return self._book.hold(hold, principal)
+
+    def release_hold(self, id_: str, principal: Principal) -> Hold:
+        return self._book.release_hold(id_, principal)
+
+    def holds(self, principal: Principal, *, all_: bool = False) -> list[Hold]:
+        return self._book.holds(principal.tenant, all_=all_)
+
+    def retain(self, principal: Principal) -> Retained:
+        told = self._retention.run(Principal(principal.tenant, RULES))
+        self._came.set()
+        return told
+
+    # --- doing
+
+    def resume(self) -> list[Erasure]:
+        waiting = self._book.unfinished()
+        if waiting:
+            self._remove(waiting)
+        return [self._book.one(each.tenant, each.id) for each in waiting]
+
+    def keep(self, stop: threading.Event) -> None:
+        due = time.monotonic() if self._retention.rules.any else float("inf")
+        while not stop.is_set():
+            if time.monotonic() >= due:
+                self.retain(Principal(self._tenant))
+                due = time.monotonic() + self._pace.rules_s
+            troubled = any(each.trouble for each in self.resume())
+            self._give_up()
+            self._wait(stop, self._pace.again_s if troubled else self._pace.look_s)
+
+    def _give_up(self) -> None:
+        """What another instance is removing, ours must give up too."""
+        newest = self._book.newest()
+        if newest > self._given_up:
+            self._purger.give_up_before(newest)
+            self._given_up = newest
+
+    def _wait(self, stop: threading.Event, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not stop.is_set() and time.monotonic() < until:
+            if self._came.wait(min(0.2, seconds)):
+                self._came.clear()
+                return
+
+    def _remove(self, waiting: list[Erasure]) -> None:
+        """Nothing where another process is at it."""
+        try:
+            with self._lock:
+                self._purger.purge(waiting)
+                self._forget_rules_salts(waiting)
+        except Timeout:
+            return
+        except (StoreError, UpstreamError) as error:
+            self._log.warning("erased evidence is hidden, its bytes are not gone yet", why=str(error))
+            for each in waiting:
+                if self._book.one(each.tenant, each.id).state in (State.HIDDEN, State.PURGING):
+                    self._book.trouble(each, str(error))
+
+    def _forget_rules_salts(self, waiting: list[Erasure]) -> None:
+        for each in waiting:
+            if each.subject == RULES:
+                self._book.hand_out(Principal(each.tenant, RULES), each.id)

@@ -1,0 +1,148 @@
+"""Where, beside catalog and indexes, bytes of evidence lie in the data directory: blobs, caches, recordings and uploads.
+
+blobs/<tenant>/…             media, and messages that could not be read
+cache/charts/ID.REVISION…    charts that were drawn; cache/clips, cache/objects: made or fetched again when asked for
+uploads/…, live/<camera>/…   the originals that are Watchfloor's own; others lie where their owner keeps them
+shown.json                   ids that were printed lately
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from retrieval.disk import sync_folder
+from retrieval.errors import EvidenceNotFound, StoreError
+from retrieval.ids import derived_from
+
+_SHOWN = "shown.json"
+# what is made or fetched again when it is asked for
+_MADE_AGAIN = ("cache/clips", "cache/objects")
+# a blob is written in less
+_HALF_S = 3600
+_LOSABLE = ("cache", "objects", "begun", "blobs")
+_BESIDE = (".json", ".holes")
+
+
+class Blobs(Protocol):
+    """Blobs that can be given up."""
+
+    def forget(self, tenant: str, key: str) -> bool:
+        """Remove a blob; whether there was one."""
+
+    def path(self, tenant: str, key: str) -> str: ...
+
+
+class Cleared(NamedTuple):
+    """How many blobs and own originals were removed, and how many originals lie outside and were left to their owner."""
+
+    blobs: int
+    originals: int
+    outside: int
+
+
+class Places:
+    """Of one data directory. `forgetters` empty what this process keeps in memory. Everything may be done again. Raises StoreError."""
+
+    def __init__(self, data_dir: Path, blobs: Blobs, forgetters: Sequence[Callable[[], None]] = ()) -> None:
+        self.folder, self._blobs, self._forgetters = data_dir, blobs, tuple(forgetters)
+
+    def clear(
+        self, tenant: str, ids: Iterable[tuple[str, int]], keys: Iterable[str], sources: Iterable[str]
+    ) -> Cleared:
+        """Remove blobs by key, charts of (id, revision), caches whose names do not tell what is in them, and own originals."""
+        told = list(ids)
+        with _translated():
+            blobs = sum(self._blobs.forget(tenant, key) for key in keys)
+            self._caches(told)
+            self._halves()
+            self._unprint({id_ for id_, _ in told})
+            originals = [self._original(source) for source in {_base(source) for source in sources}]
+        for forget in self._forgetters:
+            forget()
+        return Cleared(blobs, sum(each is True for each in originals), sum(each is None for each in originals))
+
+    def is_blob_of(self, path: Path, tenant: str) -> bool:
+        """Whether a file is the blob that its name says, of this tenant."""
+        try:
+            return Path(self._blobs.path(tenant, path.name)) == path
+        except EvidenceNotFound:
+            return False
+
+    def remove(self, path: Path) -> bool:
+        """Remove a file of a cache, or a blob that no evidence has, in which something was found; whether it is one."""
+        if path.relative_to(self.folder).parts[0] not in _LOSABLE:
+            return False
+        with _translated():
+            path.unlink(missing_ok=True)
+        return True
+
+    def _caches(self, ids: Sequence[tuple[str, int]]) -> None:
+        charts = self.folder / "cache" / "charts"
+        for id_, revision in ids:
+            for path in charts.glob(f"{id_}.{revision}.*") if charts.is_dir() else ():
+                path.unlink(missing_ok=True)
+        for name in _MADE_AGAIN:
+            for path in (self.folder / name).glob("*"):
+                if path.is_file():
+                    path.unlink(missing_ok=True)
+
+    def _halves(self) -> None:
+        """What a killed process left of blobs that it was writing: nothing else knows of it."""
+        before = time.time() - _HALF_S
+        blobs = self.folder / "blobs"
+        for path in (*blobs.glob(".new/*"), *blobs.glob("*/*/.new-*")):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
+
+    def _unprint(self, gone: Collection[str]) -> None:
+        file = self.folder / _SHOWN
+        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+            shown = msgspec.json.decode(file.read_bytes(), type=list[str])
+            if any(id_ in gone for id_ in shown):
+                fresh = file.with_suffix(".new")
+                fresh.write_bytes(msgspec.json.encode([id_ for id_ in shown if id_ not in gone]))
+                fresh.replace(file)
+
+    def _original(self, source: str) -> bool | None:
+        """Remove the file of a source that is ours; whether there was one, None where it lies outside."""
+        place = urlsplit(source)
+        if place.scheme != "file":
+            return None if place.scheme else False
+        path = Path(unquote(place.path))
+        if not path.is_relative_to(self.folder) or ".." in path.parts:
+            return None if path.exists() else False
+        there = path.is_file()
+        for each in (path, *(path.with_name(path.name + ending) for ending in _BESIDE)):
+            each.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            sync_folder(path.parent)
+        self._tidy(path.parent)
+        return there
+
+    def _tidy(self, folder: Path) -> None:
+        """An upload's folder goes with its last file."""
+        uploads = self.folder / "uploads"
+        if folder.is_relative_to(uploads) and folder != uploads and folder.is_dir() and not any(folder.iterdir()):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _base(source: str) -> str:
+    of = derived_from(source)
+    return of[0] if of else source
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{error.filename} cannot be removed: {error.strerror}") from error

@@ -1,0 +1,76 @@
+"""Retention: what is older than its kind may be is erased as anything is; what a legal hold keeps is left."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
+
+from app.governance.port import Retained
+from retrieval.catalog.erasing import Some
+from retrieval.catalog.erasures import ErasureBook
+from retrieval.erasure.needles import SALT_BYTES
+from retrieval.erasure.values import Target
+from retrieval.errors import BadSettings, LegalHold
+from retrieval.types import Kind, Micros, Principal
+
+# hidden in one transaction: some seconds, in which nobody else writes
+_AT_ONCE = 20_000
+_AGE = re.compile(r"(\d{1,5})(h|d|w|y)")
+_UNIT_US = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000, "y": 31_557_600_000_000}
+
+
+class Rules(NamedTuple):
+    """Kind → how long it is kept, in µs; how long superseded coverage is (None = for ever); and by which time age is told."""
+
+    kinds: Mapping[Kind, Micros]
+    coverage: Micros | None
+    by: Literal["recorded", "valid"] = "recorded"
+
+    @property
+    def any(self) -> bool:
+        return bool(self.kinds) or self.coverage is not None
+
+
+def age(given: str) -> Micros:
+    """ "36h", "30d", "12w", "7y" (of 365.25 days) → µs. Raises BadSettings."""
+    found = _AGE.fullmatch(given.strip())
+    if found is None or not int(found[1]):
+        raise BadSettings(f"{given!r} is no age; write 36h, 30d, 12w or 7y")
+    return int(found[1]) * _UNIT_US[found[2]]
+
+
+class Retention:
+    """`clock` gives UTC µs."""
+
+    def __init__(self, book: ErasureBook, rules: Rules, clock: Callable[[], Micros]) -> None:
+        self._book, self.rules, self._clock = book, rules, clock
+
+    def run(self, principal: Principal) -> Retained:
+        """Hide all that is too old now, and drop superseded coverage; removing the bytes is the purger's. Raises StoreError."""
+        now, erased, held = self._clock(), Counter[str](), 0
+        some = Some(_AT_ONCE, secrets.token_bytes(SALT_BYTES))
+        for kind, kept in self.rules.kinds.items():
+            target = Target(before=now - kept, by=self.rules.by, kinds=(kind,))
+            held += sum(self._book.count(target, principal).held.values())
+            erased[str(kind)] += self._hide(target, principal, some)
+        dropped = 0
+        if self.rules.coverage is not None:
+            dropped = self._book.drop_coverage(principal.tenant, now - self.rules.coverage)
+        done = Retained({kind: count for kind, count in erased.items() if count}, dropped, held)
+        if done.erased or done.coverage:
+            self._book.note(principal, "retention", {"erased": done.erased, "coverage": done.coverage, "held": held})
+        return done
+
+    def _hide(self, target: Target, principal: Principal, some: Some) -> int:
+        gone = 0
+        while True:
+            try:
+                made = self._book.hide(target, principal, some)
+            except LegalHold:
+                return gone
+            if made is None or not made.tally.revisions:
+                return gone
+            gone += made.tally.evidence

@@ -1,0 +1,244 @@
+"""Erasures in the catalog: hiding in one transaction, and what then keeps the bytes from being wanted, shown or taken in again.
+
+Hidden rows keep their number and lose tenant and id: they stand under a tenant that nobody is, so that no way of reading, now or as of
+any time, can come upon them. What hides is an entry of the log, and projections drop what it names as they drop whatever is gone.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from sqlalchemy import Connection, Row, Table, and_, delete, exists, func, insert, or_, select, update
+
+from retrieval.catalog import choosing, commits, journal, never_again
+from retrieval.catalog import tables as t
+from retrieval.catalog.choosing import Chosen
+from retrieval.catalog.clock import Clock
+from retrieval.catalog.codec import chunks, to_json
+from retrieval.erasure.needles import SALT_BYTES
+from retrieval.erasure.values import Erasure, State, Tally, Target
+from retrieval.errors import ErasureNotFound, LegalHold
+from retrieval.ids import derived_from
+from retrieval.types import Micros, Principal
+
+_ev, _er = t.evidence.c, t.erasures.c
+_tally = msgspec.json.Decoder(Tally)
+
+
+class Some(NamedTuple):
+    """How a rule erases: the oldest `limit` revisions at a time, with one salt for a whole run, so that they are looked for together."""
+
+    limit: int | None = None
+    salt: bytes | None = None
+
+
+ALL = Some()
+
+
+def tally(connection: Connection, tenant: str, chosen: Chosen) -> Tally:
+    """What is chosen, in numbers."""
+    pieces = chosen.pieces
+    ids = {piece.id: piece.kind for piece in pieces.values()}
+    return Tally(
+        evidence=len(ids),
+        revisions=len(pieces),
+        vectors=choosing.count_vectors(connection, pieces),
+        by_kind=dict(sorted(Counter(ids.values()).items())),
+        media=len(choosing.unshared_media(connection, tenant, pieces.values())),
+        coverage=len(chosen.coverage),
+        answers=len(choosing.quoting(connection, tenant, ids, chosen.persons)),
+        held={id_: len(rows) for id_, rows in chosen.held.items()},
+    )
+
+
+def hide(
+    connection: Connection, target: Target, principal: Principal, clock: Clock, some: Some = ALL
+) -> Erasure | None:
+    """Hide all that the target means and no hold keeps, and record the erasure. None where there is nothing.
+
+    Raises LegalHold where all of it is held, BadQuery for a target that names nothing.
+    """
+    target.check()
+    last, known_at = commits.lock(connection)
+    chosen = choosing.choose(connection, principal.tenant, target, some.limit)
+    counted = tally(connection, principal.tenant, chosen)
+    gone = _whole_sources(connection, principal.tenant, target, chosen)
+    if counted.empty and counted.held:
+        raise LegalHold(f"all of it is under a legal hold ({', '.join(counted.held)}); release that first")
+    if counted.empty and not gone and not chosen.persons:
+        return None
+    made = _begun(principal, target, counted, last + 1, max(clock(), known_at + 1))
+    _record(connection, made, some.salt or secrets.token_bytes(SALT_BYTES))
+    _carry_out(connection, made, chosen, gone)
+    # what only grew old may come again: it is taken again when it is old again
+    if target.before is None:
+        ids = [piece.id for piece in chosen.pieces.values()]
+        never_again.remember(connection, made.tenant, made.id, ids, _brought_content(connection, made, gone))
+    detail = {"erasure": made.id, "what": made.what, **msgspec.to_builtins(counted)}
+    journal.record_audit(connection, principal, "erase", detail, made.hidden_at)
+    return made
+
+
+def _carry_out(connection: Connection, made: Erasure, chosen: Chosen, gone: Sequence[str]) -> None:
+    site = _hide_rows(connection, made, chosen, gone)
+    _forget_quoting(connection, made.tenant, chosen)
+    _forget_jobs(connection, made.tenant, gone)
+    _tell(connection, made, list(dict.fromkeys(piece.id for piece in chosen.pieces.values())), site)
+
+
+def _begun(principal: Principal, target: Target, counted: Tally, sequence: int, now: Micros) -> Erasure:
+    return Erasure(
+        id=f"er_{secrets.token_hex(8)}",
+        tenant=principal.tenant,
+        subject=principal.subject,
+        what=target.what,
+        state=State.HIDDEN,
+        sequence=sequence,
+        tally=counted,
+        hidden_at=now,
+    )
+
+
+def hidden_under(erasure: str) -> str:
+    """The tenant under which an erasure's rows stand until they are removed."""
+    return t.HIDDEN + erasure
+
+
+def _whole_sources(connection: Connection, tenant: str, target: Target, chosen: Chosen) -> list[str]:
+    """Sources of which nothing is held: their records go, and they are not taken in again."""
+    rows = set().union(*chosen.held.values())
+    kept = set[str]()
+    for some in chunks(rows):
+        kept |= set(connection.execute(select(_ev.source).where(_ev.row.in_(some))).scalars())
+    bases = {of[0] for source in kept if (of := derived_from(source))}
+    known = set(connection.execute(select(t.sources.c.source).where(t.sources.c.tenant == tenant)).scalars())
+    known |= set(connection.execute(select(t.rejections.c.source).where(t.rejections.c.tenant == tenant)).scalars())
+    return [each for each in choosing.whole_sources(connection, tenant, target, kept | bases) if each in known]
+
+
+def _record(connection: Connection, made: Erasure, salt: bytes) -> None:
+    words = dict.fromkeys(("commitments", "receipt", "trouble"), "") | {"notes": "{}"}
+    kept = {name: getattr(made, name) for name in ("id", "tenant", "subject", "what", "sequence", "hidden_at")}
+    row = {
+        **kept,
+        **words,
+        "state": str(made.state),
+        "tally": to_json(made.tally),
+        "salt": salt,
+    }
+    connection.execute(insert(t.erasures), row)
+
+
+def _hide_rows(connection: Connection, made: Erasure, chosen: Chosen, gone: Sequence[str]) -> bool:
+    """Whether entities or links are among what was hidden."""
+    under = {"tenant": hidden_under(made.id)}
+    renamed = {**under, "id": _ev.id.concat(f"~{made.id}")}
+    for some in chunks(chosen.pieces):
+        connection.execute(update(t.evidence).where(_ev.row.in_(some)).values(**renamed))
+    for some in chunks(chosen.coverage):
+        connection.execute(update(t.coverage).where(t.coverage.c.row.in_(some)).values(**under))
+    sited = 0
+    for source in gone:
+        for table in (t.sources, t.entities, t.links, t.coverage, t.rejections):
+            mine = (table.c.tenant == made.tenant, _at_or_on(table, source))
+            hidden = connection.execute(update(table).where(*mine).values(**under)).rowcount
+            sited += hidden if table in (t.entities, t.links) else 0
+    for person in {each.id for each in chosen.persons}:
+        sited += _hide_person(connection, made.tenant, person, under)
+    return bool(sited)
+
+
+def _at_or_on(table: Table, source: str) -> Any:
+    """A source, and what was made out of its evidence."""
+    return or_(table.c.source == source, and_(table.c.source >= source + "#", table.c.source < source + "$"))
+
+
+def _brought_content(connection: Connection, made: Erasure, gone: Sequence[str]) -> list[str]:
+    """Those that brought more than coverage: a camera that records on tells of its coverage again."""
+    under, found = hidden_under(made.id), set[str]()
+    for some in chunks(gone):
+        for table in (t.evidence, t.entities, t.links):
+            mine = (table.c.tenant == under, table.c.source.in_(some))
+            found |= set(connection.execute(select(table.c.source).where(*mine).distinct()).scalars())
+    return [source for source in gone if source in found]
+
+
+def _hide_person(connection: Connection, tenant: str, person: str, under: dict[str, str]) -> int:
+    named = (t.entities.c.tenant == tenant, t.entities.c.id == person)
+    count = connection.execute(update(t.entities).where(*named).values(**under)).rowcount
+    ends = [t.links.c.body.contains(f'"{end}":{to_json(person)}', autoescape=True) for end in ("source", "target")]
+    linked = (t.links.c.tenant == tenant, or_(*ends))
+    return count + connection.execute(update(t.links).where(*linked).values(**under)).rowcount
+
+
+def _forget_quoting(connection: Connection, tenant: str, chosen: Chosen) -> None:
+    ids = {piece.id for piece in chosen.pieces.values()}
+    forget_answers(connection, tenant, choosing.quoting(connection, tenant, ids, chosen.persons))
+
+
+def forget_answers(connection: Connection, tenant: str, answers: Sequence[str]) -> None:
+    """Answers go with what was noted about them; that something was asked stays counted. A conversation goes with its last answer."""
+    for some in chunks(answers):
+        connection.execute(delete(t.turns).where(t.turns.c.answer.in_(some)))
+        connection.execute(delete(t.answers).where(t.answers.c.id.in_(some)))
+        connection.execute(delete(t.quotes).where(t.quotes.c.answer.in_(some)))
+        connection.execute(update(t.feedback).where(t.feedback.c.answer.in_(some)).values(note=""))
+    if answers:
+        empty = ~exists().where(t.turns.c.conversation == t.conversations.c.id)
+        connection.execute(delete(t.conversations).where(t.conversations.c.tenant == tenant, empty))
+
+
+def _forget_jobs(connection: Connection, tenant: str, gone: Sequence[str]) -> None:
+    """What was told of these sources, and their paths among those that were asked for."""
+    mine = select(t.jobs.c.id).where(t.jobs.c.tenant == tenant)
+    for some in chunks(gone):
+        of = (t.job_sources.c.source.in_(some), t.job_sources.c.job.in_(mine))
+        connection.execute(delete(t.job_sources).where(*of))
+    for path in (unquote(urlsplit(source).path) for source in gone if source.startswith("file:")):
+        asked = (t.jobs.c.tenant == tenant, t.jobs.c.paths.contains(to_json(path), autoescape=True))
+        for id_, paths in connection.execute(select(t.jobs.c.id, t.jobs.c.paths).where(*asked)).all():
+            kept = to_json([each for each in msgspec.json.decode(paths) if each != path])
+            connection.execute(update(t.jobs).where(t.jobs.c.id == id_).values(paths=kept))
+
+
+def _tell(connection: Connection, made: Erasure, ids: Sequence[str], site: bool) -> None:
+    work = commits.Work(connection, made.tenant, "", 0, made.sequence, made.hidden_at)
+    commits.append(connection, [work.entry("erase", ids, [], site)])
+
+
+# --- how far they are ---
+
+
+def one(connection: Connection, tenant: str, id_: str) -> Row[Any]:
+    """Raises ErasureNotFound."""
+    row = connection.execute(select(t.erasures).where(_er.tenant == tenant, _er.id == id_)).first()
+    if row is None:
+        raise ErasureNotFound(f"no erasure {id_[:40]!r} is yours")
+    return row
+
+
+def listed(connection: Connection, tenant: str, limit: int) -> list[Erasure]:
+    """The newest first."""
+    mine = select(t.erasures).where(_er.tenant == tenant).order_by(_er.sequence.desc()).limit(limit)
+    return [erasure_from(row) for row in connection.execute(mine)]
+
+
+def unfinished(connection: Connection) -> list[Erasure]:
+    """Of every tenant, those whose bytes are not known to be gone, the oldest first."""
+    open_ = _er.state.in_([str(State.HIDDEN), str(State.PURGING)])
+    return [erasure_from(row) for row in connection.execute(select(t.erasures).where(open_).order_by(_er.sequence))]
+
+
+def erasure_from(row: Row[Any]) -> Erasure:
+    same = {name: getattr(row, name) for name in Erasure.__struct_fields__ if name not in ("state", "tally")}
+    return Erasure(**same, state=State(row.state), tally=_tally.decode(row.tally))
+
+
+def count_open(connection: Connection, tenant: str) -> int:
+    open_ = (_er.tenant == tenant, _er.state.in_([str(State.HIDDEN), str(State.PURGING)]))
+    return int(connection.execute(select(func.count()).select_from(t.erasures).where(*open_)).scalar_one())

@@ -1,0 +1,228 @@
+"""Removing what an erasure has hidden: first noted as commitments, then scrubbed from log and audit, then deleted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, union_all, update
+
+from retrieval.catalog import tables as t
+from retrieval.catalog.codec import chunks, to_json
+from retrieval.catalog.erasing import hidden_under
+from retrieval.erasure.needles import ID, VECTOR, WORD, Finder, Needle, needle
+
+_ev = t.evidence.c
+_BATCH = 500
+# of all an erasure takes so many words are looked for: each costs a look at every text that stays
+_MOST_WORDS = 256
+_LEAST_BYTES = 8
+_PHRASE = 5
+# of one text so many characters are read for them
+_READ = 20_000
+_WORD = re.compile(r"\w[\w.:/-]*\w")
+# what a word must have to be told from others by its look: a digit or a capital within
+_TELLING = re.compile(r"\d|\B[A-Z]")
+
+
+class Traces(NamedTuple):
+    """Where else bytes of hidden evidence lie. `ids` are (id, revision); `media` keys of blobs that nothing else has, `shared` how many
+    others do; `sources` the uris that hidden evidence came from; `dead` (source, key of its blob) of messages that could not be read."""
+
+    ids: list[tuple[str, int]]
+    media: list[str]
+    shared: int
+    sources: list[str]
+    dead: list[tuple[str, str]]
+
+
+def traces(connection: Connection, tenant: str, erasure: str) -> Traces:
+    under = hidden_under(erasure)
+    ids = [
+        (row.id.partition("~")[0], row.revision)
+        for row in connection.execute(_hidden(_ev.id, _ev.revision, under=under))
+    ]
+    held = set(connection.execute(_hidden(_ev.media, under=under).where(_ev.media.is_not(None)).distinct()).scalars())
+    shared: set[str] = set()
+    for some in chunks(held):
+        mine = (_ev.tenant == tenant, _ev.media.in_(some))
+        shared |= set(connection.execute(select(_ev.media).where(*mine).distinct()).scalars())
+    sources = set(connection.execute(_hidden(_ev.source, under=under).distinct()).scalars())
+    sources |= set(connection.execute(select(t.sources.c.source).where(t.sources.c.tenant == under)).scalars())
+    dead = select(t.rejections.c.source, t.rejections.c.tried).where(t.rejections.c.tenant == under)
+    letters = [(source, tried) for source, tried in connection.execute(dead)]
+    return Traces(ids, sorted(held - shared), len(shared), sorted(sources), letters)
+
+
+def needles(connection: Connection, erasure: str, salt: bytes) -> Iterator[Needle]:
+    """Commitments to ids, vectors, and words that no text that stays has."""
+    under = hidden_under(erasure)
+    for id_ in connection.execute(_hidden(_ev.id, under=under).distinct()).scalars():
+        yield from _made(salt, ID, id_.partition("~")[0].encode())
+    vectors = select(t.vectors.c.data).join(t.evidence, _ev.row == t.vectors.c.row).where(_ev.tenant == under)
+    for data in connection.execute(vectors.execution_options(yield_per=_BATCH)).scalars():
+        yield from _made(salt, VECTOR, data)
+    words = [each for word in _words(connection, under) for each in _made(salt, WORD, word.encode(errors="ignore"))]
+    common = elsewhere(connection, Finder(salt, words), texts_only=True)
+    yield from (each for each in words if each not in common)
+
+
+def elsewhere(connection: Connection, finder: Finder, *, texts_only: bool = False) -> set[Needle]:
+    """Those that rows which stay have too: another piece with the same words, or the very same vector."""
+    found: set[Needle] = set()
+    stays = _ev.tenant.not_like(f"{t.HIDDEN}%")
+    columns = [select(_ev.text).where(stays)] if texts_only else _columns(stays)
+    for statement in columns:
+        for rows in connection.execute(statement.execution_options(yield_per=_BATCH)).partitions(_BATCH):
+            values = (value for row in rows for value in row if value)
+            data = b"\n".join(v if isinstance(v, bytes) else v.encode(errors="ignore") for v in values)
+            found |= {each.needle for each in finder.in_bytes(data)}
+    return found
+
+
+class Mention(NamedTuple):
+    """A value that names something, as it is to read: its table, column, and key."""
+
+    table: Table
+    column: str
+    key: tuple[Any, ...]
+    value: str
+
+
+# whatever may name evidence in passing; the log is read apart
+_PASSING = (
+    (t.audit, "detail"),
+    (t.holds, "body"),
+    (t.standings, "body"),
+    (t.answers, "body"),
+    (t.feedback, "note"),
+    (t.rejections, "reason"),
+    (t.job_sources, "reason"),
+    (t.evidence, "data"),
+)
+
+
+def naming(connection: Connection, tenant: str, ids: Collection[str], sequence: int) -> list[Mention]:
+    """What names any of the ids, without them: entries of the tenant's log up to this sequence, and whatever tells of them in passing.
+
+    To be written only once every projection has applied the entry that hid them: it names them too.
+    """
+    gone = set(ids)
+    log = select(t.outbox.c.sequence, t.outbox.c.payload).where(
+        t.outbox.c.tenant == tenant, t.outbox.c.sequence <= sequence
+    )
+    found = [
+        Mention(t.outbox, "payload", (number,), kept)
+        for number, told in _paged(connection, log, t.outbox.c.sequence)
+        if (kept := _log_without(told, gone)) != told
+    ]
+    for table, column in _PASSING:
+        keys = list(table.primary_key.columns)
+        for *key, told in connection.execute(
+            select(*keys, table.c[column]).where(table.c[column].contains("ev_", autoescape=True))
+        ):
+            if (kept := _text_without(told, gone)) != told:
+                found.append(Mention(table, column, tuple(key), kept))
+    return found
+
+
+def scrub(connection: Connection, mentions: Iterable[Mention]) -> None:
+    """Write them as they are to read."""
+    for each in mentions:
+        at = [column == value for column, value in zip(each.table.primary_key.columns, each.key, strict=True)]
+        connection.execute(update(each.table).where(*at).values({each.column: each.value}))
+
+
+def telling(connection: Connection, tenant: str, finder: Finder) -> list[str]:
+    """Answers of a tenant in which any of it stands word for word, though they cite none of it."""
+    body = select(t.answers.c.id, t.answers.c.body).join(t.asks, t.asks.c.id == t.answers.c.id)
+    rows = connection.execute(body.where(t.asks.c.tenant == tenant).execution_options(yield_per=_BATCH))
+    return [id_ for id_, told in rows if any(finder.in_bytes(told.encode(errors="ignore")))]
+
+
+def _log_without(payload: str, gone: Collection[str]) -> str:
+    told = msgspec.json.decode(payload)
+    kept = {name: [id_ for id_ in told[name] if id_ not in gone] for name in ("evidence", "closed")}
+    return payload if all(len(kept[name]) == len(told[name]) for name in kept) else to_json({**told, **kept})
+
+
+def _text_without(text: str, gone: Collection[str]) -> str:
+    return _IN_TEXT.sub(lambda match: "erased" if match[0] in gone else match[0], text)
+
+
+_IN_TEXT = re.compile(r"ev_[0-9a-f]{40}")
+
+
+def remove(connection: Connection, erasure: str) -> int:
+    """Delete some of what is hidden; how many rows went, 0 once nothing is left."""
+    under, gone = hidden_under(erasure), 0
+    for table, number in _HOLDING:
+        some = select(number).where(table.c.tenant == under).limit(_BATCH)
+        gone += connection.execute(delete(table).where(number.in_(some))).rowcount
+    mine = (t.rejections.c.tenant == under,)
+    return gone + connection.execute(delete(t.rejections).where(*mine)).rowcount
+
+
+_HOLDING = tuple((table, table.c.row) for table in (t.evidence, t.coverage, t.sources, t.entities, t.links))
+
+
+def left(connection: Connection, erasure: str) -> int:
+    """Rows of any table that still stand hidden."""
+    under = hidden_under(erasure)
+    tables = (*(table for table, _ in _HOLDING), t.rejections)
+    counted = union_all(*(select(func.count()).select_from(table).where(table.c.tenant == under) for table in tables))
+    return sum(connection.execute(counted).scalars())
+
+
+def _hidden(*columns: Any, under: str) -> Any:
+    return select(*columns).where(_ev.tenant == under)
+
+
+def _made(salt: bytes, kind: str, data: bytes) -> Iterator[Needle]:
+    made = needle(salt, kind, data)
+    if made is not None:
+        yield made
+
+
+def _words(connection: Connection, under: str) -> list[str]:
+    """Words of hidden texts that are told apart by their look, and phrases; of every text some before any gives more."""
+    texts = connection.execute(_hidden(_ev.text, under=under).distinct()).scalars()
+    told = [list(dict.fromkeys(_telling(text[:_READ]))) for text in texts]
+    turns = min(max(map(len, told), default=0), _MOST_WORDS)
+    rounds = (words[n] for n in range(turns) for words in told if n < len(words))
+    return list(islice(dict.fromkeys(islice(rounds, 4 * _MOST_WORDS)), _MOST_WORDS))
+
+
+def _telling(text: str) -> Iterator[str]:
+    """Names and numbers: words with a digit or a capital where no sentence begins; then every few words as they stand, which nobody
+    else writes by chance."""
+    words = list(_WORD.finditer(text))
+    for match in words:
+        before = text[: match.start()].rstrip(" ")[-1:]
+        capital = match[0][0].isupper() and before not in ("", "\n", *".!?:#")
+        if (capital or _TELLING.search(match[0])) and len(match[0].encode(errors="ignore")) >= _LEAST_BYTES:
+            yield match[0]
+    for first, last in zip(words[::_PHRASE], words[_PHRASE - 1 :: _PHRASE], strict=False):
+        yield text[first.start() : last.end()]
+    if len(words) < _PHRASE:
+        yield text.strip()
+
+
+def _columns(stays: ColumnElement[bool]) -> list[Any]:
+    """Whatever of other evidence and of the site may have the same words or the same vector."""
+    of = select(t.vectors.c.data).join(t.evidence, _ev.row == t.vectors.c.row).where(stays)
+    told = (_ev.text, _ev.data, _ev.locator, _ev.source, _ev.provenance)
+    bodies = (t.entities.c.body, t.links.c.body, t.coverage.c.body)
+    rest = [select(body).where(body.table.c.tenant.not_like(f"{t.HIDDEN}%")) for body in bodies]
+    plain = [select(column) for column in (t.sources.c.source, t.rejections.c.reason, t.holds.c.body)]
+    return [select(*told).where(stays), of, *rest, *plain]
+
+
+def _paged(connection: Connection, statement: Any, number: Any) -> Iterator[tuple[int, str]]:
+    last = -1
+    while rows := connection.execute(statement.where(number > last).order_by(number).limit(_BATCH)).all():
+        yield from ((row[0], row[1]) for row in rows)
+        last = rows[-1][0]
