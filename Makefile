@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 VLLM := .vllm-venv
 SNOWFLAKE := .snowflake-venv
+PEERS := .peers-venv
+GPU := .gpu-venv
 DEMO := demo
 SEED := 7
 DAYS := 2
@@ -13,7 +15,7 @@ EXAMPLES := few
 # tests and demo start this program many times: without byte code every start compiles it, and what it imports, anew
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo serve test test-vllm test-snowflake lint types imports unit check wheel lock clean
+.PHONY: help setup demo serve test test-faults test-vllm test-snowflake test-gpu bench-peers lint types imports unit check wheel lock clean
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -57,6 +59,9 @@ test: check ## every check and every test, with more examples of each property
 	$(MAKE) test-snowflake
 	$(MAKE) wheel
 
+test-faults: setup ## the fault tests at their full counts: kills, damage, full disks, many tenants (some hours)
+	$(BIN)/pytest tests/fault tests/contract tests/integration/test_isolation.py tests/integration/test_two_processes.py --full --timeout=3600
+
 # vLLM pins its own torch: it has an environment of its own, made once (4 GB); its log and the results stay in out/vllm
 test-vllm: setup ## the tests against a real vLLM server on this machine's CPUs
 	PYTHON=$(PYTHON) sh scripts/vllm-env $(VLLM)
@@ -66,6 +71,15 @@ test-vllm: setup ## the tests against a real vLLM server on this machine's CPUs
 test-snowflake: setup ## pulls by Snowflake's own connector, against a server of its protocol on this machine
 	MAIN=$(VENV) sh scripts/snowflake-env $(SNOWFLAKE)
 	$(SNOWFLAKE)/bin/python -m pytest tests/contract/test_warehouses.py tests/snowflake
+
+# faiss for GPUs is a release behind the one for CPUs: that everything works with it can be seen without a GPU; with one it is used
+test-gpu: setup ## the vector index on faiss's build for NVIDIA GPUs, in an environment of its own (1.2 GB)
+	MAIN=$(VENV) sh scripts/gpu-env $(GPU)
+	$(GPU)/bin/python -m pytest tests/contract/test_vectors.py tests/unit/retrieval/adapters tests/fault/test_gpu_loss.py tests/integration/test_gpu_real.py
+
+# what ours is set beside has an environment of its own, made once (1 GB); no check and no test needs it
+bench-peers: setup ## the libraries that `bench retrieval` is measured beside
+	MAIN=$(VENV) sh scripts/peers-env $(PEERS)
 
 wheel: setup ## build the wheel and run doctor from it in a clean environment
 	sh scripts/check-wheel

@@ -39,6 +39,7 @@ from retrieval.errors import BadQuery, ConversationNotFound, EvidenceNotFound, I
 from retrieval.ids import content_hash, evidence_id
 from retrieval.moment import Moment
 from retrieval.pictures import decoded
+from retrieval.ports import Explained
 from retrieval.types import (
     Answer,
     CharSpan,
@@ -182,6 +183,12 @@ class MemoryService(MemoryWatch):
         ranked = sorted((pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], pair[1].id))
         return [Hit(item, float(score), {"words": rank}) for rank, (score, item) in enumerate(ranked[: query.k], 1)]
 
+    def explain(self, query: Query, principal: Principal) -> list[Explained]:
+        found = len(self.search(query, principal))
+        visible = [item for item in self._evidence.values() if _visible(item, principal)]
+        passing = sum(_passes(item, query.filter) for item in visible)
+        return [Explained("words", len(visible), passing, query.k, "exact", "compares all", passing, found, 0.0)]
+
     # --- opening
 
     def evidence(self, evidence_id: str, principal: Principal) -> Evidence:
@@ -309,8 +316,14 @@ class MemoryService(MemoryWatch):
     def reindex(self) -> dict[str, int]:
         return {"words": self._sequence}
 
-    def reconcile(self) -> dict[str, int]:
-        return {"checked": len(self._evidence), "differences": 0, "repaired": 0}
+    def reconcile(self) -> dict[str, dict[str, int]]:
+        return {"words": {"checked": len(self._evidence), "missing": 0, "extra": 0, "stale": 0, "repaired": 0}}
+
+    def snapshot(self) -> dict[str, int]:
+        return {"sequence": self._sequence, "files": 0, "bytes": 0}
+
+    def keep(self, stop: threading.Event) -> None:
+        stop.wait()
 
     def close(self) -> None:
         self.closed = True

@@ -28,6 +28,10 @@ class Gallery:
         # a blob's key is the hash of its bytes and is looked up within its tenant: nothing else can have this entry
         self._small = lru_cache(_SMALL_KEPT)(lambda tenant, key, longest: shrunk(blobs.get(tenant, key), longest))
 
+    def forget(self) -> None:
+        """Drop the small frames that are kept."""
+        self._small.cache_clear()
+
     def chart(self, evidence: Evidence) -> Path:
         """The PNG of a window with samples. Raises EvidenceNotFound where they are gone."""
         path = self._folder / f"{evidence.id}.{evidence.revision}.png"

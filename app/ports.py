@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import msgspec
 
 from retrieval.moment import Moment
+from retrieval.ports import Explained
 from retrieval.types import Answer, Evidence, Hit, Micros, Principal, Query
 
 if TYPE_CHECKING:
+    from app.governance.port import Governance
     from app.jobs.job import Desk, Job
 
 
@@ -182,6 +184,9 @@ class Service(Protocol):
     def search(self, query: Query, principal: Principal) -> list[Hit]:
         """Evidence for a query, best first. Raises QuestionTooLong for a text longer than a question may be, OverBudget, BadQuery."""
 
+    def explain(self, query: Query, principal: Principal) -> list[Explained]:
+        """How the vector searches of a query go, one for each space. Raises as `search`."""
+
     def evidence(self, evidence_id: str, principal: Principal) -> Evidence:
         """Raises EvidenceNotFound, the same for unknown and invisible ids."""
 
@@ -205,6 +210,10 @@ class Service(Protocol):
     @property
     def jobs(self) -> Desk:
         """Ingests that were asked for, and what became of them."""
+
+    @property
+    def governance(self) -> Governance:
+        """Erasures, retention and legal holds."""
 
     def work(self, stop: threading.Event, ended: Callable[[Job], None] | None = None, *, lasting: bool = True) -> None:
         """Work jobs off, one at a time, until told to stop; where it is not `lasting`, until all have ended. `ended` hears of each."""
@@ -242,7 +251,13 @@ class Service(Protocol):
     def reindex(self) -> dict[str, int]:
         """Throw the projections away and rebuild them; name → sequence."""
 
-    def reconcile(self) -> dict[str, int]:
-        """Compare projections with the catalog and repair: {checked, differences, repaired}."""
+    def reconcile(self) -> dict[str, dict[str, int]]:
+        """Compare projections with the catalog by content and repair what differs: name → {checked, missing, extra, stale, repaired}."""
+
+    def snapshot(self) -> dict[str, int]:
+        """Write what the index in memory holds to disk, for the next start: {sequence, files, bytes}. Raises StoreBusy, StoreFull."""
+
+    def keep(self, stop: threading.Event) -> None:
+        """Keep the indexes well beside answering, until told to stop: follow the log, probe, take snapshots. Raises StoreError."""
 
     def close(self) -> None: ...

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -14,13 +14,19 @@ from app.budget import Allowance, Budget
 from app.conversation.memory import Conversations
 from app.deadline import ends_at
 from app.gallery import Gallery
+from app.governance.port import Governance
 from app.jobs.job import Desk, Job
 from app.ports import Advance, Answerer, Ask, Check, Conversation, Event, IngestSummary, Media, Notified, Samples
 from retrieval.catalog.talks import Talk
-from retrieval.errors import EvidenceNotFound, QuestionTooLong
+from retrieval.errors import EvidenceNotFound, QuestionTooLong, StoreFull
 from retrieval.moment import Moment
-from retrieval.ports import Blobs, CatalogReader
-from retrieval.types import Answer, Evidence, Hit, Kind, Principal, Query
+from retrieval.ports import Blobs, CatalogReader, Explained
+from retrieval.reconciling import Report
+from retrieval.snapshots import Manifest
+from retrieval.times import iso
+from retrieval.types import Answer, Evidence, Hit, Kind, Micros, Principal, Query
+
+T = TypeVar("T")
 
 
 class Book(CatalogReader, Protocol):
@@ -38,6 +44,8 @@ class Book(CatalogReader, Protocol):
 
     def release(self, tenant: str, places: Sequence[str]) -> int: ...
 
+    def coverage_floor(self, tenant: str) -> Micros | None: ...
+
     def audit(self, principal: Principal, action: str, detail: dict[str, Any]) -> None: ...
 
 
@@ -48,11 +56,17 @@ class Follower(Protocol):
 
     def reindex(self) -> dict[str, int]: ...
 
-    def reconcile(self) -> dict[str, int]: ...
+    def reconcile(self) -> dict[str, Report]: ...
+
+    def snapshot(self) -> Manifest: ...
+
+    def keep(self, stop: threading.Event) -> None: ...
 
 
 class Seeker(Protocol):
     def search(self, query: Query, principal: Principal) -> list[Hit]: ...
+
+    def explain(self, query: Query, principal: Principal) -> list[Explained]: ...
 
 
 class Ingester(Desk, Protocol):
@@ -126,6 +140,9 @@ class Parts(Protocol):
     def watch(self) -> Watch: ...
 
     @property
+    def governance(self) -> Governance: ...
+
+    @property
     def keeper(self) -> Principal:
         """On whose behalf the house is kept: who reindexes and reconciles."""
         ...
@@ -179,11 +196,24 @@ class Watchfloor:
             opened = self._parts.conversations.open(ask, principal)
             given = self._parts.answerer.answer(opened.ask, principal, heard, stop)
             self._budget.spend(principal, sum(given.usage or ()))
-            answer = opened.closed(given, ask)
+            answer = self._aged(opened.closed(given, ask), ask, principal)
             talk = Talk(opened.conversation, ask.asked_at, opened.begins) if opened.conversation else None
-            self._parts.book.record_ask(answer, principal, first[0] if first else None, talk)
+            try:
+                self._parts.book.record_ask(answer, principal, first[0] if first else None, talk)
+            except StoreFull as full:
+                # who asks is answered all the same; only the journal and the conversation have a gap, and that is said
+                untold = (*answer.degraded, f"journal: this answer is not kept: {full}")
+                answer = msgspec.structs.replace(answer, degraded=untold)
         heard(Event("answer", answer))
         return answer
+
+    def _aged(self, answer: Answer, ask: Ask, principal: Principal) -> Answer:
+        """Says so where it was asked as of a time of which not all that was known then is kept."""
+        floor = None if ask.as_of is None else self._parts.book.coverage_floor(principal.tenant)
+        if ask.as_of is None or floor is None or ask.as_of >= floor:
+            return answer
+        told = f"coverage: records that were superseded before {iso(floor)} are not kept; more was known at {iso(ask.as_of)}"
+        return msgspec.structs.replace(answer, degraded=(*answer.degraded, told))
 
     def conversations(self, principal: Principal, limit: int = 50) -> list[Conversation]:
         return self._parts.conversations.listed(principal, limit)
@@ -196,11 +226,20 @@ class Watchfloor:
         self._parts.book.audit(principal, "forget conversation", {"conversation": conversation_id})
 
     def search(self, query: Query, principal: Principal) -> list[Hit]:
-        if len(query.text) > self._caps.chars:
-            raise QuestionTooLong(f"the search has {len(query.text)} characters; the limit is {self._caps.chars}")
+        self._short(query)
         with self._budget.shared(principal):
             self._catch_up()
             return self._parts.seeker.search(query, principal)
+
+    def explain(self, query: Query, principal: Principal) -> list[Explained]:
+        self._short(query)
+        with self._budget.shared(principal):
+            self._catch_up()
+            return self._parts.seeker.explain(query, principal)
+
+    def _short(self, query: Query) -> None:
+        if len(query.text) > self._caps.chars:
+            raise QuestionTooLong(f"the search has {len(query.text)} characters; the limit is {self._caps.chars}")
 
     def evidence(self, evidence_id: str, principal: Principal) -> Evidence:
         found = self._parts.book.get([evidence_id], principal).get(evidence_id)
@@ -275,6 +314,10 @@ class Watchfloor:
         self._parts.book.record_feedback(answer_id, accepted, note, principal)
         self._parts.book.audit(principal, "feedback", {"answer": answer_id, "accepted": accepted})
 
+    @property
+    def governance(self) -> Governance:
+        return self._parts.governance
+
     def stats(self, principal: Principal) -> dict[str, Any]:
         return self._parts.book.stats(principal)
 
@@ -297,10 +340,18 @@ class Watchfloor:
     def reindex(self) -> dict[str, int]:
         return self._kept("reindex", self._parts.follower.reindex())
 
-    def reconcile(self) -> dict[str, int]:
-        return self._kept("reconcile", self._parts.follower.reconcile())
+    def reconcile(self) -> dict[str, dict[str, int]]:
+        found = self._parts.follower.reconcile()
+        return self._kept("reconcile", {name: report._asdict() for name, report in found.items()})
 
-    def _kept(self, action: str, found: dict[str, int]) -> dict[str, int]:
+    def snapshot(self) -> dict[str, int]:
+        told = self._parts.follower.snapshot()
+        return self._kept("snapshot", {"sequence": told.sequence, "files": len(told.files), "bytes": told.size})
+
+    def keep(self, stop: threading.Event) -> None:
+        self._parts.follower.keep(stop)
+
+    def _kept(self, action: str, found: dict[str, T]) -> dict[str, T]:
         self._parts.book.audit(self._parts.keeper, action, dict(found))
         return found
 

@@ -10,13 +10,16 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from app.settings_retention import Retention
 from retrieval.errors import BadSettings
+
+Language: TypeAlias = Literal["english", "french", "german", "spanish"]
 
 
 class _Part(BaseModel):
@@ -135,6 +138,48 @@ class Neo4j(_Part):
     user: str = Field("neo4j", description="user name")
     password: SecretStr | None = Field(None, description="password")
     database: str | None = Field(None, description="database name; none = the server's default")
+
+
+class Store(_Part):
+    """Where the catalog, and the jobs with it, are kept."""
+
+    url: str | None = Field(
+        None,
+        description="postgresql://USER@HOST:PORT/DATABASE of the catalog; none = a SQLite file in the data directory",
+    )
+    password: SecretStr | None = Field(None, description="its password, never logged")
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str | None) -> str | None:
+        try:
+            parts = urlsplit(url or "postgresql://user@host/database")
+            well = parts.scheme == "postgresql" and bool(parts.hostname) and parts.port != 0 and len(parts.path) > 1
+        except ValueError:
+            well = False
+        if not well or parts.password:
+            raise ValueError("postgresql://USER@HOST:PORT/DATABASE is needed, without a password in it")
+        return url
+
+
+class Vectors(_Part):
+    """How vectors are held."""
+
+    storage: Literal["exact", "quantised"] = Field(
+        "exact",
+        description="exact = all in memory; quantised = short codes in memory, the vectors in a file by which the best are compared",
+    )
+
+
+class Words(_Part):
+    """How words are found."""
+
+    languages: tuple[Language, ...] = Field(
+        ("english",), min_length=1, description="whose word endings do not matter: english, french, german, spanish"
+    )
+    tenants: dict[str, tuple[Language, ...]] = Field(
+        {}, description='tenants with languages of their own, e.g. {"lyon": ["french", "english"]}'
+    )
 
 
 class Slack(_Part):
@@ -271,6 +316,14 @@ class Settings(BaseSettings):
     encoders: Encoders = Encoders()
     detection: Detection = Detection()
     privacy: Privacy = Privacy()
+    instance: str = Field(
+        "local",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,31}$",
+        description="which of several servers on one data directory this is: each has indexes of its own",
+    )
+    store: Store = Store()
+    words: Words = Words()
+    vectors: Vectors = Vectors()
     neo4j: Neo4j = Neo4j()
     slack: Slack = Slack()
     bus: Bus = Bus()
@@ -279,6 +332,7 @@ class Settings(BaseSettings):
     ingest: Ingest = Ingest()
     warehouse: Warehouse = Warehouse()
     limits: Limits = Limits()
+    retention: Retention = Retention()
 
     @field_validator("host")
     @classmethod

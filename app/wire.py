@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from app.ports import Check, Conversation, IngestSummary, Samples, SourceReport
+from retrieval.ports import Explained
 from retrieval.times import iso
 from retrieval.types import (
     Answer,
@@ -161,6 +162,23 @@ class WireHit(msgspec.Struct, frozen=True):
     channels: dict[str, int]
 
 
+class WireExplained(msgspec.Struct, frozen=True):
+    """How the vectors of one space, or the words, were searched: of `total`, `passing` passed the filter, `compared` were compared exactly.
+
+    `plan` is the way, `why` what made it so, `ms` the milliseconds it took in the index.
+    """
+
+    space: str
+    total: int
+    passing: int
+    k: int
+    plan: str
+    why: str
+    compared: int
+    found: int
+    ms: float
+
+
 class WireEvidence(msgspec.Struct, frozen=True):
     """A piece of evidence; `media` is the path that plays it back, or null where only its text can be shown."""
 
@@ -212,7 +230,7 @@ class AskFields(AskOptions, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class SearchFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A search as it is asked for. Times are RFC 3339 with a zone; a missing end of the window is open."""
+    """A search as it is asked for. Times are RFC 3339 with a zone; a missing end of the window is open. `explain`: tell how it was done."""
 
     text: str
     k: int = 10
@@ -221,6 +239,7 @@ class SearchFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     start: str | None = None
     end: str | None = None
     as_of: str | None = None
+    explain: bool = False
 
 
 # --- values out -------------------------------------------------------------------------------------------------------
@@ -334,9 +353,14 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return dict(as_json(answer_out(answer)))
 
 
-def hits_json(hits: list[Hit]) -> dict[str, Any]:
-    """{"hits": [...]}, best first."""
-    return {"hits": [as_json(hit_out(hit)) for hit in hits]}
+def explained_out(told: Explained) -> WireExplained:
+    return WireExplained(**told._asdict())
+
+
+def hits_json(hits: list[Hit], explained: list[Explained] | None = None) -> dict[str, Any]:
+    """{"hits": [...]}, best first; with "explain" where it was asked for."""
+    found = {"hits": [as_json(hit_out(hit)) for hit in hits]}
+    return found if explained is None else found | {"explain": [as_json(explained_out(each)) for each in explained]}
 
 
 def evidence_json(found: Evidence) -> dict[str, Any]:

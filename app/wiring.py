@@ -24,6 +24,7 @@ from app.confidence.calibrator import load_calibrators
 from app.conversation.memory import Conversations
 from app.conversation.pointing import Around
 from app.gallery import Gallery
+from app.governance.office import Office
 from app.jobs.room import JobRoom
 from app.jobs.taking import ENCODER, ZONE
 from app.model.guard import Guarded, stands
@@ -33,10 +34,12 @@ from app.model.probe import Place, Wanted
 from app.ports import Answerer, Check
 from app.service import Caps, Watchfloor
 from app.settings import Settings
+from app.standing import upkeep_checks
 from app.verify.nli import CrossEncoderEntailment
 from app.verify.port import Instruments
 from app.verify.verifier import ClaimVerifier
 from app.wiring_follow import Objects
+from app.wiring_governance import governance_check, office
 from app.wiring_jobs import engine_of, job_room
 from app.wiring_live import cameras_check
 from app.wiring_quality import WatchRoom
@@ -64,11 +67,11 @@ from retrieval.adapters.late_interaction import LateInteraction
 from retrieval.adapters.minilm import SentenceTransformerEncoder
 from retrieval.adapters.openclip import OpenClipEncoder
 from retrieval.catalog import Catalog, system_clock
-from retrieval.errors import BadSettings, EncoderUnavailable, StoreBusy
+from retrieval.errors import BadSettings, EncoderUnavailable
 from retrieval.ports import ImageEncoder
-from retrieval.projector import Projector
 from retrieval.search import Indexes, Likeness, Models, Searcher, load_weights
 from retrieval.types import Micros, Principal
+from retrieval.upkeep import Upkeep
 
 _ASKED_S = 3.0
 _DEAF = "nothing listens to sound: encoders.speech is off, or on auto the extra [speech] is not installed"
@@ -112,8 +115,12 @@ class Parts:
         return self._principal
 
     @property
-    def follower(self) -> Projector:
+    def follower(self) -> Upkeep:
         return self._rooms.follower
+
+    @cached_property
+    def governance(self) -> Office:
+        return office(self, self._rooms, self._settings)
 
     # --- encoding ---
 
@@ -153,7 +160,11 @@ class Parts:
     def seeker(self) -> Searcher:
         models = Models(self._text, self._image, LateInteraction(self._text))
         indexes = Indexes(self.book, self._rooms.vectors, self._rooms.words, self._rooms.graph)
-        return Searcher(indexes, models, load_weights(), lambda text: [found[2] for found in self._find(text)])
+
+        def linked(text: str) -> list[str]:
+            return [found[2] for found in self._find(text)]
+
+        return Searcher(indexes, models, load_weights(), linked, self._rooms.follower.told)
 
     def _find(self, text: str) -> Sequence[tuple[int, int, str]]:
         """Entities named in a text. The linker is made anew when the log has moved."""
@@ -296,9 +307,10 @@ class Parts:
     def checks(self) -> list[Check]:
         """Every part and how it is, in the order a reader would mend them."""
         return [
-            self._tried("store", lambda: f"{self._dir}, sequence {self.book.sequence()}, {self._counted()}"),
-            self._tried("projections", self._lag),
-            self._tried("vectors", lambda: f"FAISS on {self._rooms.vectors.device}"),
+            self._tried("store", lambda: f"{self._rooms.place()}, sequence {self.book.sequence()}, {self._counted()}"),
+            *upkeep_checks(lambda: self._rooms.follower, self._rooms.damaged),
+            self._searching(),
+            self._tried("words", lambda: self._rooms.words.told()),
             self._tried("graph", self._rooms.graph_told),
             self._tried("text encoder", lambda: self._text.space),
             self._eyes(),
@@ -313,6 +325,7 @@ class Parts:
             self.objects.check(),
             *pulls_check(self.book, self._settings.tenant),
             self.watch.check(),
+            governance_check(self),
             self._disk(),
         ]
 
@@ -324,15 +337,15 @@ class Parts:
         except WatchfloorError as error:
             return Check(name, "failed", str(error))
 
+    def _searching(self) -> Check:
+        """A GPU that is lost is a slower answer, not a failed service: the CPU searches."""
+        vectors = self._rooms.vectors
+        told = f"FAISS on {vectors.device}, vectors in {vectors.storage}"
+        return Check("vectors", "degraded", f"{told}; {vectors.trouble}") if vectors.trouble else Check("vectors", "ok", told)
+
     def _counted(self) -> str:
         kinds = self.book.stats(self._principal).get("evidence_by_kind", {})
         return ", ".join(f"{n} {kind}" for kind, n in kinds.items()) or "no evidence yet"
-
-    def _lag(self) -> str:
-        failures = self.follower.catch_up()
-        if failures:
-            raise StoreBusy("; ".join(f"{name}: {failure.reason}" for name, failure in failures.items()))
-        return ", ".join(f"{name} {lag} behind" for name, lag in self.follower.lag().items())
 
     def _eyes(self) -> Check:
         try:
@@ -375,7 +388,7 @@ class Parts:
         return Check("disk", "ok" if free > 1 else "degraded", f"{free:.1f} GiB free")
 
     def close(self) -> None:
-        for name in ("ingester", "seeker", "_model", "_rooms"):
+        for name in ("governance", "ingester", "seeker", "_model", "_rooms"):
             part: Any = self.__dict__.pop(name, None)
             if part is not None:
                 part.close()

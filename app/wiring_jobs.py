@@ -11,6 +11,7 @@ from app.jobs.store import JobStore
 from app.jobs.taking import IngestJob
 from app.jobs.turn import IngestTurn
 from app.settings import Settings, hand_down
+from app.wiring_store import catalog_place
 from ingest.engine import Engine, LocalEngine
 from ingest.engine_ray import RayEngine
 from ingest.ports import Reader
@@ -20,20 +21,19 @@ from retrieval.catalog.database import Database
 if TYPE_CHECKING:
     from app.wiring import Parts
 
-_CATALOG = "catalog.sqlite3"
 # settings that shape what is read
 _READING = ("data_dir", "tenant", "timezone", "encoders", "detection", "privacy", "limits")
 
 
 def job_room(parts: Parts, settings: Settings) -> JobRoom:
-    """Over the catalog's own file, through connections of its own: a beat does not wait for what the catalog writes in this process.
+    """Over the catalog's own database, through connections of its own: a beat does not wait for what the catalog writes in this process.
 
     Raises StoreError.
     """
     folder = settings.data_dir.resolve()
     ingest = IngestJob(parts.book, folder, parts._pipeline, parts)
-    # a file on this machine, and every worker on it takes its turn by the lock beside it
-    store = JobStore(Database(folder / _CATALOG), system_clock, alone=True)
+    # beside a file every worker on it takes its turn by a lock; a database may have workers on other machines
+    store = JobStore(Database(catalog_place(settings)), system_clock, alone=settings.store.url is None)
     house = House(IngestTurn(folder / "ingest.lock"), system_clock, settings.tenant, parts.book.audit)
     return JobRoom(store, ingest, house)
 

@@ -146,7 +146,7 @@ def _rolls(parts: Parts, tenant: str, given: Cameras) -> dict[str, Roll]:
 def _taking(parts: Parts, settings: Settings, cameras: Mapping[str, Camera]) -> Taking:
     text, image = parts._text, parts._image
     spaces = f"text={text.space} image={image.space if image else 'off'}"
-    encoding = Encoding(Assembler(parts.blobs, text, image), spaces)
+    encoding = Encoding(Assembler(parts.blobs, text, image, parts.book.erased), spaces)
     return Taking(parts.book, encoding, settings.tenant, cameras, partial(_reader, parts, settings))
 
 

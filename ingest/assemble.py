@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -29,42 +30,47 @@ class Origin(NamedTuple):
     version: str
 
 
-class Assembler:
-    """Gives drafts their ids and vectors. Either encoder may be None: then that space stays empty."""
+# a tenant and ids → those that were erased
+Erased = Callable[[str, Sequence[str]], Collection[str]]
 
-    def __init__(self, blobs: Blobs, text: TextEncoder | None, image: ImageEncoder | None) -> None:
-        self._blobs = blobs
+
+def nothing_erased(_: str, __: Sequence[str]) -> Collection[str]:
+    """Of a store that was never erased from."""
+    return ()
+
+
+class Assembler:
+    """Gives drafts their ids and vectors. Either encoder may be None: then that space stays empty. The media of pieces that were `erased`
+    are not stored again: the catalog leaves those pieces out."""
+
+    def __init__(
+        self, blobs: Blobs, text: TextEncoder | None, image: ImageEncoder | None, erased: Erased = nothing_erased
+    ) -> None:
+        self._blobs, self._erased = blobs, erased
         self._text = text
         self._pictures = PictureVectors(image) if image else None
 
     def pieces(self, drafts: Sequence[Draft], origin: Origin) -> list[Evidence]:
         """The evidence of drafts, in their order. Media are written side by side: each waits for the disk, which takes many at once."""
-        if sum(draft.media is not None for draft in drafts) < 2:
-            return [self.evidence(draft, origin) for draft in drafts]
+        made = [_evidence(draft, origin) for draft in drafts]
+        shown = [(piece, draft) for piece, draft in zip(made, drafts, strict=True) if draft.media is not None]
+        gone = self._erased(origin.tenant, [piece.id for piece, _ in shown]) if shown else ()
+        wanted = [draft for piece, draft in shown if piece.id not in gone]
+        if len(wanted) < 2:
+            for draft in wanted:
+                self._store(draft, origin)
+            return made
         with ThreadPoolExecutor(_WRITES) as writers:
-            return list(writers.map(partial(self.evidence, origin=origin), drafts))
+            list(writers.map(partial(self._store, origin=origin), wanted))
+        return made
 
     def evidence(self, draft: Draft, origin: Origin) -> Evidence:
         """Store the draft's media and give it its id: the tenant's key over source, place and content."""
-        data = msgspec.to_builtins(draft.data)
-        media = self._blobs.put(origin.tenant, draft.media, draft.media_type) if draft.media is not None else None
-        # time and labels are part of what a piece says: read again under another clock or policy, it is another piece
-        said = msgspec.json.encode([data, draft.valid, draft.mentions, origin.item.policy.labels], order="sorted")
-        digest = content_hash(draft.text, media or "", said)
-        return Evidence(
-            id=evidence_id(origin.key, origin.item.uri, draft.locator, digest),
-            tenant=origin.tenant,
-            source=origin.item.uri,
-            kind=draft.kind,
-            locator=draft.locator,
-            text=draft.text,
-            provenance=Provenance(origin.ingester, origin.version, draft.models, draft.notes),
-            media=media,
-            valid=draft.valid,
-            entities=draft.mentions,
-            labels=origin.item.policy.labels,
-            data=data,
-        )
+        return self.pieces([draft], origin)[0]
+
+    def _store(self, draft: Draft, origin: Origin) -> None:
+        if draft.media is not None:
+            self._blobs.put(origin.tenant, draft.media, draft.media_type)
 
     def embeddings(self, pairs: Sequence[tuple[Draft, str]]) -> list[Embedding]:
         """Vectors of (draft, evidence id) pairs. Raises EncoderUnavailable, SourceRejected for a frame that is no picture."""
@@ -89,3 +95,26 @@ class Assembler:
         shown = [(media, name) for media, name in frames if media is not None]
         for (_, name), vector in zip(shown, self._pictures.of([media for media, _ in shown]), strict=True):
             yield Embedding(name, self._pictures.space, vector)
+
+
+def _evidence(draft: Draft, origin: Origin) -> Evidence:
+    data = msgspec.to_builtins(draft.data)
+    # the key that blobs have by their port
+    media = None if draft.media is None else hashlib.sha256(draft.media).hexdigest()
+    # time and labels are part of what a piece says: read again under another clock or policy, it is another piece
+    said = msgspec.json.encode([data, draft.valid, draft.mentions, origin.item.policy.labels], order="sorted")
+    digest = content_hash(draft.text, media or "", said)
+    return Evidence(
+        id=evidence_id(origin.key, origin.item.uri, draft.locator, digest),
+        tenant=origin.tenant,
+        source=origin.item.uri,
+        kind=draft.kind,
+        locator=draft.locator,
+        text=draft.text,
+        provenance=Provenance(origin.ingester, origin.version, draft.models, draft.notes),
+        media=media,
+        valid=draft.valid,
+        entities=draft.mentions,
+        labels=origin.item.policy.labels,
+        data=data,
+    )

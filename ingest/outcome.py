@@ -9,6 +9,8 @@ from ingest.quality import Quality, QualityBook
 from retrieval.types import Micros
 
 QUARANTINED = "quarantined"
+# it was erased, and is not taken in again before that is allowed
+ERASED = "erased"
 
 
 class Report(NamedTuple):

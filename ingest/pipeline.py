@@ -52,7 +52,7 @@ class Pipeline:
         self.engine = engine or LocalEngine()
         self._writer = writer
         self._readers = tuple(readers)
-        self._assembler = Assembler(blobs, text_encoder, image_encoder)
+        self._assembler = Assembler(blobs, text_encoder, image_encoder, writer.erased)
         self._text_space = text_encoder.space if text_encoder else "off"
         self._image_space = image_encoder.space if image_encoder else "off"
         self._clock = clock
@@ -110,6 +110,7 @@ class Pipeline:
         run.tally.quality.source(item.uri, item.content_hash)
         reader = self._reader(item)
         ingester = self._ingester(reader, item, found.site)
+        self._writer.refuse_erased(run.tenant, item.uri, item.content_hash)
         state = self._writer.state(run.tenant, item.uri)
         if state and state.whole and (state.content_hash, state.ingester) == (item.content_hash, ingester):
             return Report(item.uri, "unchanged", state.evidence, 0)

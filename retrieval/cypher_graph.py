@@ -7,12 +7,18 @@ evidence mentions but no site describes are nodes without links.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from retrieval.digests import digest
 from retrieval.errors import BadQuery
+from retrieval.failpoints import NOWHERE, Failpoints
+from retrieval.failpoints import Step as Failpoint
 from retrieval.ports import LogEntry, LogReader, Neighbour, Projected
 from retrieval.projecting import EVERYONE, Change, Times, audience, audiences, changes, known_at, last, sites
+from retrieval.queries import relationship
+from retrieval.reconciling import Mark
 from retrieval.types import Entity, Link, LinkType, Micros, Principal, Relation
 
 BATCH = 2000
@@ -35,6 +41,7 @@ class CypherGraph(ABC):
     """What both stores do alike. A subclass runs statements: `_read` in a read transaction, `_write` all steps in one."""
 
     name = "graph"
+    failpoints: Failpoints = NOWHERE
 
     @abstractmethod
     def _read(self, name: str, params: Mapping[str, Any]) -> list[list[Any]]:
@@ -58,11 +65,48 @@ class CypherGraph(ABC):
         """Catalog rows this graph knows, for reconciling."""
         return {int(row) for (row,) in self._read("rows", {})}
 
+    def marks(self) -> Iterator[Mark]:
+        """Of every node and edge, for reconciling."""
+        hanging: defaultdict[int, list[list[str]]] = defaultdict(list)
+        for row, relation, key in self._read("held_relations", {}):
+            hanging[int(row)].append([str(relation), str(key)])
+        for row, *told in self._read("held_evidence", {}):
+            yield int(row), digest(*told, sorted(hanging[int(row)]))
+        for tenant, id_, key, labels in self._read("held_entities", {}):
+            yield _entity_mark(tenant, id_, key, labels)
+        for tenant, source, link, target, labels in self._read("held_links", {}):
+            yield ("link", tenant, source, link, target), digest(labels)
+
+    def expected(self, page: Sequence[Projected], log: LogReader) -> Iterator[Mark]:
+        for item in page:
+            node, tenant = _node(item), item.evidence.tenant
+            mentions = dict.fromkeys(item.evidence.entities)
+            hanging = sorted([relationship(each.relation), entity_key(tenant, each.entity)] for each in mentions)
+            told = (node["id"], tenant, node["labels"], node["t0"], node["recorded_at"], node["superseded_at"])
+            yield item.row, digest(*told, hanging)
+
+    def expected_site(self, tenant: str, entities: Sequence[Entity], links: Sequence[Link]) -> Iterator[Mark]:
+        for entity in {each.id: each for each in entities}.values():
+            yield _entity_mark(tenant, entity.id, entity_key(tenant, entity.id), audience(entity.labels))
+        for link in dict.fromkeys(links):
+            ends = (link.source, relationship(link.type), entity_key(tenant, link.target))
+            yield ("link", tenant, *ends), digest(audience(link.labels))
+
+    def forget(self, rows: Collection[int]) -> None:
+        """Drop nodes of evidence, for reconciling."""
+        owned: defaultdict[str, list[int]] = defaultdict(list)
+        for start in range(0, len(rows), BATCH):
+            for tenant, row in self._read("owners", {"rows": sorted(rows)[start : start + BATCH]}):
+                owned[str(tenant)].append(int(row))
+        for tenant, own in owned.items():
+            self._write(list(_batches("drop_rows", own, tenant)))
+
     def apply(self, entries: Sequence[LogEntry], log: LogReader) -> None:
         for change in changes(entries, log, BATCH):
             self._write(list(self._evidence_steps(change)))
         for tenant in sites(entries):
             self._write(list(_site_steps(tenant, *log.site(tenant))))
+        self.failpoints.reach(Failpoint.GRAPH_COMMITTED)
         before = self.applied()
         if (reached := last(entries, before)) != before:
             self._write([Step("save_applied", {"applied": reached})])
@@ -149,6 +193,12 @@ def _site_steps(tenant: str, entities: Sequence[Entity], links: Sequence[Link]) 
 def _batches(name: str, rows: Sequence[Any], tenant: str, kind: LinkType | Relation | None = None) -> Iterator[Step]:
     for start in range(0, len(rows), BATCH):
         yield Step(name, {"rows": list(rows[start : start + BATCH]), "tenant": tenant}, kind)
+
+
+def _entity_mark(tenant: str, id_: str, key: str, labels: Sequence[str]) -> Mark:
+    """Nobody misses an entity that everyone may see: as an end of links and relations it is looked at there."""
+    told = 0 if list(labels) == [EVERYONE] and key == entity_key(tenant, id_) else digest(key, list(labels))
+    return ("entity", tenant, id_), told
 
 
 def _entity(tenant: str, id_: str, labels: Sequence[str] = ()) -> dict[str, Any]:

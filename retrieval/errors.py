@@ -9,6 +9,9 @@
     │   ├── JobNotFound
     │   ├── JobConflict               not in the state for it: ended already, or under way
     │   ├── JobCancelled
+    │   ├── ErasureNotFound
+    │   ├── ErasedMeanwhile           what an answer rests on was erased while it was made
+    │   ├── LegalHold                 what is to be erased must be kept; the message names the hold
     │   ├── OverBudget                the asker has too much under way; carries when to try again
     │   ├── BadSettings
     │   ├── BadSiteDescription
@@ -17,6 +20,7 @@
     │   ├── UnitRefused               what it was given cannot be stored, now or later
     │   ├── StoreTooNew
     │   ├── StoreBusy
+    │   ├── StoreFull                 no room on the disk (HTTP 507)
     │   ├── LeaseLost
     │   └── ProjectionError
     └── UpstreamError                 something Watchfloor depends on failed (exit 1, HTTP 502/503)
@@ -90,6 +94,24 @@ class JobCancelled(InputError):
     code = "job_cancelled"
 
 
+class ErasureNotFound(InputError):
+    """No erasure or hold with this id is yours."""
+
+    code = "erasure_not_found"
+
+
+class ErasedMeanwhile(InputError):
+    """Evidence that this answer rests on was erased while it was made; ask again."""
+
+    code = "erased_meanwhile"
+
+
+class LegalHold(InputError):
+    """What is to be erased is under a legal hold."""
+
+    code = "legal_hold"
+
+
 class OverBudget(InputError):
     """Too many questions of yours are under way; wait for one to be answered."""
 
@@ -146,6 +168,12 @@ class StoreBusy(StoreError):
     """Another Watchfloor process holds this store; try again when it has finished."""
 
     code = "store_busy"
+
+
+class StoreFull(StoreError):
+    """The disk is full: nothing is stored until there is room; what is stored can be read."""
+
+    code = "store_full"
 
 
 class LeaseLost(StoreError):

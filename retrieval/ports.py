@@ -7,7 +7,7 @@ catalog checks every id once more before it leaves retrieval.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,11 +158,14 @@ class CatalogReader(Protocol):
     ) -> list[Coverage]:
         """Coverage of the subjects (entity ids or source uris; none = all): whole records that overlap the window."""
 
-    def entities(self, principal: Principal) -> list[Entity]:
-        """Every entity visible to the principal."""
+    def entities(self, principal: Principal, as_of: Micros | None = None) -> list[Entity]:
+        """Every entity visible to the principal, as the site was known to be at `as_of`."""
 
-    def links(self, principal: Principal) -> list[Link]:
-        """Every link visible to the principal."""
+    def links(self, principal: Principal, as_of: Micros | None = None) -> list[Link]:
+        """Every link visible to the principal, likewise."""
+
+    def neighbours(self, entities: Sequence[str], hops: int, principal: Principal, as_of: Micros) -> list[Neighbour]:
+        """As Graph.neighbours, over the site as it was known to be at `as_of`: graphs hold today's alone."""
 
 
 class LogReader(Protocol):
@@ -207,6 +210,25 @@ class Scored(NamedTuple):
     scores: NDArray[np.float32]
 
 
+class Explained(NamedTuple):
+    """How an index was searched. `total`: what the asker's tenant has of the space ("words": documents); `passing`: of those, how many
+    the filter lets through (an estimate where they were not counted); `compared`: how many were compared exactly; `ms`: milliseconds in
+    the index.
+
+    `plan` names the way ("exact, candidates"), `why` says what made it so.
+    """
+
+    space: str
+    total: int
+    passing: int
+    k: int
+    plan: str
+    why: str
+    compared: int
+    found: int
+    ms: float
+
+
 class VectorIndex(Projection, Protocol):
     """Nearest neighbours by inner product over L2-normalised vectors."""
 
@@ -215,6 +237,9 @@ class VectorIndex(Projection, Protocol):
 
         Exact, but where tens of thousands pass an index may compare with the likeliest of them only.
         """
+
+    def explain(self, space: str, query: Vector, k: int, filter_: Filter, principal: Principal) -> Explained:
+        """The same search, and how it was done."""
 
     def by_time(self, k: int, filter_: Filter, principal: Principal, near: Interval | None = None) -> Scored:
         """The k rows that pass the filter whose middle is nearest to that of `near`; without it those that began last.
@@ -226,11 +251,38 @@ class VectorIndex(Projection, Protocol):
         """Space name → number of vectors."""
 
 
+class WordRead(NamedTuple):
+    """What a word of a question is looked for as: itself, or, where the asker may see it nowhere, words that begin with it (`terms`), or
+    words written like it."""
+
+    word: str
+    how: Literal["whole", "beginning", "likeness"]
+    terms: tuple[str, ...] = ()
+
+    def told(self) -> str:
+        """In words."""
+        if self.how == "whole":
+            return self.word
+        some = f" ({', '.join(self.terms[:5])}{', …' if len(self.terms) > 5 else ''})" if self.terms else ""
+        instead = "what begins with it" if self.how == "beginning" else "what is written like it"
+        return f"{self.word} is nowhere: {instead}{some} counts half"
+
+
 class WordIndex(Projection, Protocol):
     """BM25 over evidence text."""
 
     def search(self, text: str, k: int, filter_: Filter, principal: Principal) -> Scored:
-        """The k best rows for the words of `text` (any of them) that pass the filter. Never a syntax error."""
+        """The k best rows for the words of `text` (any of them) that pass the filter. Never a syntax error.
+
+        A word of four letters or more that the asker may see nowhere counts half for what begins with it, else for what is written like
+        it; figures and tags never do.
+        """
+
+    def reading(self, text: str, principal: Principal) -> list[WordRead]:
+        """What `search` looks for each word as, stop words left out; nothing where the tenant has no index."""
+
+    def explain(self, text: str, k: int, filter_: Filter, principal: Principal) -> Explained:
+        """The same search, and how it was done; `why` tells what each word was looked for as."""
 
 
 class Neighbour(NamedTuple):
@@ -333,6 +385,11 @@ class CatalogWriter(Protocol):
     def commit_all(self, units: Sequence[Unit]) -> list[Receipt | SourceRejected]:
         """The same for several, in order and in one transaction: acknowledged together. Of a unit that cannot be stored nothing is, and
         the reason stands in its place; the others are stored."""
+
+    def refuse_erased(self, tenant: str, source: str, content_hash: str) -> None:
+        """Raises SourceRejected (kind "erased") as `commit` would for a source erased by name or content; `erased`: pieces left out."""
+
+    def erased(self, tenant: str, ids: Sequence[str]) -> set[str]: ...
 
     def abandon(self, tenant: str, source: str) -> None:
         """Throw away what an unfinished revision of the source has stored, so that nothing half-written stays."""

@@ -1,28 +1,132 @@
-"""Asset tags, error codes and part numbers inside text, so that words can find them whole."""
+"""Asset tags, error codes, part numbers, figures and times inside text, in forms that meet however they are typed.
+
+What stands in a text (`tags`) and what somebody types (`asked`) are brought to the same forms: lower case, joined or not, a comma in
+a figure as a point, hours with two digits. Only what is typed is also read across any blank ("p 101 a"): in a text a blank joins
+capitals, figures and units alone, for "zone 12" is no tag.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 
-_TAG = re.compile(r"[^\W_]+(?:[-_./:#+][^\W_]+)*")
-_JOINTS = re.compile(r"[-_./:#+]")
+# a comma joins digits only: "4,2 bar", but "P-101, P-102"
+_TAG = re.compile(r"[^\W_]+(?:(?:[-_./:#+]|(?<=\d),(?=\d))[^\W_]+)*")
+# between digits a point or a comma is part of a figure
+_JOINTS = re.compile(r"[-_/:#+]|(?<!\d)[.,]|[.,](?!\d)")
+_PIECES = re.compile(r"[-_./:#+]")
 _MIXED = re.compile(r"[^\W\d_]+\d|\d+[^\W\d_]")
+_DIGIT = re.compile(r"\d")
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)+")
+_GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
+_TIME = re.compile(r"(\d{1,2}):(\d\d)(:\d\d)?")
+_HALF = re.compile(r"\s?([ap])\.?m\b", re.IGNORECASE)
+_UNIT = re.compile(r"m?bar|[kmg]?pa|psi|rpm|[kmg]?hz|[kmg]w|[km]?va|kv|ma|[mck]?m|k?g|ml|m?s|min", re.IGNORECASE)
+_AMOUNT = re.compile(rf"(\d+(?:[.,]\d+)*)(?:{_UNIT.pattern})", re.IGNORECASE)
 _LONGEST = 60
+_ACROSS = 4  # pieces that blanks may stand between
+_CAPITALS = 4
+_LETTERS = 5
+_SUBTAGS = 6  # pieces of a tag whose parts are tags too
+# what stands before a figure and is no part of a tag; of each language that word indexes know
+_LITTLE = frozenset(
+    "an and as at by for from in is of on or the to was with am auf bei bis das der die ein im ist mit um und von war zu "
+    "al con de del el en es la las los por un una au aux des du est et le les par pour sur une".split()
+)
 
 
 def tags(text: str) -> list[str]:
-    """Lower-cased tags of a text, in order: pieces joined by -_./:#+ with a digit among them, or letters mixed with digits.
+    """The forms of a text's tags, in order: pieces joined by -_./:#+ with a digit among them, or letters mixed with digits.
 
-    A joined tag is also given without its joints, so that "P101A" and "P-101A" find each other.
+    A joined tag is also given without its joints, and so is each part of it that has a letter and a digit, so that "P101A" and
+    "P-101A", "PT-4711" and "10-PT-4711" find each other. Figures and times have one form each.
     """
-    found: list[str] = []
-    for match in _TAG.finditer(text):
-        tag = match.group().lower()
-        if len(tag) > _LONGEST or not any(letter.isdigit() for letter in tag):
+    return _forms(text, _in_capitals)
+
+
+def asked(text: str) -> list[str]:
+    """The same of what somebody types, blanks between the pieces of a tag allowed for, and figures that stand alone."""
+    alone = [match.group() for match in _TAG.finditer(text) if match.group().isdigit() and len(match.group()) > 3]
+    return _forms(text, _in_letters) + alone
+
+
+def _forms(text: str, may_join: Callable[[str], bool]) -> list[str]:
+    found: dict[str, None] = {}
+    matches = list(_TAG.finditer(text)) if _DIGIT.search(text) else []
+    numbered = [bool(_DIGIT.search(match.group())) for match in matches]
+    for at, match in enumerate(matches):
+        if not any(numbered[at : at + _ACROSS]):
             continue
-        joined = _JOINTS.sub("", tag)
-        if joined != tag:
-            found += [tag, joined]
-        elif _MIXED.search(tag):
-            found.append(tag)
-    return found
+        if numbered[at] and len(match.group()) <= _LONGEST:
+            found.update(dict.fromkeys(_of_word(match.group().lower(), text[match.end() :][:4])))
+        found.update(dict.fromkeys(_across(text, matches[at : at + _ACROSS], may_join)))
+    return list(found)
+
+
+def _of_word(word: str, after: str) -> Iterator[str]:
+    if clock := _TIME.fullmatch(word):
+        yield from _times(clock, _HALF.match(after))
+    elif _FIGURE.fullmatch(word):
+        yield from _figures(word)
+    else:
+        amount = _AMOUNT.fullmatch(word)
+        if amount and not amount[1].isdigit():
+            yield from _figures(amount[1])
+        joined = _joined(word)
+        if _PIECES.search(word) or joined != word:
+            yield from dict.fromkeys((word, joined))
+            yield from _parts(_PIECES.split(word))
+        elif _MIXED.search(word):
+            yield word
+
+
+def _figures(figure: str) -> Iterator[str]:
+    """4,2 as 4.2; 1,200 also as 1200, for a comma or a point may group thousands."""
+    yield figure.replace(",", ".")
+    if _GROUPED.fullmatch(figure):
+        yield re.sub(r"[.,]", "", figure)
+
+
+def _times(clock: re.Match[str], half: re.Match[str] | None) -> Iterator[str]:
+    """2:38 pm as 14:38; with seconds also without."""
+    hour = int(clock[1])
+    if half is not None and 1 <= hour <= 12:
+        hour = hour % 12 + (12 if half[1].lower() == "p" else 0)
+    yield f"{hour:02}:{clock[2]}"
+    if clock[3]:
+        yield f"{hour:02}:{clock[2]}{clock[3]}"
+
+
+def _parts(pieces: list[str]) -> Iterator[str]:
+    """Neighbouring pieces of a tag, joined: what people leave the unit's or the plant's number off of."""
+    for first in range(len(pieces) if 2 < len(pieces) <= _SUBTAGS else 0):
+        for end in range(first + 2, len(pieces) + 1):
+            part = "".join(pieces[first:end])
+            if end - first < len(pieces) and _MIXED.search(part):
+                yield part
+
+
+def _across(text: str, matches: list[re.Match[str]], may_join: Callable[[str], bool]) -> Iterator[str]:
+    """Words with one blank between them, joined, where letters and digits come together."""
+    joined = ""
+    for number, match in enumerate(matches):
+        word = match.group()
+        if number and (match.start() - matches[number - 1].end() != 1 or not text[match.start() - 1].isspace()):
+            return
+        if not may_join(word):
+            return
+        joined += _joined(word.lower())
+        if number and len(joined) <= _LONGEST and _MIXED.search(joined):
+            yield joined
+
+
+def _in_capitals(word: str) -> bool:
+    return bool(_DIGIT.search(word)) or (len(word) <= _CAPITALS and word.isupper()) or bool(_UNIT.fullmatch(word))
+
+
+def _in_letters(word: str) -> bool:
+    return bool(_DIGIT.search(word)) or (len(word) <= _LETTERS and word.lower() not in _LITTLE)
+
+
+def _joined(word: str) -> str:
+    return _JOINTS.sub("", word).replace(",", ".")

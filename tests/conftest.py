@@ -76,6 +76,16 @@ settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.load_profile("few")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="Fault tests at their full counts (make test-faults).")
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether random tests run at their full counts; the default run keeps them small."""
+    return bool(request.config.getoption("--full"))
+
+
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty store at the newest revision. Migrating takes 60 ms and alembic half a second to import: done once."""

@@ -21,7 +21,7 @@ class Known:
     """The site and its coverage as one asker may see them, at one place of the log. What is derived is made when first used."""
 
     def __init__(self, catalog: CatalogReader, principal: Principal, as_of: Micros | None) -> None:
-        self.site = Site({e.id: e for e in catalog.entities(principal)}, catalog.links(principal))
+        self.site = Site({e.id: e for e in catalog.entities(principal, as_of)}, catalog.links(principal, as_of))
         self._coverage = catalog.coverage(principal, [], as_of=as_of)
 
     def coverage(self, subjects: Sequence[str] = ()) -> Sequence[Coverage]:

@@ -74,6 +74,9 @@ def ask(  # noqa: PLR0913 - click gives every option as an argument
 @click.option("--start", metavar="TIME", help="Only what happened after this, e.g. 2026-03-04T02:00:00Z.")
 @click.option("--end", metavar="TIME", help="Only what happened before this.")
 @click.option("--as-of", metavar="TIME", help="Only what was known then.")
+@click.option(
+    "--explain", is_flag=True, help="Also tell how vectors and words were searched: how many pass, which way, why."
+)
 @as_json_option
 @click.pass_context
 @verb
@@ -86,6 +89,7 @@ def search(  # noqa: PLR0913 - click gives every option as an argument
     start: str | None,
     end: str | None,
     as_of: str | None,
+    explain: bool,
     as_json: bool,
 ) -> None:
     """Find evidence for TEXT, best first."""
@@ -95,11 +99,13 @@ def search(  # noqa: PLR0913 - click gives every option as an argument
     query = query_in(SearchFields(text=text, k=k, kinds=kinds, entities=entities, start=start, end=end, as_of=as_of))
     with opened(ctx) as (service, principal):
         hits = service.search(query, principal)
+        told = service.explain(query, principal) if explain else None
     if as_json:
-        print_json(hits_json(hits))
+        print_json(hits_json(hits, told))
         return
-    from app.cli.paint import paint_hits
+    from app.cli.paint import paint_explained, paint_hits
     from app.cli.recall import remember
 
     remember(settings_of(ctx).data_dir, [hit.evidence.id for hit in hits])
     paint_hits(hits)
+    paint_explained(told or [])

@@ -83,7 +83,7 @@ def opened(ctx: click.Context, *, local: bool = False) -> Iterator[tuple[Service
     from retrieval.errors import StoreBusy
 
     settings = settings_of(ctx)
-    service: Service | None = find_server(settings.data_dir)
+    service: Service | None = find_server(settings.data_dir, instance=settings.instance)
     if service is not None and local:
         service.close()
         raise StoreBusy(f"a server runs on {settings.data_dir} and holds its indexes; stop it, then try again")

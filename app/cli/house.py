@@ -1,4 +1,4 @@
-"""Verbs about the house: doctor, serve, reindex, reconcile, stats, feedback."""
+"""Verbs about the house: doctor, serve, reindex, reconcile, snapshot, stats, feedback."""
 
 from __future__ import annotations
 
@@ -70,9 +70,20 @@ def reindex(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 @verb
 def reconcile(ctx: click.Context, as_json: bool) -> None:
-    """Compare the indexes with the catalog, and repair what differs."""
+    """Compare the indexes with the catalog by content, and repair what differs."""
     with opened(ctx, local=True) as (service, _):
         found = service.reconcile()
+    _print_pairs(found, as_json)
+
+
+@click.command()
+@as_json_option
+@click.pass_context
+@verb
+def snapshot(ctx: click.Context, as_json: bool) -> None:
+    """Write the index that lives in memory to disk, so that the next start need not read the whole log."""
+    with opened(ctx, local=True) as (service, _):
+        found = service.snapshot()
     _print_pairs(found, as_json)
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from app.cli.common import clean, console
 from app.words import locator_words, one_line, short_id, source_name, span_words, when
+from retrieval.ports import Explained
 from retrieval.types import Answer, Citation, Claim, Hit, Support, Verdict
 
 if TYPE_CHECKING:
@@ -98,3 +99,12 @@ def paint_hits(hits: Sequence[Hit]) -> None:
         channels = ", ".join(f"{name} {rank}" for name, rank in sorted(hit.channels.items()))
         out.print(Text(clean(f"    {one_line(found.text)}"), style="dim"))
         out.print(Text(f"    {when(found.valid)}; score {hit.score:.4f} ({channels})", style="dim"))
+
+
+def paint_explained(told: Sequence[Explained]) -> None:
+    """One line a space that was searched, and why so."""
+    out = console()
+    for one in told:
+        counts = f"{one.passing} of {one.total} pass, {one.compared} compared for the best {one.k}"
+        out.print(Text(clean(f"{one.space}: {one.plan}; {counts}, {one.ms:.2f} ms")))
+        out.print(Text(clean(f"    {one.why}"), style="dim"))

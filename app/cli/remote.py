@@ -17,13 +17,15 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from app.cli.remote_governance import RemoteGovernance
 from app.cli.remote_jobs import RemoteJobs
 from app.http.pictures import as_data_uri
+from app.http.requests import Hits
 from app.http.serve import Serving, read_serving
 from app.jobs.job import Job
 from app.ports import Advance, Ask, Check, Conversation, Event, IngestSummary, Media, Notified, Samples, SourceReport
 from app.unwire import answer_in, claim_in, conversation_in, evidence_in, hit_in, samples_in
-from app.wire import WireAnswer, WireClaim, WireConversation, WireEvidence, WireHit, WireSamples, as_json
+from app.wire import WireAnswer, WireClaim, WireConversation, WireEvidence, WireSamples, as_json
 from app.wire_moments import WireMoment, moment_in
 from retrieval import errors
 from retrieval.errors import (
@@ -36,6 +38,7 @@ from retrieval.errors import (
     WatchfloorError,
 )
 from retrieval.moment import Moment
+from retrieval.ports import Explained
 from retrieval.times import iso
 from retrieval.types import Answer, Evidence, Hit, Principal, Query
 
@@ -44,12 +47,12 @@ _START_S = 60.0
 _TIMEOUT = httpx.Timeout(None, connect=5.0)
 
 
-def find_server(data_dir: Path, patience_s: float = _START_S) -> RemoteService | None:
-    """The server of this data directory, or None when none runs.
+def find_server(data_dir: Path, patience_s: float = _START_S, instance: str = "local") -> RemoteService | None:
+    """The server of this data directory and instance, or None when none runs.
 
     One that is still starting is waited for. Raises StoreBusy when its process lives but does not answer.
     """
-    serving = read_serving(data_dir)
+    serving = read_serving(data_dir, instance)
     deadline = time.monotonic() + patience_s
     while serving is not None:
         if answers(serving):
@@ -59,7 +62,7 @@ def find_server(data_dir: Path, patience_s: float = _START_S) -> RemoteService |
                 f"process {serving.pid} serves {data_dir} but does not answer at {serving.url}; stop it first"
             )
         time.sleep(0.2)
-        serving = read_serving(data_dir)
+        serving = read_serving(data_dir, instance)
     return None
 
 
@@ -128,18 +131,12 @@ class RemoteService:
         self._send("DELETE", _talk_path(conversation_id))
 
     def search(self, query: Query, principal: Principal) -> list[Hit]:
-        filter_ = query.filter
-        if filter_.sources or query.channels or query.pictures:
-            raise InputError(
-                "a running server takes no filter by source or channel and no picture to search by; stop it first"
-            )
-        body = {"text": query.text, "k": query.k, "kinds": filter_.kinds, "entities": filter_.entities}
-        if filter_.window is not None:
-            body |= {"start": iso(filter_.window.t0), "end": iso(filter_.window.t1)}
-        if filter_.as_of is not None:
-            body["as_of"] = iso(filter_.as_of)
-        reply = self._call("POST", "/v1/search", dict[str, list[WireHit]], json=body)
-        return [hit_in(hit, principal.tenant) for hit in reply["hits"]]
+        found = self._call("POST", "/v1/search", Hits, json=_search_body(query))
+        return [hit_in(hit, principal.tenant) for hit in found.hits]
+
+    def explain(self, query: Query, principal: Principal) -> list[Explained]:
+        found = self._call("POST", "/v1/search", Hits, json=_search_body(query) | {"explain": True})
+        return [Explained(**as_json(each)) for each in found.explain or []]
 
     def evidence(self, evidence_id: str, principal: Principal) -> Evidence:
         return evidence_in(self._call("GET", _path(evidence_id), WireEvidence))
@@ -183,6 +180,10 @@ class RemoteService:
     def jobs(self) -> RemoteJobs:
         return RemoteJobs(self._call)
 
+    @property
+    def governance(self) -> RemoteGovernance:
+        return RemoteGovernance(self._call)
+
     def work(self, stop: threading.Event, ended: Callable[[Job], None] | None = None, *, lasting: bool = True) -> None:
         _held()
 
@@ -223,7 +224,13 @@ class RemoteService:
     def reindex(self) -> dict[str, int]:
         _held()
 
-    def reconcile(self) -> dict[str, int]:
+    def reconcile(self) -> dict[str, dict[str, int]]:
+        _held()
+
+    def snapshot(self) -> dict[str, int]:
+        _held()
+
+    def keep(self, stop: threading.Event) -> None:
         _held()
 
     def close(self) -> None:
@@ -328,6 +335,26 @@ def _talk_path(conversation_id: str) -> str:
 
 def _labelled(label: str | None) -> str:
     return "" if label is None else f"?label={quote(label)}"
+
+
+def _search_body(query: Query) -> dict[str, Any]:
+    """The query as the route takes it. Raises InputError for what the route cannot take."""
+    filter_ = query.filter
+    if filter_.sources or query.channels or query.pictures:
+        raise InputError(
+            "a running server takes no filter by source or channel and no picture to search by; stop it first"
+        )
+    body: dict[str, Any] = {
+        "text": query.text,
+        "k": query.k,
+        "kinds": filter_.kinds,
+        "entities": filter_.entities,
+    }
+    if filter_.window is not None:
+        body |= {"start": iso(filter_.window.t0), "end": iso(filter_.window.t1)}
+    if filter_.as_of is not None:
+        body["as_of"] = iso(filter_.as_of)
+    return body
 
 
 def _path(evidence_id: str) -> str:

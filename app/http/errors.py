@@ -19,22 +19,27 @@ from litestar.status_codes import (
     HTTP_500_INTERNAL_SERVER_ERROR,
     HTTP_502_BAD_GATEWAY,
     HTTP_503_SERVICE_UNAVAILABLE,
+    HTTP_507_INSUFFICIENT_STORAGE,
 )
 
 from app.http.context import AnyRequest
 from app.wire import error_json
 from retrieval.errors import (
     ConversationNotFound,
+    ErasedMeanwhile,
+    ErasureNotFound,
     EvidenceNotFound,
     InputError,
     JobCancelled,
     JobConflict,
     JobNotFound,
+    LegalHold,
     ModelUnavailable,
     OverBudget,
     QuestionTooLong,
     SourceRejected,
     StoreError,
+    StoreFull,
     UpstreamError,
     WatchfloorError,
 )
@@ -45,10 +50,14 @@ _STATUS: tuple[tuple[type[WatchfloorError], int], ...] = (
     (JobNotFound, HTTP_404_NOT_FOUND),
     (JobConflict, HTTP_409_CONFLICT),
     (JobCancelled, HTTP_409_CONFLICT),
+    (ErasureNotFound, HTTP_404_NOT_FOUND),
+    (ErasedMeanwhile, HTTP_409_CONFLICT),
+    (LegalHold, HTTP_409_CONFLICT),
     (OverBudget, HTTP_429_TOO_MANY_REQUESTS),
     (QuestionTooLong, HTTP_413_REQUEST_ENTITY_TOO_LARGE),
     (SourceRejected, HTTP_422_UNPROCESSABLE_ENTITY),
     (InputError, HTTP_400_BAD_REQUEST),
+    (StoreFull, HTTP_507_INSUFFICIENT_STORAGE),
     (StoreError, HTTP_503_SERVICE_UNAVAILABLE),
     (ModelUnavailable, HTTP_502_BAD_GATEWAY),
     (UpstreamError, HTTP_503_SERVICE_UNAVAILABLE),

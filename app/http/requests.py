@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from app.wire import AskFields, SearchFields, WireConversation, WireHit
+from app.wire import AskFields, SearchFields, WireConversation, WireExplained, WireHit
 
 
 class FeedbackRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,10 +23,11 @@ class PathsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     paths: list[str]
 
 
-class Hits(msgspec.Struct, frozen=True):
-    """Search results, best first."""
+class Hits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Search results, best first; with how the vectors were searched, a space each, where that was asked for."""
 
     hits: list[WireHit]
+    explain: list[WireExplained] | None = None
 
 
 class Conversations(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 
 from app.http.context import AnyRequest, Context, context_of
+from app.http.governance import GOVERNANCE_ROUTES
 from app.http.guards import check_token
 from app.http.jobs import JOB_ROUTES, accepted, wanted_later
 from app.http.media import media_response
@@ -48,6 +49,7 @@ from app.wire import (
     claim_out,
     conversation_out,
     evidence_out,
+    explained_out,
     hit_out,
     report_json,
     samples_out,
@@ -155,7 +157,9 @@ async def search(request: AnyRequest, data: JSONBody[SearchFields]) -> Hits:
     context, query = context_of(request), query_in(data)
 
     def work(stop: threading.Event) -> Hits:
-        return Hits([hit_out(hit) for hit in context.service.search(query, context.principal)])
+        hits = [hit_out(hit) for hit in context.service.search(query, context.principal)]
+        told = context.service.explain(query, context.principal) if data.explain else None
+        return Hits(hits, None if told is None else [explained_out(each) for each in told])
 
     return await context.workers.run(request, work)
 
@@ -362,6 +366,7 @@ ROUTES = [
     feedback,
     stats,
     *QUALITY_ROUTES,
+    *GOVERNANCE_ROUTES,
     health,
     live,
 ]

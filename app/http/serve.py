@@ -121,10 +121,15 @@ class Listener:
         raise TimeoutError(f"nothing listens on {self._address}")
 
 
-def read_serving(data_dir: Path) -> Serving | None:
+def serve_file(instance: str) -> str:
+    """The name of its file, for a server that shares its data directory with others."""
+    return SERVE_FILE if instance == "local" else f"serve-{instance}.json"
+
+
+def read_serving(data_dir: Path, instance: str = "local") -> Serving | None:
     """serve.json, when there is one and its process lives."""
     try:
-        found = msgspec.json.decode((data_dir / SERVE_FILE).read_bytes(), type=Serving)
+        found = msgspec.json.decode((data_dir / serve_file(instance)).read_bytes(), type=Serving)
         alive = psutil.Process(found.pid).create_time() == found.started
     except (FileNotFoundError, msgspec.DecodeError, psutil.NoSuchProcess):
         return None
@@ -132,14 +137,14 @@ def read_serving(data_dir: Path) -> Serving | None:
 
 
 @contextmanager
-def announced(data_dir: Path, url: str) -> Iterator[Serving]:
+def announced(data_dir: Path, url: str, instance: str = "local") -> Iterator[Serving]:
     """Write serve.json, and remove it at the end. Raises StoreBusy when another server announces itself there."""
-    other = read_serving(data_dir)
+    other = read_serving(data_dir, instance)
     if other is not None and other.pid != os.getpid():
         raise StoreBusy(f"a server already runs on {data_dir} (process {other.pid}, {other.url}); stop it first")
     data_dir.mkdir(parents=True, exist_ok=True)
     serving = Serving(os.getpid(), psutil.Process().create_time(), url, secrets.token_hex(8), secrets.token_urlsafe(32))
-    path, fresh = data_dir / SERVE_FILE, data_dir / f".{SERVE_FILE}.{os.getpid()}"
+    path, fresh = data_dir / serve_file(instance), data_dir / f".{SERVE_FILE}.{os.getpid()}"
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(serving))
@@ -158,7 +163,7 @@ def run(settings: Settings, host: str | None, port: int | None, announce: Callab
     address = loopback(host or settings.host)
     chosen = free_port(address, settings.port if port is None else port)
     url = f"http://[{address}]:{chosen}" if ":" in address else f"http://{address}:{chosen}"
-    with announced(settings.data_dir, url) as serving:
+    with announced(settings.data_dir, url, settings.instance) as serving:
         from app.wiring import build
 
         one_blas_thread()
@@ -209,6 +214,8 @@ async def _serve(listener: Listener, announce: Callable[[], None]) -> None:
 def _application(settings: Settings, service: Any, serving: Serving) -> Litestar:
     from app.http.app import create_app
     from app.http.context import Options
+    from app.http.governance import governing
+    from app.http.indexes import keeping_well
     from app.http.jobs import working_off
     from app.http.quality import watching_over
     from app.principals import local_principal
@@ -222,7 +229,7 @@ def _application(settings: Settings, service: Any, serving: Serving) -> Litestar
         token=serving.token,
         instance=serving.instance,
         handlers=handlers,
-        lifespan=[*lifespan, working_off(service), watching_over(service)],
+        lifespan=[*lifespan, working_off(service), watching_over(service), governing(service), keeping_well(service)],
         workers=settings.limits.total_asks + _SPARE_WORKERS,
     )
     return create_app(service, local_principal(settings), options)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-_LIBRARIES = ("faiss-cpu", "granian", "ladybug", "langchain-openai", "litestar", "numpy", "sqlalchemy", "tantivy")
+_LIBRARIES = (
+    "faiss-cpu", "faiss-gpu-cu12", "granian", "ladybug", "langchain-openai", "litestar", "numpy", "sqlalchemy", "tantivy", "torch",
+)  # fmt: skip
 
 
 def facts() -> dict[str, Any]:
@@ -21,8 +23,16 @@ def facts() -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "load_1m": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in _LIBRARIES},
+        "versions": {name: told for name in _LIBRARIES if (told := _version(name))},
     }
+
+
+def _version(name: str) -> str | None:
+    """None for what is not installed: of the builds of faiss there is only ever one."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _cpu() -> str:

@@ -139,6 +139,86 @@ def stream(rate: int, minutes: float, backlog: int, rounds: int, folder: Path, a
         _paint_bars(found)
 
 
+@bench.command()
+@click.option("--n", type=click.IntRange(2_000), default=200_000, show_default=True, help="Pieces of evidence.")
+@click.option(
+    "--words", type=click.IntRange(500), default=50_000, show_default=True, help="Texts asked by their words."
+)
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Rounds of each measurement.")
+@click.option("--storage", default="quantised", show_default=True, help="Vectors kept so are measured too; '' = none.")
+@click.option(
+    "--peer", "engines", multiple=True, help="Only these libraries beside ours; 'none' = none.  [default: all]"
+)
+@click.option("--peers-env", type=_FOLDER, default=Path(".peers-venv"), show_default=True, help="`make bench-peers`.")
+@click.option("--folder", type=_FOLDER, help="Where vectors and stores are kept for the next run.  [default: nowhere]")
+@as_json_option
+@verb
+def retrieval(engines: tuple[str, ...], peers_env: Path, folder: Path | None, as_json: bool, **sizes: Any) -> None:
+    """Finding under filters, adding, words and memory, beside a flat scan and beside other libraries."""
+    from eval.bench.retrieval import Sizes, chosen, run
+    from eval.bench.retrieval_paint import paint
+
+    found = run(Sizes(**sizes), folder, chosen(engines, peers_env), _teller())
+    if as_json:
+        print_json(found)
+    else:
+        paint(found)
+        _paint_bars(found)
+
+
+@bench.command()
+@click.option("--rows", default="100000", show_default=True, help="Numbers of pieces, with commas between them.")
+@click.option(
+    "--storage", "storages", multiple=True, help="How vectors are kept, again for each.  [default: as it ships]"
+)
+@click.option("--folder", type=_FOLDER, help="Where stores are kept for the next run.  [default: nowhere]")
+@as_json_option
+@verb
+def sizes(rows: str, storages: tuple[str, ...], folder: Path | None, as_json: bool) -> None:
+    """What stores of several sizes cost to build, to start, to hold and to ask."""
+    from eval.bench.retrieval_paint import paint_sizes
+    from eval.bench.retrieval_sizes import counts, run
+
+    found = run(counts(rows), storages or ("",), folder, _teller())
+    if as_json:
+        print_json(found)
+    else:
+        paint_sizes(found)
+
+
+@bench.command()
+@click.option(
+    "--goal",
+    "only",
+    multiple=True,
+    help="Only these: flat, likely, filters, text, clip, nvdec, vlm, video.  [default: all]",
+)
+@click.option(
+    "--vectors", type=click.IntRange(10_000), multiple=True, help="Sizes of stores.  [default: 1000000 and 10000000]"
+)
+@click.option("--clip", help="Weights of CLIP ViT-B/32: a file or a checkpoint folder.  [default: random, for speed]")
+@click.option("--model-url", help="Endpoint of a vLLM with a vision-language model, for the goal vlm.")
+@click.option("--dry-run", is_flag=True, help="The same code at toy sizes with a fake GPU: no figure means anything.")
+@click.option("--folder", type=_FOLDER, required=True, help="Where clips and stores are made, kept for the next run.")
+@as_json_option
+@verb
+def gpu(
+    only: tuple[str, ...], vectors: tuple[int, ...], dry_run: bool, folder: Path, as_json: bool, **more: Any
+) -> None:
+    """Vectors, encoders, video and a model's caches on a GPU, beside this machine's processor."""
+    from eval.bench.gpu import paint, run_bench
+    from eval.bench.gpu_work import SIZES, Work
+
+    work = Work(folder=str(folder), vectors=vectors or SIZES, **more)
+    found = run_bench(work.toy() if dry_run else work, only, _teller())
+    if as_json:
+        print_json(found)
+    else:
+        paint(found)
+        if not dry_run:
+            _paint_bars(found)
+
+
 def _teller() -> Callable[[int, int, str], None]:
     """A line on standard error whenever what is done changes, and every tenth of it."""
     last: list[tuple[str, int]] = []

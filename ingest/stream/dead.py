@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from ingest.masking import BatchMask
+from ingest.outcome import ERASED
 from ingest.stream.feeds import FEED, source_of
 from ingest.stream.message import MEDIA_TYPE, Message
 from retrieval.errors import EvidenceNotFound, SourceRejected
@@ -79,6 +80,9 @@ class DeadLetters:
 
     def _grave(self, message: Message, problem: SourceRejected) -> tuple[Dead, str]:
         """Where a message lies, and the digest of what it was: the key of its bytes, where these are kept."""
+        if problem.kind == ERASED:
+            # nothing of what was erased is kept again, not even what would tell it apart
+            return Dead(source_of(message.feed, f"{_PLACE}{ERASED}"), problem.kind, problem.reason), ""
         digest = content_hash(message.key, message.body)
         source, reason = source_of(message.feed, f"{_PLACE}{digest[:32]}"), problem.reason
         held = self._places().setdefault(message.feed, set())

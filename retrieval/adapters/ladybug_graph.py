@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,12 +14,17 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from retrieval.cypher_graph import CypherGraph, Step
-from retrieval.errors import GraphUnavailable, ProjectionError, StoreBusy
+from retrieval.errors import GraphUnavailable, ProjectionError, StoreBusy, StoreError, StoreFull
+from retrieval.failpoints import NOWHERE, Failpoints
+from retrieval.failpoints import Step as Failpoint
+from retrieval.ports import LogEntry, LogReader
 from retrieval.queries import load
 from retrieval.types import LinkType, Relation
 
 _TIMEOUT_MS = 10_000
 _BUFFER = 512 * 2**20
+_ROOM = 2**20
+_OF_THE_DISK = ("IO exception", "panic state")
 
 
 class LadybugGraph(CypherGraph):
@@ -27,27 +34,37 @@ class LadybugGraph(CypherGraph):
     StoreBusy when another process has it open, ProjectionError when the file cannot be read.
     """
 
-    def __init__(self, path: str | Path, fresh: bool = False, timeout_ms: int = _TIMEOUT_MS) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        fresh: bool = False,
+        timeout_ms: int = _TIMEOUT_MS,
+        failpoints: Failpoints = NOWHERE,
+    ) -> None:
         self._path = Path(path)
+        self.failpoints = failpoints
         self._timeout_ms = timeout_ms
         self._statements = load("ladybug")
         self._reading, self._writing = Lock(), Lock()
         # this process alone has the store open, so that what it wrote last is what is there
         self._reached: int | None = None
         self._writes = 0
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._refusing = False
         # ladybug's own lock does not see a second opening in the same process
         # one thread opens the index, another may close it
         self._lock = FileLock(self._path.with_name(self._path.name + ".lock"), thread_local=False)
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise StoreBusy(f"the graph in {self._path} is open in another process") from error
+        except OSError as error:
+            raise StoreError(f"the graph in {self._path} cannot be opened: {error.strerror}") from error
         try:
             if fresh:
                 self._wipe()
             self._open()
-        except (ProjectionError, StoreBusy, GraphUnavailable):
+        except (StoreError, GraphUnavailable):
             self._lock.release()
             raise
 
@@ -60,17 +77,32 @@ class LadybugGraph(CypherGraph):
             self._reached = reached
         return reached
 
+    def apply(self, entries: Sequence[LogEntry], log: LogReader) -> None:
+        if self._refusing:
+            # before anything is read: what was not synced may be there after all
+            self._reopen()
+        super().apply(entries, log)
+
     def reset(self) -> None:
         with self._reading, self._writing:
             self._reached = None
-            self._shut()
+            with contextlib.suppress(RuntimeError):
+                self._shut()
             self._wipe()
             self._open()
+            self._refusing = False
 
     def close(self) -> None:
         with self._reading, self._writing:
-            self._shut()
-            self._lock.release()
+            try:
+                if self._refusing:
+                    self._try_room()
+                self._shut()
+            except GraphUnavailable:
+                # ladybug ends the process where it cannot write at closing; what is lost by not closing comes from the log
+                _never_freed(self._reader, self._writer, self._database)
+            finally:
+                self._lock.release()
 
     def _read(self, name: str, params: Mapping[str, Any]) -> list[list[Any]]:
         with self._reading, _typed(name):
@@ -80,12 +112,13 @@ class LadybugGraph(CypherGraph):
     def _write(self, steps: Sequence[Step]) -> None:
         if not steps:
             return
-        with self._writing, _typed(steps[0].name):
+        with self._writing, self._noticing(), _typed(steps[0].name):
             self._writer.execute("BEGIN TRANSACTION")
             try:
                 for step in steps:
                     self._writer.execute(self._statements.get(step.name, step.kind), dict(step.params))
-            except RuntimeError:
+                self.failpoints.reach(Failpoint.GRAPH_WRITTEN)
+            except (RuntimeError, OSError):
                 # some errors end the transaction by themselves; the first one is what the caller needs
                 with contextlib.suppress(RuntimeError):
                     self._writer.execute("ROLLBACK")
@@ -93,6 +126,42 @@ class LadybugGraph(CypherGraph):
             self._writes, self._reached = self._writes + 1, None
             self._writer.execute("COMMIT")
             self._writes, self._reached = self._writes + 1, None
+
+    @contextlib.contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """After a write that the disk did not take ladybug 0.22 refuses the next one or never returns from it, until it is opened anew;
+        it reads on meanwhile."""
+        try:
+            yield
+        except GraphUnavailable as error:
+            self._refusing = self._refusing or any(told in str(error) for told in _OF_THE_DISK)
+            raise
+
+    def _reopen(self) -> None:
+        self._try_room()
+        with self._reading, self._writing:
+            self._reached = None
+            with contextlib.suppress(RuntimeError):
+                self._shut()
+            try:
+                self._open()
+            except StoreFull as full:
+                raise GraphUnavailable(str(full)) from full
+            self._refusing = False
+
+    def _try_room(self) -> None:
+        """Opening writes: without room, what is open is better kept to read from. Raises GraphUnavailable."""
+        tried = self._path.with_name(f"{self._path.name}.room")
+        try:
+            with tried.open("wb") as file:
+                file.write(bytes(_ROOM))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise GraphUnavailable(f"the graph cannot be written: {error.strerror}; what it has is read") from error
+        finally:
+            with contextlib.suppress(OSError):
+                tried.unlink()
 
     def _open(self) -> None:
         import ladybug
@@ -104,6 +173,8 @@ class LadybugGraph(CypherGraph):
         except RuntimeError as error:
             if "lock" in str(error).lower():
                 raise StoreBusy(f"the graph in {self._path} is open in another process") from error
+            if "No space left" in str(error):
+                raise StoreFull(f"no room to open the graph in {self._path}; free some, then try again") from error
             raise ProjectionError(f"the graph in {self._path} cannot be read: {error}") from error
         self._reader.set_query_timeout(self._timeout_ms)
         with _typed("schema"):
@@ -127,6 +198,12 @@ class LadybugGraph(CypherGraph):
                 shutil.rmtree(file)
             else:
                 file.unlink()
+
+
+def _never_freed(*parts: object) -> None:
+    """Their destructors are not run, not even as the process ends."""
+    for part in parts:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(part))
 
 
 @contextlib.contextmanager

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from retrieval.errors import BadQuery
-from retrieval.fakes.shelf import Shelf
+from retrieval import walking
+from retrieval.digests import digest
+from retrieval.fakes.shelf import Documented
 from retrieval.ports import LogEntry, LogReader, Neighbour
-from retrieval.projecting import UNKNOWN, Times, admits, sites
+from retrieval.projecting import UNKNOWN, Times, admits, audience, sites
+from retrieval.reconciling import Mark
 from retrieval.types import Entity, Filter, Link, Micros, Principal
 
 
-class MemoryGraph(Shelf):
+class MemoryGraph(Documented):
     """The Graph port without a store."""
 
     name = "graph"
@@ -30,16 +32,20 @@ class MemoryGraph(Shelf):
         super().reset()
         self._sites = {}
 
+    def marks(self) -> Iterator[Mark]:
+        yield from super().marks()
+        for tenant, (entities, links) in self._sites.items():
+            yield from self.expected_site(tenant, list(entities.values()), links)
+
+    def expected_site(self, tenant: str, entities: Sequence[Entity], links: Sequence[Link]) -> Iterator[Mark]:
+        for entity in entities:
+            yield ("entity", tenant, entity.id), digest(audience(entity.labels))
+        for link in dict.fromkeys(links):
+            yield ("link", tenant, link.source, link.type.value, link.target), digest(audience(link.labels))
+
     def neighbours(self, entities: Sequence[str], hops: int, principal: Principal) -> list[Neighbour]:
-        if hops not in (1, 2):
-            raise BadQuery(f"hops must be 1 or 2, not {hops}")
-        best: dict[str, Neighbour] = {}
-        for seed in dict.fromkeys(entities):
-            for entity, via in self._walks(seed, (), hops, principal):
-                found = Neighbour(entity, len(via), via)
-                if entity not in entities and (entity not in best or found[1:] < best[entity][1:]):
-                    best[entity] = found
-        return sorted(best.values(), key=lambda found: (found.hops, found.entity))
+        there, links = self._sites.get(principal.tenant, ({}, []))
+        return walking.neighbours((list(there.values()), links), entities, hops, principal)
 
     def evidence(
         self, entities: Sequence[str], principal: Principal, limit: int = 200, as_of: Micros | None = None
@@ -52,22 +58,3 @@ class MemoryGraph(Shelf):
             if admits(item, filter_, principal):
                 times[item.id] = max(times.get(item.id, UNKNOWN), Times.of(item).t0)
         return sorted(times, key=lambda id_: (-times[id_], id_))[:limit]
-
-    def _walks(
-        self, start: str, via: tuple[str, ...], left: int, principal: Principal
-    ) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Every walk of at most `left` more links whose entities and links are all visible."""
-        entities, links = self._sites.get(principal.tenant, ({}, []))
-        if not left or not _sees(principal, entities.get(start)):
-            return
-        for link in links:
-            ends = {link.source: link.target, link.target: link.source}
-            far = ends.get(start)
-            if far is None or not _sees(principal, link) or not _sees(principal, entities.get(far)):
-                continue
-            yield far, (*via, link.type.value)
-            yield from self._walks(far, (*via, link.type.value), left - 1, principal)
-
-
-def _sees(principal: Principal, thing: Entity | Link | None) -> bool:
-    return thing is None or not thing.labels or not set(thing.labels).isdisjoint(principal.labels)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from retrieval.ports import LogEntry, LogReader
+from retrieval.digests import of_document
+from retrieval.ports import LogEntry, LogReader, Projected
 from retrieval.projecting import admits, changes, last
+from retrieval.reconciling import Documents, Mark
 from retrieval.types import Evidence, Filter, Principal
 
 
@@ -33,10 +35,14 @@ class Shelf:
             self._added(change.ids, present, log)
         self._applied = last(entries, self._applied)
 
-    def reset(self) -> None:
-        for row in list(self._held):
+    def forget(self, rows: Collection[int]) -> None:
+        """Drop rows, for reconciling."""
+        for row in self._held.keys() & set(rows):
             del self._held[row]
             self._dropped(row)
+
+    def reset(self) -> None:
+        self.forget(list(self._held))
         self._applied = 0
 
     def close(self) -> None:
@@ -50,3 +56,11 @@ class Shelf:
 
     def _dropped(self, row: int) -> None:
         """Called after a row was removed."""
+
+
+class Documented(Shelf, Documents):
+    """One that makes all it has from the revisions themselves, and tells their digests."""
+
+    def marks(self) -> Iterator[Mark]:
+        for row, evidence in self._held.items():
+            yield row, of_document(Projected(row, evidence))

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from retrieval.fakes.shelf import Shelf
-from retrieval.ports import LogReader, Scored
-from retrieval.tags import tags
+from retrieval.fakes.shelf import Documented
+from retrieval.ports import Explained, LogReader, Scored, WordRead
+from retrieval.projecting import audience, audiences
+from retrieval.tags import asked, tags
 from retrieval.types import Evidence, Filter, Principal
 
 _K1, _B = 1.2, 0.75
 _WORD = re.compile(r"[^\W_]+")
 _STOP = frozenset("a an and are as at be by for if in into is it no not of on or the to was what when with".split())
 _ENDINGS = ("ing", "ed", "es", "s", "e")
+_SHORTEST, _TWO_SLIPS, _INSTEAD = 4, 8, 0.5
 
 
 def _stem(word: str) -> str:
@@ -28,12 +31,18 @@ def _stem(word: str) -> str:
     return word
 
 
+def _words(text: str) -> list[str]:
+    return [word for word in _WORD.findall(text.lower()) if word not in _STOP]
+
+
 def _terms(text: str) -> list[str]:
-    words = [_stem(word) for word in _WORD.findall(text.lower()) if word not in _STOP]
-    return words + [f"#{tag}" for tag in tags(text)]
+    """Stems, tags behind a #, and words as they are written behind an =."""
+    words = _words(text)
+    plain = [f"={word}" for word in dict.fromkeys(words) if word.isalpha() and len(word) >= _SHORTEST]
+    return [_stem(word) for word in words] + [f"#{tag}" for tag in tags(text)] + plain
 
 
-class MemoryWords(Shelf):
+class MemoryWords(Documented):
     """The WordIndex port with dictionaries."""
 
     name = "words"
@@ -44,19 +53,49 @@ class MemoryWords(Shelf):
 
     def search(self, text: str, k: int, filter_: Filter, principal: Principal) -> Scored:
         own = [self._counts[row] for row, item in self._held.items() if item.tenant == principal.tenant]
-        wanted = set(_terms(text))
-        weights = {term: self._weight(term, own) for term in wanted}
-        mean = sum(counts.total() for counts in own) / max(len(own), 1)
+        weights = {term: share * self._weight(term, own) for term, share in self._wanted(text, principal)}
+        mean = sum(_length(counts) for counts in own) / max(len(own), 1)
         scores = {row: self._score(self._counts[row], weights, mean) for row in self._passing(filter_, principal)}
         best = sorted((row for row in scores if scores[row] > 0), key=lambda row: (-scores[row], row))[: max(k, 0)]
         return Scored(np.array(best, np.int64), np.array([scores[row] for row in best], np.float32))
+
+    def explain(self, text: str, k: int, filter_: Filter, principal: Principal) -> Explained:
+        begun = time.perf_counter()
+        found = len(self.search(text, k, filter_, principal).rows)
+        took = (time.perf_counter() - begun) * 1e3
+        matching = len(self.search(text, len(self._held), filter_, principal).rows)
+        total = sum(item.tenant == principal.tenant for item in self._held.values())
+        if not total:
+            return Explained("words", 0, 0, k, "none", "the tenant has no words yet", 0, 0, 0.0)
+        why = "; ".join(read.told() for read in self.reading(text, principal)) or "no word to look for"
+        return Explained("words", total, matching, k, "BM25", why, matching, found, took)
+
+    def reading(self, text: str, principal: Principal) -> list[WordRead]:
+        known = self._known(principal)
+        stems = {_stem(word): word for word in reversed(_words(text))}
+        return [_read(word, known) for word in reversed(stems.values())] if known else []
+
+    def _known(self, principal: Principal) -> set[str]:
+        """Every term that the asker may see, of whatever time."""
+        mine = set(audiences(principal))
+        own = ((row, item) for row, item in self._held.items() if item.tenant == principal.tenant)
+        return {term for row, item in own if not mine.isdisjoint(audience(item.labels)) for term in self._counts[row]}
+
+    def _wanted(self, text: str, principal: Principal) -> Iterator[tuple[str, float]]:
+        """The terms of a question, and how much each counts."""
+        for read in self.reading(text, principal):
+            if read.how == "whole":
+                yield _stem(read.word), 1.0
+            else:
+                yield from ((f"={term}", _INSTEAD) for term in read.terms)
+        yield from ((f"#{tag}", 1.0) for tag in asked(text))
 
     def _weight(self, term: str, documents: list[Counter[str]]) -> float:
         having = sum(term in counts for counts in documents)
         return math.log(1 + (len(documents) - having + 0.5) / (having + 0.5))
 
     def _score(self, counts: Counter[str], weights: dict[str, float], mean: float) -> float:
-        length = _K1 * (1 - _B + _B * counts.total() / max(mean, 1.0))
+        length = _K1 * (1 - _B + _B * _length(counts) / max(mean, 1.0))
         return sum(weight * counts[t] * (_K1 + 1) / (counts[t] + length) for t, weight in weights.items() if counts[t])
 
     def _added(self, ids: Sequence[str], present: dict[int, Evidence], log: LogReader) -> None:
@@ -65,3 +104,30 @@ class MemoryWords(Shelf):
 
     def _dropped(self, row: int) -> None:
         del self._counts[row]
+
+
+def _length(counts: Counter[str]) -> int:
+    return sum(count for term, count in counts.items() if not term.startswith("="))
+
+
+def _read(word: str, known: set[str]) -> WordRead:
+    if not word.isalpha() or len(word) < _SHORTEST or _stem(word) in known:
+        return WordRead(word, "whole")
+    plain = sorted(term[1:] for term in known if term.startswith("="))
+    begun = tuple(term for term in plain if term.startswith(word))
+    if begun:
+        return WordRead(word, "beginning", begun)
+    slips = 2 if len(word) >= _TWO_SLIPS else 1
+    return WordRead(word, "likeness", tuple(term for term in plain if _slips(word, term) <= slips))
+
+
+def _slips(one: str, other: str) -> int:
+    """Letters to insert, drop, change, or swap with the next, to make one of the other (optimal string alignment)."""
+    before, row = list[int](), list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        ago, before, row = before, row, [i]
+        for j, there in enumerate(other, 1):
+            row.append(min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != there)))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == there:
+                row[j] = min(row[j], ago[j - 2] + 1)
+    return row[-1]

@@ -93,6 +93,28 @@ LIMIT $limit
 MATCH (e:Evidence)
 RETURN e.row AS row
 
+// name: held_evidence
+MATCH (e:Evidence)
+RETURN e.row AS row, e.id AS id, e.tenant AS tenant, e.labels AS labels, e.t0 AS t0, e.recorded_at AS recorded_at,
+  e.superseded_at AS superseded_at
+
+// name: held_relations
+MATCH (e:Evidence)-[x:<<relations>>]->(n:Entity)
+RETURN e.row AS row, label(x) AS relation, n.key AS key
+
+// name: held_entities
+MATCH (n:Entity)
+RETURN n.tenant AS tenant, n.id AS id, n.key AS key, n.labels AS labels
+
+// name: held_links
+MATCH (a:Entity)-[x:<<links>>]->(b:Entity)
+RETURN a.tenant AS tenant, a.id AS source, label(x) AS link, b.key AS target, x.labels AS labels
+
+// name: owners
+MATCH (e:Evidence)
+WHERE e.row IN $rows
+RETURN e.tenant AS tenant, e.row AS row
+
 // name: applied
 MATCH (p:Progress {key: 'log'})
 RETURN p.applied AS applied

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,14 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "blobs").write_text("a file stands where the folder should be")
     with pytest.raises(StoreError, match="blob storage failed"):
         FolderBlobs(tmp_path / "blobs").put("t", b"x", "text/plain")
+
+
+def test_what_a_killed_process_left_half_written_goes(tmp_path: Path) -> None:
+    incoming = tmp_path / ".new"
+    incoming.mkdir()
+    old, young = incoming / "new-old", incoming / "new-young"
+    old.write_bytes(b"half")
+    young.write_bytes(b"another process writes it")
+    os.utime(old, (1, 1))
+    FolderBlobs(tmp_path).put("t", b"frame", "image/png")
+    assert list(incoming.iterdir()) == [young]

@@ -12,9 +12,10 @@ from retrieval.ids import derived_source
 from retrieval.ports import Held, Unit
 
 
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    opened = Catalog(tmp_path / "catalog.db")
+@pytest.fixture(params=["sqlite", "postgres"])
+def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
+    on_postgres = request.param == "postgres"
+    opened = Catalog(request.getfixturevalue("postgres_store")() if on_postgres else tmp_path / "catalog.db")
     yield opened
     opened.close()
 

@@ -31,9 +31,11 @@ class Ticking:
         return self.now
 
 
-@pytest.fixture
-def catalog(tmp_path: Path, store_at: Callable[[Path], Path]) -> Iterator[Catalog]:
-    made = Catalog(store_at(tmp_path / "catalog.db"), Ticking())
+@pytest.fixture(params=["sqlite", "postgres"])
+def catalog(request: pytest.FixtureRequest, tmp_path: Path, store_at: Callable[[Path], Path]) -> Iterator[Catalog]:
+    on_postgres = request.param == "postgres"
+    where = request.getfixturevalue("postgres_store")() if on_postgres else store_at(tmp_path / "catalog.db")
+    made = Catalog(where, Ticking())
     yield made
     made.close()
 

@@ -45,10 +45,13 @@ def clock() -> Ticking:
     return Ticking()
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty store; another database joins the suite by one more parameter."""
-    return {"sqlite": f"sqlite:///{tmp_path / 'catalog.db'}"}[request.param]
+    """The URL of an empty store."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'catalog.db'}"
+    found: str = request.getfixturevalue("postgres_store")()
+    return found
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ few = st.integers(0, 3)
 
 def piece(source: str, n: int, bad: bool) -> Evidence:
     return Evidence(
-        id=f"ev_{n}" if n == 0 else f"ev_{source}_{n}",
+        id=f"ev_{source}_{n}",
         tenant="t",
         source=source,
         kind=Kind.ALERT,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
 
 from retrieval.catalog import Catalog
 from retrieval.errors import SourceRejected, StoreError, UnitRefused
@@ -21,9 +20,17 @@ from retrieval.types import CharSpan, Evidence, Filter, Kind, Principal, Provena
 ANN = Principal("t", "ann")
 
 
-@pytest.fixture(params=["sqlite"])
-def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
-    opened = Catalog({"sqlite": f"sqlite:///{tmp_path / 'catalog.db'}"}[request.param])
+@pytest.fixture(params=["sqlite", "postgres"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'catalog.db'}"
+    found: str = request.getfixturevalue("postgres_store")()
+    return found
+
+
+@pytest.fixture
+def catalog(where: str) -> Iterator[Catalog]:
+    opened = Catalog(where)
     yield opened
     opened.close()
 
@@ -96,15 +103,17 @@ def test_what_is_refused_for_what_it_is_leaves_the_others_in(catalog: Catalog) -
         catalog.commit(stray)
 
 
-def test_nothing_of_several_is_stored_where_the_store_fails(catalog: Catalog, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "catalog.db")) as damaging:
-        damaging.execute("DROP TABLE labels")
+def test_nothing_of_several_is_stored_where_the_store_fails(catalog: Catalog, where: str) -> None:
+    beside = create_engine(where)
+    with beside.begin() as damaging:
+        damaging.exec_driver_sql("DROP TABLE labels")
     hidden = said("b", 1, "two")
     hidden = hidden._replace(evidence=[msgspec.structs.replace(hidden.evidence[0], labels=("security",))])
     with pytest.raises(StoreError):
         catalog.commit_all([said("a", 1, "one"), hidden])
-    with closing(sqlite3.connect(tmp_path / "catalog.db")) as looking:
-        assert looking.execute("SELECT count(*) FROM evidence").fetchone() == (0,)
+    with beside.connect() as looking:
+        assert looking.exec_driver_sql("SELECT count(*) FROM evidence").scalar() == 0
+    beside.dispose()
 
 
 _VERSIONS = st.lists(

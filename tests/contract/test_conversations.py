@@ -1,4 +1,4 @@
-"""What every Service does with conversations: the real one over a real catalog, and the one in memory."""
+"""What every Service does with conversations: the real one over real catalogs, and the one in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.conversation.pointing import Around
 from app.fakes import MemoryService
 from app.ports import Ask, Service
 from app.service import Watchfloor
-from retrieval.catalog import system_clock
+from retrieval.catalog import Catalog, system_clock
 from retrieval.errors import ConversationNotFound, EvidenceNotFound
 from retrieval.types import CharSpan, Kind, Principal
 
@@ -34,9 +34,13 @@ def _real(house: Any) -> Service:
     return Watchfloor(parts)
 
 
-@pytest.fixture(params=["memory", "real"])
+@pytest.fixture(params=["memory", "real", "postgres"])
 def service(request: pytest.FixtureRequest, tmp_path: Path, house_in: Callable[[Path], Any]) -> Iterator[Service]:
     house = house_in(tmp_path)
+    if request.param == "postgres":
+        # the same house over another catalog
+        house = type(house)(Catalog(request.getfixturevalue("postgres_store")()), house.blobs, tmp_path)
+        request.addfinalizer(house.close)
     report = house.piece("log.md", Kind.PASSAGE, CharSpan(0, 40), "The seal of pump P-101 failed on Tuesday.")
     house.put(report)
     yield MemoryService(tmp_path, [report]) if request.param == "memory" else _real(house)

@@ -19,7 +19,7 @@ from retrieval.adapters.neo4j_graph import Neo4jGraph
 from retrieval.cypher_graph import Step
 from retrieval.errors import BadQuery, BadSettings, GraphUnavailable, ProjectionError, StoreBusy
 from retrieval.fakes import MemoryGraph, MemoryLog
-from retrieval.ports import Neighbour
+from retrieval.ports import LogEntry, Neighbour, Projected
 from retrieval.queries import Statements, load, parse
 from retrieval.types import (
     Entity,
@@ -377,6 +377,8 @@ def test_neo4j_unreachable_or_refused_is_typed(bolt):
 def test_statements_bind_the_tenant(dialect):
     text = load(dialect)._text
     free = {name for name in text if name.startswith("schema_")} | {"rows", "applied", "save_applied", "wipe"}
+    # what is held is compared with the catalog, of every tenant at once
+    free |= {"held_evidence", "held_relations", "held_entities", "held_links", "owners"}
     assert all("$tenant" in body for name, body in text.items() if name not in free)
 
 
@@ -391,3 +393,25 @@ def test_a_gap_left_open_is_refused():
     with pytest.raises(ValueError, match="relation"):
         statements.get("hang", LinkType.FEEDS)
     assert statements.get("hang", Relation.MEASURES) == "CREATE (e)-[:MEASURES]->(n)"
+
+
+def test_what_it_holds_is_what_it_says_it_should(graph, log):
+    """Marks of every node and edge, for reconciling; rows that are forgotten come back by being applied again."""
+    plant(log)
+    rows = log.add([make("a", "P-1", "CAM-7"), make("b"), make("c", "P-1", labels=("security",), t0=None)])
+    log.close("acme", ["b"])
+    follow(graph, log)
+
+    def wanted():
+        page = [Projected(row, item) for row, item in log.evidence().items()]
+        marks = [*graph.expected(page, log), *graph.expected_site("acme", *log.site("acme"))]
+        return sorted((mark for mark in marks if mark[1]), key=str)
+
+    def held():
+        return sorted((mark for mark in graph.marks() if mark[1]), key=str)
+
+    assert held() == wanted() and len(wanted()) > len(rows)
+    graph.forget([rows[0], 404])
+    assert [mark for mark in wanted() if mark not in held()] == [mark for mark in wanted() if mark[0] == rows[0]]
+    graph.apply([LogEntry(graph.applied(), "acme", ("a",), (), False)], log)
+    assert held() == wanted()

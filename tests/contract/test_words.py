@@ -300,5 +300,5 @@ def test_damage_is_said_and_mended_by_fresh(tmp_path, log, damage):
 
 
 def test_tags_of_a_text():
-    assert tags("Pump P-101A, E0x3F; well-known PUMP 7") == ["p-101a", "p101a", "e0x3f"]
+    assert tags("Pump P-101A, E0x3F; well-known pump 7") == ["p-101a", "p101a", "e0x3f"]
     assert tags("x" * 100 + "-1") == []

@@ -153,6 +153,16 @@ def test_search_filters(run: Run, ids: dict[str, str]) -> None:
     assert run("search", "pump", "--kind", "smell").exit_code == 2
 
 
+def test_search_explains_how_it_went(run: Run) -> None:
+    assert "explain" not in json.loads(run("search", "pump", "--json").stdout)
+    (told,) = json.loads(run("search", "pump", "--kind", "window", "--json", "--explain").stdout)["explain"]
+    assert set(told) == {"space", "total", "passing", "k", "plan", "why", "compared", "found", "ms"}
+    assert (told["total"], told["passing"], told["plan"]) == (3, 1, "exact")
+    shown = run("search", "pump", "--kind", "window", "--explain").stdout
+    assert "words: exact; 1 of 3 pass, 1 compared for the best 10" in shown
+    assert "compares all" in shown
+
+
 def test_show_writes_a_frame(run: Run, ids: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     body = json.loads(run("show", ids["frame"], "--json").stdout)
@@ -230,8 +240,11 @@ def test_doctor_ends_with_1_when_a_part_failed(run: Run, service: MemoryService)
 
 
 def test_house_verbs_print_json(run: Run) -> None:
-    assert json.loads(run("reconcile", "--json").stdout) == {"checked": 4, "differences": 0, "repaired": 0}
+    assert json.loads(run("reconcile", "--json").stdout) == {
+        "words": {"checked": 4, "missing": 0, "extra": 0, "stale": 0, "repaired": 0}
+    }
     assert json.loads(run("reindex", "--json").stdout) == {"words": 4}
+    assert json.loads(run("snapshot", "--json").stdout) == {"sequence": 4, "files": 0, "bytes": 0}
     answer = json.loads(run("ask", "pump", "--json").stdout)["id"]
     assert run("feedback", answer, "--accept").exit_code == 0
     assert json.loads(run("stats", "--json").stdout)["accepted"] == 1

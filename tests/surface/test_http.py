@@ -14,7 +14,7 @@ from app.fakes import MemoryService
 from app.http.media import parse_range
 from app.http.uploads import safe_name
 from app.ports import Ask, Check
-from retrieval.errors import ModelUnavailable, StoreBusy
+from retrieval.errors import ModelUnavailable, StoreBusy, StoreFull
 
 ANSWER_FIELDS = {
     "id",
@@ -140,6 +140,13 @@ def test_search_filters_and_hides(client: TestClient[Any], ids: dict[str, str]) 
     assert found(start="2026-03-04T02:30:00Z") == {ids["window"]}
     assert found(end="2026-03-04T02:05:00+00:00") == {ids["window"]}
     assert len(found(k=1)) == 1
+
+
+def test_search_explains_how_it_went_when_asked(client: TestClient[Any]) -> None:
+    assert set(client.post("/v1/search", json={"text": "pump"}).json()) == {"hits"}
+    body = client.post("/v1/search", json={"text": "pump", "kinds": ["window"], "explain": True}).json()
+    (told,) = body["explain"]
+    assert (told["total"], told["passing"], told["plan"], told["why"]) == (3, 1, "exact", "compares all")
 
 
 @pytest.mark.parametrize(
@@ -310,7 +317,12 @@ def test_health_says_what_is_wrong(client: TestClient[Any], service: MemoryServi
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "code"), [(StoreBusy(), 503, "store_busy"), (ModelUnavailable(), 502, "model_unavailable")]
+    ("error", "status", "code"),
+    [
+        (StoreBusy(), 503, "store_busy"),
+        (StoreFull(), 507, "store_full"),
+        (ModelUnavailable(), 502, "model_unavailable"),
+    ],
 )
 def test_failures_have_a_status(
     client: TestClient[Any],

@@ -235,6 +235,14 @@ def test_the_remote_service_refuses_what_it_cannot_send() -> None:
     remote.close()
 
 
+def test_servers_of_one_data_directory_are_told_apart(tmp_path: Path) -> None:
+    with announced(tmp_path, "http://127.0.0.1:1") as own, announced(tmp_path, "http://127.0.0.1:2", "left") as left:
+        assert read_serving(tmp_path) == own and read_serving(tmp_path, "left") == left
+        assert read_serving(tmp_path, "right") is None and find_server(tmp_path, instance="right") is None
+        assert {path.name for path in tmp_path.iterdir()} == {SERVE_FILE, "serve-left.json"}
+    assert not list(tmp_path.iterdir())
+
+
 _SERVE = """
 import sys
 from pathlib import Path

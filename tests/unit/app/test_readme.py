@@ -32,8 +32,10 @@ def table() -> dict[str, tuple[str, str]]:
 
 def said(default: Any) -> set[str]:
     """How a default may be written."""
-    if default is None or default == ():
+    if default is None or default in ((), {}):
         return {"", "–", "-", "—", "none", "unset", "empty"}
+    if isinstance(default, tuple):
+        return {", ".join(default)}
     if isinstance(default, bool):
         return {str(default).lower()}
     if isinstance(default, float) and default.is_integer():

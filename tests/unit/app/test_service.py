@@ -10,12 +10,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import event
 
 from app.budget import Allowance, Budget
 from app.ports import Ask, IngestSummary
 from app.service import Caps, Watchfloor
 from retrieval.errors import BadQuery, EvidenceNotFound, OverBudget, QuestionTooLong
-from retrieval.types import Principal, Query
+from retrieval.types import CharSpan, Kind, Principal, Query
 
 ANN, KEEPER = Principal("t", "ann"), Principal("t", "keeper")
 REFUSED = {"source": "file:///secret.exe", "code": "unknown_type", "reason": "no reader takes .exe"}
@@ -48,7 +49,7 @@ def test_who_did_what_is_kept_without_content(service: tuple[Watchfloor, Any]) -
         ("ann", "feedback", {"answer": answer.id, "accepted": True}),
     ]
     assert [each[:2] for each in trail[2:]] == [("keeper", "reindex"), ("keeper", "reconcile")]
-    assert trail[3][2]["differences"] == 0
+    assert trail[3][2]["words"] == {"checked": 0, "missing": 0, "extra": 0, "stale": 0, "repaired": 0}
     assert house.catalog.audit_trail(Principal("other")) == []
 
 
@@ -115,3 +116,22 @@ def test_a_search_is_as_long_as_a_question_and_has_its_place_among_them() -> Non
         watchfloor.search(Query(text="x"), ANN)
     # the one question of this minute is used up, searches are not counted in it
     assert watchfloor.search(Query(text="x" * 10), ANN) == [] and len(found) == 1
+
+
+def test_with_a_full_disk_who_asks_is_answered_and_told(house_in: Callable[[Path], Any], tmp_path: Path) -> None:
+    house = house_in(tmp_path)
+    house.put(house.piece("log.md", Kind.PASSAGE, CharSpan(0, 40), "The seal of pump P-101 failed on Tuesday."))
+    opened = SimpleNamespace(ask=None, conversation=None, closed=lambda answer, ask: answer)
+    conversations = SimpleNamespace(open=lambda ask, principal: SimpleNamespace(**{**vars(opened), "ask": ask}))
+    parts: Any = SimpleNamespace(
+        book=house.catalog, follower=house.projector, conversations=conversations, answerer=house.brief
+    )
+    # no page more than there are: SQLite says then that the disk is full
+    event.listen(house.catalog._db._engine, "checkout", lambda raw, *_: raw.execute("PRAGMA max_page_count = 1"))
+    answers = [
+        Watchfloor(parts).ask(Ask(question=f"What failed on pump P-101? {n}", asked_at=0), ANN) for n in range(12)
+    ]
+    assert all(answer.claims for answer in answers)
+    untold = [line for answer in answers for line in answer.degraded if line.startswith("journal: ")]
+    assert untold and all("has no room to write" in line for line in untold)
+    assert house.catalog.stats(ANN)["asks"] == len(answers) - len(untold)

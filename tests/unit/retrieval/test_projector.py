@@ -12,6 +12,7 @@ from retrieval.catalog import Catalog
 from retrieval.errors import GraphUnavailable, ProjectionError, StoreError
 from retrieval.ports import LogEntry, LogReader, Unit
 from retrieval.projector import Projector
+from retrieval.reconciling import Report
 from retrieval.types import CharSpan, Evidence, Kind, Provenance
 
 
@@ -193,12 +194,12 @@ def test_a_projection_ahead_of_the_log_is_rebuilt(catalog: Catalog) -> None:
 def test_reconcile_finds_and_repairs_what_differs(catalog: Catalog) -> None:
     rows = Rows()
     parts = projector(catalog, rows, Uncounted())
-    assert parts.reconcile() == {"checked": 7, "differences": 0, "repaired": 0}
+    assert parts.reconcile() == {"rows": Report(7, 0, 0, 0, 0)}
     lost = rows.held.pop("ev_s3_h")
     rows.held["ghost"] = {98, 99}
-    assert parts.reconcile() == {"checked": 7, "differences": 3, "repaired": 3}
+    assert parts.reconcile() == {"rows": Report(7, 1, 2, 0, 3)}
     assert lost <= rows.rows()
-    assert parts.reconcile() == {"checked": 7, "differences": 0, "repaired": 0}
+    assert parts.reconcile() == {"rows": Report(7, 0, 0, 0, 0)}
 
 
 def test_reconcile_does_not_call_repaired_what_is_not(catalog: Catalog) -> None:
@@ -206,4 +207,25 @@ def test_reconcile_does_not_call_repaired_what_is_not(catalog: Catalog) -> None:
         def rows(self) -> set[int]:
             return super().rows() - {1}
 
-    assert projector(catalog, Forgetful()).reconcile() == {"checked": 7, "differences": 1, "repaired": 0}
+    assert projector(catalog, Forgetful()).reconcile() == {"rows": Report(7, 1, 0, 0, 0)}
+
+
+def test_one_that_fails_is_left_to_who_keeps_it(catalog: Catalog) -> None:
+    broken, sound = Rows("broken"), Rows("sound")
+    broken.error = GraphUnavailable("no answer")
+    parts = projector(catalog, broken, sound)
+    assert parts.catch_up(kept=True)["broken"].kind == "failed"
+    broken.error = None
+    assert parts.catch_up(kept=True)["broken"].reason == "no answer", "whoever searches tries no more"
+    assert broken.applied() == 0 and sound.applied() == 7
+    assert parts.catch_up() == {}
+    assert broken.applied() == 7
+
+
+def test_with_patience_it_goes_on_where_it_stopped(catalog: Catalog) -> None:
+    rows, reached = Rows(), list[int]()
+    parts = projector(catalog, rows, batch=2)
+    while failures := parts.catch_up(patience_s=0.0):
+        assert failures["rows"].kind == "behind" and f"{rows.applied()} of 7" in failures["rows"].reason
+        reached.append(rows.applied())
+    assert reached == [2, 4, 6] and rows.applied() == 7

@@ -1,0 +1,128 @@
+"""A question as a query of one tenant's index: its words and tags, and who may be shown what was known when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import tantivy
+from tantivy import FieldType, Occur
+
+from retrieval.adapters.tantivy_words.analysis import body
+from retrieval.adapters.tantivy_words.folder import View
+from retrieval.ports import WordRead
+from retrieval.projecting import audiences, known_at
+from retrieval.tags import asked
+from retrieval.types import Filter, Interval, Principal
+
+_MOST_TERMS = 400  # distinct terms of one query; the rest of a longer text adds nothing but time
+_MOST_BEGUN = 30  # words that one beginning may stand for
+_INSTEAD = 0.5  # what stands in for a word counts half
+_SHORTEST = 4  # letters of a word that something else may stand in for
+_TWO_SLIPS = 8  # letters from which two may differ
+_query = tantivy.Query
+
+
+class Asking:
+    """One principal's questions to one tenant's documents."""
+
+    def __init__(self, view: View, principal: Principal) -> None:
+        self._view, self._schema = view, view.analysis.schema
+        self._may_see = None if view.open_to_all else self._any("audience", audiences(principal))
+
+    def query(self, text: str, filter_: Filter) -> Any | None:
+        """None where the text has no word to look for."""
+        words = [*(query for _, query in self._words(text)), *self._tags(text)]
+        if not words:
+            return None
+        wanted, unwanted = self._clauses(filter_)
+        clauses = [(Occur.Should, word) for word in words]
+        if wanted:
+            clauses = [(Occur.Must, _query.boolean_query(clauses))]
+            clauses += [(Occur.Must, _query.const_score_query(clause, 0.0)) for clause in wanted]
+        return _query.boolean_query(clauses + [(Occur.MustNot, clause) for clause in unwanted])
+
+    def reading(self, text: str) -> list[WordRead]:
+        """What each word is looked for as."""
+        return [read for read, _ in self._words(text)]
+
+    # --- words ---
+
+    def _words(self, text: str) -> Iterator[tuple[WordRead, Any]]:
+        """A query a distinct word."""
+        seen: set[tuple[str, ...]] = set()
+        for word in self._view.analysis.words(text):
+            stems = self._view.analysis.stems(word)
+            terms = tuple(stems.values())
+            if not terms or terms in seen:
+                continue
+            seen.add(terms)
+            yield self._word(word, stems)
+            if len(seen) == _MOST_TERMS:
+                return
+
+    def _word(self, word: str, stems: dict[str, str]) -> tuple[WordRead, Any]:
+        if word.isalpha() and len(word) >= _SHORTEST and not self._held(stems):
+            return self._instead(word)
+        return WordRead(word, "whole"), _best([self._term(body(lang), term) for lang, term in stems.items()])
+
+    def _held(self, stems: dict[str, str]) -> bool:
+        """Whether the asker may see a document with the word: one that others alone may see must not show by what is found instead."""
+        held = ((body(language), term) for language, term in stems.items())
+        if self._may_see is None:
+            return any(self._view.holds(*each) for each in held)
+        return any(self._view.shows(*each, self._may_see) for each in held)
+
+    def _instead(self, word: str) -> tuple[WordRead, Any]:
+        """A word that occurs nowhere: what begins with it, else what is written like it."""
+        plain = self._view.analysis.plain(word)
+        begun = self._view.beginning(plain, _MOST_BEGUN, self._may_see)
+        if begun:
+            terms = [self._term("plain", term, "basic") for term in begun]
+            return WordRead(word, "beginning", tuple(begun)), _query.boost_query(_best(terms), _INSTEAD)
+        slips = 2 if len(plain) >= _TWO_SLIPS else 1
+        alike = _query.fuzzy_term_query(self._schema, "plain", plain, slips, True)
+        return WordRead(word, "likeness"), _query.boost_query(alike, _INSTEAD)
+
+    def _tags(self, text: str) -> list[Any]:
+        whole = dict.fromkeys(asked(text))
+        return [self._term("tag", tag) for tag in list(whole)[:_MOST_TERMS]]
+
+    def _term(self, field: str, term: str, option: str = "freq") -> Any:
+        return _query.term_query(self._schema, field, term, index_option=option)
+
+    # --- who may see what ---
+
+    def _clauses(self, filter_: Filter) -> tuple[list[Any], list[Any]]:
+        """What every row must match, and what none may. Whatever most rows pass is said as the second: a clause that matches nearly
+        everything keeps tantivy from skipping what cannot be among the best."""
+        unwanted = [self._range("superseded", upper=known_at(filter_.as_of))]
+        if filter_.as_of is not None:
+            unwanted.append(self._range("recorded", lower=filter_.as_of + 1))
+        if filter_.window is not None:
+            unwanted += self._outside(filter_.window)
+        wanted = [] if self._may_see is None else [self._may_see]
+        given = {"kind": [kind.value for kind in filter_.kinds], "source": filter_.sources, "entity": filter_.entities}
+        return wanted + [self._any(field, values) for field, values in given.items() if values], unwanted
+
+    def _outside(self, window: Interval) -> list[Any]:
+        """What Interval.overlaps denies; UNKNOWN lies before every window, so that unknown times are outside."""
+        exact = _both(self._range("t0", window.t0, window.t0), self._range("t1", window.t0, window.t0))
+        last = window.t0 if window.t0 == window.t1 else window.t1 - 1
+        ended = [(Occur.Must, self._range("t1", upper=window.t0)), (Occur.MustNot, exact)]
+        return [self._range("t0", lower=last + 1), _query.boolean_query(ended)]
+
+    def _any(self, field: str, values: Sequence[str]) -> Any:
+        return _query.term_set_query(self._schema, field, list(values))
+
+    def _range(self, field: str, lower: int | None = None, upper: int | None = None) -> Any:
+        return _query.range_query(self._schema, field, FieldType.Integer, lower, upper)
+
+
+def _both(one: Any, other: Any) -> Any:
+    return _query.boolean_query([(Occur.Must, one), (Occur.Must, other)])
+
+
+def _best(queries: list[Any]) -> Any:
+    """Any of them; the best alone counts."""
+    return queries[0] if len(queries) == 1 else _query.disjunction_max_query(queries)
