@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from retrieval.errors import GraphUnavailable, ProjectionError
 from retrieval.ports import Graph, LogReader, Projected, VectorIndex, WordIndex
 from retrieval.types import Evidence, Filter, Principal, Vector
 
@@ -83,12 +84,9 @@ class Canary:
         return [Probe(item.row, item.evidence, vectors[item.row]) for item in items]
 
     def look(self, probes: Sequence[Probe]) -> dict[str, str]:
-        """Projection → what did not come back, in words; {} when everything did. Raises what the indexes raise."""
-        lost: dict[str, list[tuple[int, str]]] = {"vectors": [], "words": [], "graph": []}
-        for probe in probes:
-            lost["vectors"] += self._by_vector(probe)
-            lost["words"] += self._by_words(probe)
-            lost["graph"] += self._by_entity(probe)
+        """Projection → what did not come back, in words; {} when everything did. Raises StoreError of the catalog."""
+        finders = {"vectors": self._by_vector, "words": self._by_words, "graph": self._by_entity}
+        lost = {name: self._lost(find, probes) for name, find in finders.items()}
         rows = {row for each in lost.values() for row, _ in each}
         # one superseded since it was taken is rightly gone
         valid = self._sample.still_open(sorted(rows)) if rows else set()
@@ -96,6 +94,15 @@ class Canary:
         if isinstance(self._vectors, SelfTested):
             told["vectors"] += self._vectors.canary()
         return {name: _in_words(each) for name, each in told.items() if each}
+
+    def _lost(
+        self, find: Callable[[Probe], Iterator[tuple[int, str]]], probes: Sequence[Probe]
+    ) -> list[tuple[int, str]]:
+        """(row, why) of what an index does not find. One that fails when asked says so to whoever asks it."""
+        try:
+            return [each for probe in probes for each in find(probe)]
+        except (ProjectionError, GraphUnavailable):
+            return []
 
     def _by_vector(self, probe: Probe) -> Iterator[tuple[int, str]]:
         left_out: Collection[tuple[int, str]] = getattr(self._vectors, "left_out", ())

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from retrieval.canary import Canary
-from retrieval.errors import GraphUnavailable, ProjectionError, StoreBusy, StoreError
+from retrieval.errors import StoreBusy, StoreError
 from retrieval.projector import Failure, Progress, Projector
 from retrieval.reconciling import Report
 from retrieval.snapshots import Manifest, Snapshots, Snapshotted
@@ -206,15 +206,11 @@ class Upkeep:
 
     def _look(self) -> dict[str, str]:
         """{} also while an index is behind: it says so itself, and cannot be blamed yet."""
-        try:
-            probes = self._canary.take()
-            behind = self._projector.catch_up(patience_s=10 * self._policy.patience_s)
-            if any(failure.kind == "behind" for failure in behind.values()):
-                return {}
-            lost = self._canary.look(probes)
-        except (ProjectionError, GraphUnavailable) as error:
-            self._log.warning("the canary could not look", why=str(error))
+        probes = self._canary.take()
+        behind = self._projector.catch_up(patience_s=10 * self._policy.patience_s)
+        if any(failure.kind == "behind" for failure in behind.values()):
             return {}
+        lost = self._canary.look(probes)
         self._probes, self._probed = len(probes), self._now()
         return lost
 

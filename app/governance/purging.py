@@ -93,8 +93,9 @@ class Purger:
             raise StoreError(f"{left} rows of {erasure.id} still stand; it is tried again")
 
     def _clear(self, erasure: Erasure, traces: Traces) -> Cleared:
-        keys = [*traces.media, *(key for _, key in traces.dead)]
-        free = [key for key in keys if erasure.tenant not in self._book.media_holders(key)]
+        # whether others have the media was looked up with them
+        dead = [key for _, key in traces.dead if erasure.tenant not in self._book.media_holders(key)]
+        free = [*traces.media, *dead]
         return self._places.clear(erasure.tenant, traces.ids, free, traces.sources)
 
     def _settle(self) -> None:

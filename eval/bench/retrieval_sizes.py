@@ -74,7 +74,7 @@ def _line(places: Places, storage: str, progress: Progress) -> dict[str, Any]:
     projections = places.store / "projections" / settings_at(places.store, storage).instance
     disk = {"catalog": _mib(places.store.glob("catalog.sqlite3*"))}
     disk |= {part.name: _mib([part, *part.rglob("*")]) for part in sorted(projections.iterdir())}
-    return {**built, **started, "disk_mib": disk}
+    return {**built, **started, "disk_mib": {name: mib for name, mib in disk.items() if mib}}
 
 
 def building(store: Path, storage: str, progress: Progress) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,11 +33,14 @@ from retrieval.search.nearby import Nearby
 from retrieval.search.remembering import Remembering
 from retrieval.search.visible import Lately, Visible
 from retrieval.search.weights import CHANNELS, Weights
+from retrieval.tags import asked, tags
 from retrieval.types import Filter, Hit, Principal, Query, Vector
 
 T = TypeVar("T")
 Linker = Callable[[str], Sequence[str]]
 Rankings = dict[str, dict[str, float]]
+_FEW = 4
+_LETTER = re.compile(r"[^\W\d_]")
 _FAILURES = (UpstreamError, ProjectionError)
 
 
@@ -183,7 +187,9 @@ class Searcher:
 
     def _ask(self, query: Query, principal: Principal) -> Ask:
         entities = query.filter.entities or tuple(self._linker(query.text) if self._linker else ())
-        return Ask(query, principal, max(self._weights.fusion.depth, query.k), entities)
+        # one channel at once needs no more than is shown, and some for what is one moment
+        depth = min(self._weights.fusion.depth, _FEW * query.k) if query.quick else self._weights.fusion.depth
+        return Ask(query, principal, max(depth, query.k), entities)
 
     def _sequence(self) -> int:
         parts = [self._indexes.vectors, self._indexes.words, *([self._indexes.graph] if self._indexes.graph else [])]
@@ -192,8 +198,8 @@ class Searcher:
     def _first_round(self, ask: Ask, visible: Visible, wanted: Mapping[str, Channel], run: _Run) -> Rankings:
         empty: Rows = {}
         work = {name: partial(run.step, name, partial(channel.find, ask), empty) for name, channel in wanted.items()}
-        if ask.filter.entities:
-            # under so narrow a filter a channel takes less time than handing it to another thread
+        if ask.filter.entities or len(work) == 1:
+            # one alone, or under so narrow a filter, a channel takes less time than handing it to another thread
             found = {name: find() for name, find in work.items()}
         else:
             begun = {name: self._pool.submit(find) for name, find in work.items()}
@@ -251,9 +257,20 @@ class Searcher:
         nothing = np.zeros(0, np.float32)
         judged = run.step("rerank", lambda: reranker.score(ask.query.text, list(texts.values())), nothing)
         late = by_score(dict(zip(texts, judged.tolist(), strict=False)))
-        share = settings.weight
-        mixed = {id_: (1 - share) * score + share * late.get(id_, score) for id_, score in head.items()}
+        share, named = settings.weight, _named(ask, texts)
+        mixed = {
+            id_: (1 - share) * score + share * late.get(id_, score) + named.get(id_, 0.0) for id_, score in head.items()
+        }
         return mixed | {id_: everything[id_] - 1.0 for id_ in ranked[settings.top :]}
+
+
+def _named(ask: Ask, texts: Mapping[str, str]) -> dict[str, float]:
+    """The share of the asked tags that stand in each text, where the site knows none of them: then only what is written tells XV-4702
+    from XV-4700, which both look alike to meaning and stand beside each other in a ranking."""
+    wanted = set() if ask.entities else {form for form in asked(ask.query.text) if _LETTER.search(form)}
+    if not wanted:
+        return {}
+    return {id_: len(wanted.intersection(tags(text))) / len(wanted) for id_, text in texts.items()}
 
 
 def _hits(visible: Visible, rankings: Rankings, scores: dict[str, float], k: int) -> list[Hit]:

@@ -20,7 +20,7 @@ from retrieval.adapters.faiss_vectors.store import Store
 from retrieval.locks import ReadWriteLock
 
 DIM = 16
-LOW = Thresholds(exact=16, coded=64, graphed=64, loose=16, few_dead=32)
+LOW = Thresholds(exact=16, coded=64, graphed=64, worth=1, loose=16, few_dead=32)
 # codes from the start, and no graph
 CODED = LOW._replace(graphed=2**62)
 Vectors: TypeAlias = np.ndarray

@@ -49,7 +49,7 @@ def test_each_call_fails_in_its_turn(kind: str, stride: int, shim: Path, tmp_pat
     assert done.returncode == 0, f"seed {seed}, first {first}:\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
     told = json.loads(done.stdout.splitlines()[-1])
     # the last round has no failing call; one that fails in a merge that goes on beside refuses nothing
-    assert told["rounds"] > 1 and told["refused"] >= (0.9 if full else 0.5) * (told["rounds"] - 1), told
+    assert told["rounds"] > 1 and told["refused"] >= (0.75 if full else 0.5) * (told["rounds"] - 1), told
     print(f"\n{kind}: {told}")
 
 

@@ -184,13 +184,22 @@ class Columns:
         """Slots of the entities and of the sources, ascending; None where the filter names neither."""
         lists = []
         if filter_.entities:
-            lists.append(_union([self._hanging(entity) for entity in dict.fromkeys(filter_.entities)]))
+            lists.append(self._union([self._hanging(entity) for entity in dict.fromkeys(filter_.entities)]))
         if filter_.sources:
-            lists.append(_union([self._from(source) for source in dict.fromkeys(filter_.sources)]))
+            lists.append(self._union([self._from(source) for source in dict.fromkeys(filter_.sources)]))
         if len(lists) == 2:
             both: Slots = np.intersect1d(lists[0], lists[1], assume_unique=True)
             return both
         return lists[0] if lists else None
+
+    def _union(self, lists: list[Slots]) -> Slots:
+        """Ascending, each once; by a mask, which takes a tenth of what numpy's `unique` does."""
+        if len(lists) == 1:
+            return lists[0]
+        mask = np.zeros(self._used, np.bool_)
+        for slots in lists:
+            mask[slots] = True
+        return np.flatnonzero(mask)
 
     def _hanging(self, entity: str) -> Slots:
         code = self._words["entity"].known(entity)
@@ -319,10 +328,6 @@ class Columns:
         many = sizes[hung]
         within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
         self._of_entity = Postings.of(flat[np.repeat(begins[hung], many) + within], np.repeat(slots, many))
-
-
-def _union(lists: list[Slots]) -> Slots:
-    return lists[0] if len(lists) == 1 else np.unique(np.concatenate(lists))
 
 
 def _hashed(id_: str) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import pytest
 
 from retrieval.canary import Canary, rare_words
 from retrieval.catalog import Catalog
-from retrieval.errors import StoreBusy, StoreError
+from retrieval.errors import GraphUnavailable, StoreBusy, StoreError
 from retrieval.failpoints import Step
 from retrieval.fakes import MemoryGraph, MemoryVectors, MemoryWords
 from retrieval.ports import Unit
@@ -183,6 +183,17 @@ def test_what_is_lost_again_at_once_stays_told_and_is_not_rebuilt_for_ever(shop:
     upkeep.probe()
     assert words.rebuilt == 1
     assert upkeep.told()[0].startswith("words: the canary did not come back")
+
+
+def test_an_index_that_fails_does_not_hide_what_another_has_lost(shop: Shop) -> None:
+    class Down(MemoryGraph):
+        def evidence(self, *_: object, **__: object) -> list[str]:
+            raise GraphUnavailable("no answer")
+
+    shop.upkeep.catch_up()
+    shop.words.forget(shop.words.rows())
+    canary = Canary(shop.catalog, shop.catalog.census, shop.vectors, shop.words, Down())
+    assert canary.look(canary.take()).keys() == {"words"}
 
 
 def test_superseded_evidence_is_no_loss(shop: Shop) -> None:

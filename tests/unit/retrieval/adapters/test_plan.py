@@ -17,9 +17,10 @@ FULL = Holdings(live=200_000, coded=200_000, graphed=200_000, total=200_000, bre
     [
         (0, FULL, Way.NOTHING),
         (200, FULL, Way.CANDIDATES),
-        (20_000, FULL, Way.CANDIDATES),
-        (25_000, FULL, Way.SCAN),
-        (30_000, FULL, Way.CODES),
+        (9_000, FULL, Way.CANDIDATES),
+        (20_000, FULL, Way.GRAPH),
+        (20_000, FULL._replace(breadth=0), Way.CANDIDATES),
+        (30_000, FULL._replace(breadth=0), Way.CODES),
         (50_000, FULL, Way.GRAPH),
         (200_000, FULL, Way.GRAPH),
         # a graph that would not find enough is not tried
@@ -53,6 +54,12 @@ def test_exact_is_exact_and_what_is_looked_at_is_enough(passing: int, k: int, co
         assert chosen.wanted * passing / held.live >= fitting(k) >= k
     if chosen.way is Way.CODES:
         assert chosen.wanted >= 10 * k
+
+
+def test_the_graph_is_left_alone_where_too_much_had_to_be_looked_at() -> None:
+    assert plan(20_000, 10, FULL, AT).way is Way.GRAPH
+    assert plan(20_000, 100, FULL, AT).way is Way.CANDIDATES
+    assert plan(30_000, 500, FULL, AT).way is Way.CODES
 
 
 def test_more_is_looked_at_where_fewer_pass() -> None:

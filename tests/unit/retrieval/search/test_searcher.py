@@ -245,3 +245,16 @@ def test_a_quick_search_neither_asks_again_nor_re_ranks(indexes: Indexes) -> Non
     assert {hit.evidence.id for hit in found.hits} == {
         hit.evidence.id for hit in make(indexes).find(Query(text="pump seal"), ME).hits
     }
+
+
+@pytest.mark.parametrize("typed", ["XV-4702", "xv4702", "valve xv 4702 stuck"])
+def test_a_tag_nobody_declared_is_told_from_those_beside_it(
+    tmp_path: Path, store_at: Callable[[Path], Path], typed: str
+) -> None:
+    catalog = Catalog(store_at(tmp_path / "catalog.db"))
+    found = Indexes(catalog, MemoryVectors(), MemoryWords(), MemoryGraph())
+    for n in range(4700, 4710):
+        catalog.commit(unit(piece(f"{n}.md", f"Valve XV-{n} stuck half open.")))
+    assert not Projector(catalog, [found.vectors, found.words, found.graph], lambda: 0).catch_up()
+    assert sources(make(found), typed)[0] == "4702.md"
+    catalog.close()
