@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
-from PIL import Image, ImageDraw
 
+from app.fakes_files import drawn, files_of, passage, refusal, summary_of
 from app.fakes_watch import MemoryWatch
 from app.jobs.fakes import memory_room
 from app.jobs.job import Desk, Job
@@ -35,14 +35,13 @@ from app.ports import (
     SourceReport,
     Turn,
 )
-from retrieval.errors import BadQuery, ConversationNotFound, EvidenceNotFound, InputError, QuestionTooLong
-from retrieval.ids import content_hash, evidence_id
+from retrieval.errors import BadQuery, ConversationNotFound, EvidenceNotFound, QuestionTooLong
+from retrieval.ids import content_hash
 from retrieval.moment import Moment
 from retrieval.pictures import decoded
 from retrieval.ports import Explained
 from retrieval.types import (
     Answer,
-    CharSpan,
     Citation,
     Claim,
     CoverageNote,
@@ -52,7 +51,6 @@ from retrieval.types import (
     Hit,
     Kind,
     Principal,
-    Provenance,
     Query,
     SeriesWindow,
     Support,
@@ -61,7 +59,6 @@ from retrieval.types import (
 )
 
 _WORD = re.compile(r"\w+")
-_READABLE = {".txt", ".md"}
 LONGEST_QUESTION = 4000
 
 
@@ -204,7 +201,7 @@ class MemoryService(MemoryWatch):
             return Media(path, mimetypes.guess_type(path.name)[0] or "application/octet-stream")
         if found.kind is not Kind.WINDOW:
             raise EvidenceNotFound(f"evidence {evidence_id[:60]} has no picture")
-        return Media(_draw(found, self._media_dir / f"{found.id}.png"), "image/png")
+        return Media(drawn(found, self._media_dir / f"{found.id}.png"), "image/png")
 
     def moment(self, evidence_id: str, principal: Principal, label: str | None = None) -> Moment:
         frame = self.evidence(evidence_id, principal)
@@ -253,7 +250,7 @@ class MemoryService(MemoryWatch):
         stop: Callable[[], bool],
     ) -> IngestSummary:
         """The ingest of a job."""
-        files = sorted(file for path in paths for file in _files(path))
+        files = sorted(file for path in paths for file in files_of(path))
         before = set(self._evidence)
         reports: list[SourceReport] = []
         for done, path in enumerate(files, 1):
@@ -263,12 +260,12 @@ class MemoryService(MemoryWatch):
             if progress:
                 progress(Advance(done, len(files), reports[-1].source, reports[-1]))
         added = [item.kind.value for key, item in self._evidence.items() if key not in before]
-        return _summary(reports, Counter(added), self._sequence, stopped=len(reports) < len(files))
+        return summary_of(reports, Counter(added), self._sequence, stopped=len(reports) < len(files))
 
     def _take(self, path: Path, principal: Principal) -> SourceReport:
         source = path.resolve().as_uri()
         report = SourceReport(source=source, status="unchanged", evidence=0, sequence=self._sequence)
-        refused = _refusal(path)
+        refused = refusal(path)
         if refused:
             return replace(report, status="rejected", code=refused[0], reason=refused[1])
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -277,7 +274,7 @@ class MemoryService(MemoryWatch):
             return report
         self._hashes[source] = digest
         self._sequence += 1
-        item = _passage(source, text, principal.tenant)
+        item = passage(source, text, principal.tenant)
         self._evidence[item.id] = item
         return replace(report, status="ingested", evidence=1, sequence=self._sequence)
 
@@ -349,61 +346,6 @@ def _passes(item: Evidence, filter_: Filter) -> bool:
 def _claim(item: Evidence) -> Claim:
     cited = Citation(item.id, item.kind, item.source, item.locator, item.valid, item.text[:200])
     return Claim(item.text[:200], Support.SUPPORTED, (cited,))
-
-
-def _files(path: Path) -> list[Path]:
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
-    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-
-
-def _refusal(path: Path) -> tuple[str, str] | None:
-    if path.suffix.lower() not in _READABLE:
-        return "unknown_type", f"no reader takes {path.suffix or 'a file without a suffix'}"
-    return ("empty", "the file is empty") if path.stat().st_size == 0 else None
-
-
-def _passage(source: str, text: str, tenant: str) -> Evidence:
-    locator = CharSpan(0, len(text))
-    name = evidence_id(tenant.encode(), source, locator, content_hash(text))
-    return Evidence(
-        id=name,
-        tenant=tenant,
-        source=source,
-        kind=Kind.PASSAGE,
-        locator=locator,
-        text=text,
-        provenance=Provenance(ingester="memory"),
-    )
-
-
-def _summary(reports: Sequence[SourceReport], added: Counter[str], sequence: int, *, stopped: bool) -> IngestSummary:
-    status = Counter(report.status for report in reports)
-    rejected = [
-        {"source": report.source, "code": report.code or "", "reason": report.reason or ""}
-        for report in reports
-        if report.status == "rejected"
-    ]
-    return IngestSummary(
-        ingested=status["ingested"],
-        unchanged=status["unchanged"],
-        rejected=tuple(rejected),
-        evidence_by_kind=dict(added),
-        sequence=sequence,
-        stopped=stopped,
-    )
-
-
-def _draw(window: Evidence, path: Path) -> Path:
-    """Draw `data["values"]` as a line, 320×120."""
-    values = [float(value) for value in window.data.get("values", [])] or [0.0]
-    low, high = min(values), max(values)
-    step = 319 / max(1, len(values) - 1)
-    points = [(i * step, 110 - 100 * (v - low) / ((high - low) or 1)) for i, v in enumerate(values)]
-    picture = Image.new("RGB", (320, 120), "white")
-    ImageDraw.Draw(picture).line(points, fill="black", width=2)
-    picture.save(path)
-    return path
 
 
 __all__ = ["LONGEST_QUESTION", "MemoryService"]
