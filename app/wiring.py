@@ -341,7 +341,11 @@ class Parts:
         """A GPU that is lost is a slower answer, not a failed service: the CPU searches."""
         vectors = self._rooms.vectors
         told = f"FAISS on {vectors.device}, vectors in {vectors.storage}"
-        return Check("vectors", "degraded", f"{told}; {vectors.trouble}") if vectors.trouble else Check("vectors", "ok", told)
+        return (
+            Check("vectors", "degraded", f"{told}; {vectors.trouble}")
+            if vectors.trouble
+            else Check("vectors", "ok", told)
+        )
 
     def _counted(self) -> str:
         kinds = self.book.stats(self._principal).get("evidence_by_kind", {})
