@@ -22,6 +22,7 @@ from retrieval.errors import BadQuery, StoreBusy, StoreError, StoreFull, Watchfl
 _BUSY_MS = 30_000
 # SQLite's own default for the number of bound values is 32766; rows have at most 14 columns
 CHUNK = 1000
+_IDLE = 8
 # as SQLite and PostgreSQL say it
 _FULL = ("database or disk is full", "No space left on device")
 
@@ -124,7 +125,11 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-            self._idle.append(connection)
+            # what is kept for the next is not in the pool: a burst of readers must leave transactions theirs
+            if len(self._idle) < _IDLE:
+                self._idle.append(connection)
+            else:
+                connection.close()
             return found
 
     @contextmanager

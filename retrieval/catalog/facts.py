@@ -39,10 +39,17 @@ def coverage(
         wanted.append(overlaps(_cov.valid_t0, _cov.valid_t1, window))
     found: dict[int, tuple[Any, Coverage]] = {}
     for about in _about(subjects):
+        labels = {} if as_of is None else _labels_today(connection, principal.tenant, about)
         for row in connection.execute(select(t.coverage).where(*wanted, about)):
-            order = (row.valid_t0 is None, row.valid_t0 or 0, row.row)
-            found[row.row] = (order, _coverage.decode(row.body))
+            order, told = (row.valid_t0 is None, row.valid_t0 or 0, row.row), _coverage.decode(row.body)
+            found[row.row] = (order, msgspec.structs.replace(told, labels=labels.get(row.source, told.labels)))
     return _visible([record for _, record in sorted(found.values(), key=lambda item: item[0])], principal)
+
+
+def _labels_today(connection: Connection, tenant: str, about: ColumnElement[bool]) -> dict[str, tuple[str, ...]]:
+    """Source → the labels that what it says now lies under."""
+    now = select(_cov.source, _cov.body).where(_cov.tenant == tenant, _cov.superseded_at.is_(None), about)
+    return {row.source: _coverage.decode(row.body).labels for row in connection.execute(now.order_by(_cov.row))}
 
 
 def _about(subjects: Sequence[str]) -> list[ColumnElement[bool]]:
@@ -69,17 +76,17 @@ def links(
 
 
 def _bodies(connection: Connection, table: Table, tenant: str, as_of: Micros | None) -> Iterator[Any]:
-    """As they were told; who may see them is as it is today."""
+    """As they were told; who may see what a source told is as it is today."""
     decoder: Any = _entity if table is t.entities else _link
-    mine = select(table.c.body).where(table.c.tenant == tenant).order_by(table.c.row)
-    today = (decoder.decode(body) for body in connection.execute(mine.where(*_when(table, None))).scalars())
+    mine = select(table.c.source, table.c.body).where(table.c.tenant == tenant).order_by(table.c.row)
+    today = ((row.source, decoder.decode(row.body)) for row in connection.execute(mine.where(*_when(table, None))))
     if as_of is None:
-        yield from today
+        yield from (told for _, told in today)
         return
-    labels = {_name(each): each.labels for each in today}
-    for body in connection.execute(mine.where(*_when(table, as_of))).scalars():
-        then = decoder.decode(body)
-        yield msgspec.structs.replace(then, labels=labels.get(_name(then), then.labels))
+    labels = {(source, *_name(each)): each.labels for source, each in today}
+    for row in connection.execute(mine.where(*_when(table, as_of))):
+        then = decoder.decode(row.body)
+        yield msgspec.structs.replace(then, labels=labels.get((row.source, *_name(then)), then.labels))
 
 
 def _name(told: Entity | Link) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from retrieval.errors import BadQuery
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -56,6 +58,13 @@ class Lean:
         self._fixed: Mapping[str, Any] = compiled.params
 
     def bound(self, given: Mapping[str, Any]) -> list[Any]:
-        """Values in the order the text takes them; lists as JSON."""
+        """Values in the order the text takes them; lists as JSON. Raises BadQuery."""
         values = (given[name] if name in given else self._fixed[name] for name in self._names)
-        return [_encode(value).decode() if isinstance(value, list) else value for value in values]
+        return [_as_json(value) if isinstance(value, list) else value for value in values]
+
+
+def _as_json(values: list[Any]) -> str:
+    """Raises BadQuery for a NUL: SQLite's json ends a text there, and a label would be taken for a shorter one."""
+    if any(isinstance(value, str) and "\0" in value for value in values):
+        raise BadQuery("a value holds a NUL character")
+    return _encode(values).decode()

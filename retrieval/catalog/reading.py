@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Text, and_, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Text, and_, bindparam, func, or_, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, evidence_from, vector_from
@@ -24,6 +24,21 @@ def _granted(labels: Any) -> ColumnElement[bool]:
     return or_(~_labelled, granted)
 
 
+# the piece that was told last of those a source has now: all of them lie under the labels its policy gives it today
+_now = t.evidence.alias()
+_NEWEST = (
+    select(func.max(_now.c.row))
+    .where(_now.c.tenant == _ev.tenant, _now.c.source == _ev.source, _now.c.superseded_at.is_(None))
+    .scalar_subquery()
+)
+
+
+def _granted_today(labels: Any) -> ColumnElement[bool]:
+    """Of a revision that has ended: who may see what its source has now, where it has anything."""
+    now = select(t.labels.c.row).where(t.labels.c.row == _NEWEST)
+    return or_(_ev.superseded_at.is_(None), ~now.exists(), now.where(t.labels.c.label.in_(labels)).exists())
+
+
 _GRANTED = _granted(bindparam("granted", expanding=True))
 _MAY_SEE = and_(_ev.tenant == _TENANT, _GRANTED)
 # the same without the tenant's indexes: a planner without statistics takes one of them where ids or entities are far
@@ -35,7 +50,7 @@ _KNOWN = and_(
     _ev.recorded_at <= bindparam("as_of"), or_(_ev.superseded_at.is_(None), _ev.superseded_at > bindparam("as_of"))
 )
 _WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
-_WHEN = {False: _OPEN, True: _KNOWN}
+_WHEN = {False: _OPEN, True: and_(_KNOWN, _granted_today(bindparam("granted", expanding=True)))}
 _MENTIONS = select(Listed(t.mentions.c.position, t.mentions.c.entity, t.mentions.c.relation)).where(
     t.mentions.c.row == _ev.row
 )
@@ -54,9 +69,10 @@ class _Wanted:
 
     def __init__(self, columns: Select[Any], by: ColumnElement[Any]) -> None:
         lean = and_(_OF_TENANT_TOO, _granted(each_of("granted")))
+        whens = {False: _OPEN, True: and_(_KNOWN, _granted_today(each_of("granted")))}
         self._any = {known: columns.where(by.in_(_WANTED), when, _MAY_SEE_TOO) for known, when in _WHEN.items()}
         self._lean = {
-            known: Lean(columns.where(by.in_(each_of("wanted")), when, lean)) for known, when in _WHEN.items()
+            known: Lean(columns.where(by.in_(each_of("wanted")), when, lean)) for known, when in whens.items()
         }
 
     def read(self, db: Database, wanted: Sequence[Any], principal: Principal, as_of: Micros | None) -> Iterator[Any]:

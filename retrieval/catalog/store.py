@@ -21,7 +21,7 @@ from retrieval.catalog.database import Database
 from retrieval.catalog.journal import AuditEntry
 from retrieval.catalog.migrate import migrate
 from retrieval.catalog.talks import Listed, Talk
-from retrieval.errors import BadQuery, SourceRejected, UnitRefused
+from retrieval.errors import BadQuery, EvidenceNotFound, SourceRejected, UnitRefused
 from retrieval.failpoints import NOWHERE, Failpoints, Step
 from retrieval.ports import Arrival, Held, LogEntry, Neighbour, Projected, Receipt, Rejection, SourceState, Unit
 from retrieval.types import (
@@ -246,7 +246,7 @@ class Catalog:
                 return commits.commit(connection, unit, self._clock)
         except SourceRejected as error:
             return error
-        except (BadQuery, UnitRefused) as error:
+        except (BadQuery, UnitRefused, EvidenceNotFound) as error:
             return SourceRejected(str(error), kind="unstorable")
 
     def refuse_erased(self, tenant: str, source: str, content_hash: str) -> None:

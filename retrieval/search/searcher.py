@@ -136,7 +136,7 @@ class Searcher:
         """The same, with what was left out, the sequence seen and how long it took. Raises BadQuery."""
         start, run = time.perf_counter(), _Run()
         wanted = self._wanted(query)
-        sequence = self._sequence()
+        sequence = self._sequence(run)
         ask, visible = self._ask(query, principal), self._lately.of(principal, query.filter.as_of)
         rankings = self._first_round(ask, visible, wanted, run)
         if not query.quick:
@@ -144,7 +144,7 @@ class Searcher:
         scores = self._fused(rankings) if query.quick else self._rerank(ask, visible, rankings, run)
         hits = _hits(visible, rankings, scores, query.k)
         run.timings["total"] = (time.perf_counter() - start) * 1e3
-        return SearchResult(hits, (*run.degraded, *self._standing()), sequence, run.timings)
+        return SearchResult(hits, tuple(dict.fromkeys((*run.degraded, *self._standing()))), sequence, run.timings)
 
     def nearest(self, space: str, vector: Vector, filter_: Filter, principal: Principal, k: int) -> list[Hit]:
         """The k nearest to a vector of that space, shape (dim,), which pass the filter and the principal may see; frames of one moment
@@ -191,9 +191,16 @@ class Searcher:
         depth = min(self._weights.fusion.depth, _FEW * query.k) if query.quick else self._weights.fusion.depth
         return Ask(query, principal, max(depth, query.k), entities)
 
-    def _sequence(self) -> int:
+    def _sequence(self, run: _Run) -> int:
+        """The least that any index has applied which can be asked."""
         parts = [self._indexes.vectors, self._indexes.words, *([self._indexes.graph] if self._indexes.graph else [])]
-        return min(part.applied() for part in parts)
+        reached: list[int] = []
+        for part in parts:
+            try:
+                reached.append(part.applied())
+            except _FAILURES as error:
+                run.degraded.append(f"{part.name}: {error}")
+        return min(reached, default=0)
 
     def _first_round(self, ask: Ask, visible: Visible, wanted: Mapping[str, Channel], run: _Run) -> Rankings:
         empty: Rows = {}

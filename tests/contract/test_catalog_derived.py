@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.catalog import Catalog
-from retrieval.errors import EvidenceNotFound
+from retrieval.errors import EvidenceNotFound, SourceRejected
 from retrieval.ids import derived_from, derived_source, evidence_id
 from retrieval.ports import Receipt, Unit
 from retrieval.types import Embedding, Evidence, Filter, FrameAt, Kind, Principal, Provenance
@@ -151,3 +151,14 @@ def test_what_a_source_hangs_on_is_read_from_its_name(source: str, of: str) -> N
     assert derived_from(source) is None
     if "/" not in of:
         assert derived_from(derived_source(source, of, "captions")) == (source, of)
+
+
+def test_of_several_one_whose_frame_is_gone_leaves_the_others_in(catalog: Catalog) -> None:
+    gone, stands = frame(1), frame(2, "file:///site/other.mp4")
+    read(catalog, "A", gone)
+    read(catalog, "B", frame(3))
+    source = derived_source(gone.source, gone.id, "captions")
+    orphan = Unit("t", source, "frame", "captions", [frame(4, source, kind=Kind.PASSAGE)])
+    got = catalog.commit_all([Unit("t", stands.source, "A", "reader", [stands]), orphan])
+    assert isinstance(got[0], Receipt) and isinstance(got[1], SourceRejected)
+    assert stands.id in catalog.get([stands.id], ANN)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from retrieval.catalog import Catalog
-from retrieval.errors import SourceRejected, StoreError
+from retrieval.errors import BadQuery, SourceRejected, StoreError
 from retrieval.ports import LogEntry, Unit
 from retrieval.types import (
     CharSpan,
+    Coverage,
     Embedding,
     Entity,
     EntityType,
@@ -20,6 +23,7 @@ from retrieval.types import (
     Filter,
     Interval,
     Kind,
+    Layer,
     Mention,
     Principal,
     Provenance,
@@ -169,3 +173,56 @@ def test_the_log_tells_every_change_in_order(catalog: Catalog) -> None:
     assert catalog.log(0) == expected
     assert catalog.log(1, limit=1) == expected[1:2]
     assert catalog.log(3) == []
+
+
+def test_what_was_put_under_a_label_since_is_not_found_as_of_before(catalog: Catalog) -> None:
+    def reading(n: int, labels: tuple[str, ...]) -> Unit:
+        each = piece(f"list_{n}", "list.md", text="salary list", labels=labels)
+        covered = Coverage(
+            source="list.md", subject="list.md", layer=Layer.EXAMINED, tenant="t", valid=Interval(0, 9), labels=labels
+        )
+        return Unit("t", "list.md", f"{n}", "test", [each], coverage=[covered])
+
+    catalog.commit(reading(1, ()))
+    before = catalog.scan(Filter(), ANN)[0].recorded_at
+    catalog.commit(reading(2, ("hr",)))
+    told = Principal("t", "boss", labels=("hr",))
+    for who, seen in ((ANN, []), (told, ["ev_list_1"])):
+        assert [e.id for e in catalog.scan(Filter(as_of=before), who)] == seen
+        assert list(catalog.get(["ev_list_1"], who, before)) == seen
+        assert len(catalog.coverage(who, [], as_of=before)) == len(seen)
+
+
+def test_a_source_that_told_of_a_thing_under_a_label_does_not_lose_it_to_another(catalog: Catalog) -> None:
+    def tells(source: str, name: str, labels: tuple[str, ...]) -> Unit:
+        thing = Entity(id="P-9", type=EntityType.ASSET, name=name, tenant="t", labels=labels)
+        return Unit("t", source, name, "test", [piece(name, source)], entities=[thing])
+
+    catalog.commit(tells("a", "secret", ("hr",)))
+    between = catalog.scan(Filter(), ANN)[0].recorded_at
+    catalog.commit(tells("b", "public", ()))
+    assert [e.name for e in catalog.entities(ANN)] == ["public"]
+    assert catalog.entities(ANN, as_of=between) == []
+
+
+def test_a_burst_of_readers_leaves_transactions_theirs(tmp_path: Path) -> None:
+    where = Catalog(tmp_path / "catalog.db")
+    where.commit(unit("a"))
+    together = threading.Barrier(40)
+
+    def look(_: int) -> bool:
+        together.wait()
+        return bool(where.get(["ev_a"], ANN))
+
+    with ThreadPoolExecutor(40) as pool:
+        assert all(pool.map(look, range(40)))
+    assert len(where._db._idle) <= 8
+    where.close()
+
+
+def test_a_label_that_holds_a_nul_is_not_taken_for_a_shorter_one(catalog: Catalog) -> None:
+    catalog.commit(Unit("t", "s", "A", "test", [piece("a", labels=("hr",))]))
+    try:
+        assert not catalog.get(["ev_a"], Principal("t", "ann", labels=("hr\0zz",)))
+    except BadQuery:
+        pass

@@ -192,6 +192,19 @@ def test_a_channel_that_fails_is_left_out_and_named(indexes: Indexes) -> None:
     assert "damaged" in " ".join(result.degraded)
 
 
+class DeadGraph(MemoryGraph):
+    """Nobody answers where it is."""
+
+    def applied(self) -> int:
+        raise GraphUnavailable("nobody answers")
+
+
+def test_a_graph_that_cannot_be_asked_how_far_it_is_leaves_the_rest(indexes: Indexes) -> None:
+    result = make(indexes._replace(graph=DeadGraph())).find(Query(text="pump seal"), ME)
+    assert result.hits[0].evidence.source == "seal.md" and result.sequence == len(PIECES)
+    assert "graph: nobody answers" in result.degraded
+
+
 def test_a_bug_is_not_called_degraded(indexes: Indexes) -> None:
     class Buggy(MemoryWords):
         def search(self, *_: Any) -> Any:
