@@ -26,8 +26,8 @@ def test_every_verb_shown_exists_and_every_verb_is_shown() -> None:
 
 
 def test_every_make_target_shown_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    assert set(re.findall(r"\bmake (\w+)", README)) <= targets
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    assert set(re.findall(r"(?:`|^)make ([\w-]+)", README, re.M)) <= targets
 
 
 def test_every_folder_of_the_map_exists() -> None:
