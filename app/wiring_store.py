@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -105,7 +106,9 @@ class StoreRooms:
         return f"{kind}, at sequence {self.graph.applied()}"
 
     def close(self) -> None:
-        for name in ("follower", "vectors", "words", "graph", "book"):
-            part = self.__dict__.pop(name, None)
-            if part is not None:
-                part.close()
+        """The follower first, the catalog last; one that fails keeps none of the others open."""
+        with ExitStack() as parts:
+            # left in the opposite order
+            for name in ("book", "graph", "words", "vectors", "follower"):
+                if (part := self.__dict__.pop(name, None)) is not None:
+                    parts.callback(part.close)

@@ -274,12 +274,12 @@ class WordIndex(Projection, Protocol):
     def search(self, text: str, k: int, filter_: Filter, principal: Principal) -> Scored:
         """The k best rows for the words of `text` (any of them) that pass the filter. Never a syntax error.
 
-        A word of four letters or more that the asker may see nowhere counts half for what begins with it, else for what is written like
-        it; figures and tags never do.
+        A word of four letters or more that the asker may see nowhere at the filter's time counts half for what begins with it, else for
+        what is written like it: the first eight such words of a text; figures and tags never do.
         """
 
     def reading(self, text: str, principal: Principal) -> list[WordRead]:
-        """What `search` looks for each word as, stop words left out; nothing where the tenant has no index."""
+        """What `search` looks for each word as among what is known now, stop words left out; nothing where the tenant has no index."""
 
     def explain(self, text: str, k: int, filter_: Filter, principal: Principal) -> Explained:
         """The same search, and how it was done; `why` tells what each word was looked for as."""

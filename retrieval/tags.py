@@ -1,14 +1,16 @@
 """Asset tags, error codes, part numbers, figures and times inside text, in forms that meet however they are typed.
 
 What stands in a text (`tags`) and what somebody types (`asked`) are brought to the same forms: lower case, joined or not, a comma in
-a figure as a point, hours with two digits. Only what is typed is also read across any blank ("p 101 a"): in a text a blank joins
-capitals, figures and units alone, for "zone 12" is no tag.
+a figure as a point, hours with two digits, an accent in one character with its letter. Only what is typed is also read across a blank
+between small letters and digits ("p 101 a"): in a text a blank joins capitals, figures and units alone, for "zone 12" is no tag.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 # a comma joins digits only: "4,2 bar", but "P-101, P-102"
 _TAG = re.compile(r"[^\W_]+(?:(?:[-_./:#+]|(?<=\d),(?=\d))[^\W_]+)*")
@@ -23,6 +25,11 @@ _TIME = re.compile(r"(\d{1,2}):(\d\d)(:\d\d)?")
 _HALF = re.compile(r"\s?([ap])\.?m\b", re.IGNORECASE)
 _UNIT = re.compile(r"m?bar|[kmg]?pa|psi|rpm|[kmg]?hz|[kmg]w|[km]?va|kv|ma|[mck]?m|k?g|ml|m?s|min", re.IGNORECASE)
 _AMOUNT = re.compile(rf"(\d+(?:[.,]\d+)*)(?:{_UNIT.pattern})", re.IGNORECASE)
+_HALF_AFTER = 5  # characters that tell it
+# what is written so is one whatever follows what; of what is typed in small letters most is plain words, so that one of them at most
+# stands before the digits, and a letter or a unit behind: "xv 4702", "p 101 a", "10 pt 4711 a", "42 bar", "6es7 315 2eh14"
+_WRITTEN = re.compile(r"c+")
+_TYPED = re.compile(r"d?[lsu]ds?|d[su]|[dw]d+")
 _LONGEST = 60
 _ACROSS = 4  # pieces that blanks may stand between
 _CAPITALS = 4
@@ -30,9 +37,21 @@ _LETTERS = 5
 _SUBTAGS = 6  # pieces of a tag whose parts are tags too
 # what stands before a figure and is no part of a tag; of each language that word indexes know
 _LITTLE = frozenset(
-    "an and as at by for from in is of on or the to was with am auf bei bis das der die ein im ist mit um und von war zu "
+    "about after an and as at by for from in is of on or over since than the to under until was with "
+    "am auf bei bis das der die ein im ist mit um und von war zu "
     "al con de del el en es la las los por un una au aux des du est et le les par pour sur une".split()
 )
+
+
+class _Piece(NamedTuple):
+    """A word of a text between blanks, and where it ends."""
+
+    word: str
+    end: int
+    joined: str  # small, without joints
+    numbered: bool
+    shape: str  # a letter for what it may be of a tag that blanks divide; none where it is no part of one
+    apart: bool  # more than one blank lies before it
 
 
 def tags(text: str) -> list[str]:
@@ -41,26 +60,34 @@ def tags(text: str) -> list[str]:
     A joined tag is also given without its joints, and so is each part of it that has a letter and a digit, so that "P101A" and
     "P-101A", "PT-4711" and "10-PT-4711" find each other. Figures and times have one form each.
     """
-    return _forms(text, _in_capitals)
+    return _forms(unicodedata.normalize("NFC", text), _written, _WRITTEN)
 
 
 def asked(text: str) -> list[str]:
     """The same of what somebody types, blanks between the pieces of a tag allowed for, and figures that stand alone."""
+    text = unicodedata.normalize("NFC", text)
     alone = [match.group() for match in _TAG.finditer(text) if match.group().isdigit() and len(match.group()) > 3]
-    return _forms(text, _in_letters) + alone
+    return _forms(text, _typed, _TYPED) + alone
 
 
-def _forms(text: str, may_join: Callable[[str], bool]) -> list[str]:
+def _forms(text: str, shape: Callable[[str], str], shapes: re.Pattern[str]) -> list[str]:
     found: dict[str, None] = {}
-    matches = list(_TAG.finditer(text)) if _DIGIT.search(text) else []
-    numbered = [bool(_DIGIT.search(match.group())) for match in matches]
-    for at, match in enumerate(matches):
-        if not any(numbered[at : at + _ACROSS]):
-            continue
-        if numbered[at] and len(match.group()) <= _LONGEST:
-            found.update(dict.fromkeys(_of_word(match.group().lower(), text[match.end() :][:4])))
-        found.update(dict.fromkeys(_across(text, matches[at : at + _ACROSS], may_join)))
+    pieces = list(_pieces(text, shape)) if _DIGIT.search(text) else []
+    for at, piece in enumerate(pieces):
+        if piece.numbered and len(piece.word) <= _LONGEST:
+            found.update(dict.fromkeys(_of_word(piece.word.lower(), text[piece.end : piece.end + _HALF_AFTER])))
+        if piece.shape and any(each.numbered for each in pieces[at : at + _ACROSS]):
+            found.update(dict.fromkeys(_across(pieces[at : at + _ACROSS], shapes)))
     return list(found)
+
+
+def _pieces(text: str, shape: Callable[[str], str]) -> Iterator[_Piece]:
+    before = 0
+    for match in _TAG.finditer(text):
+        word, start = match.group(), match.start()
+        apart = start - before != 1 or not text[before].isspace()
+        before = match.end()
+        yield _Piece(word, before, _joined(word.lower()), bool(_DIGIT.search(word)), shape(word), apart)
 
 
 def _of_word(word: str, after: str) -> Iterator[str]:
@@ -106,26 +133,30 @@ def _parts(pieces: list[str]) -> Iterator[str]:
                 yield part
 
 
-def _across(text: str, matches: list[re.Match[str]], may_join: Callable[[str], bool]) -> Iterator[str]:
-    """Words with one blank between them, joined, where letters and digits come together."""
-    joined = ""
-    for number, match in enumerate(matches):
-        word = match.group()
-        if number and (match.start() - matches[number - 1].end() != 1 or not text[match.start() - 1].isspace()):
+def _across(pieces: list[_Piece], shapes: re.Pattern[str]) -> Iterator[str]:
+    """Pieces with one blank between them, joined, where letters and digits come together in one of the shapes."""
+    joined, shape = pieces[0].joined, pieces[0].shape
+    for piece in pieces[1:]:
+        if piece.apart or not piece.shape:
             return
-        if not may_join(word):
-            return
-        joined += _joined(word.lower())
-        if number and len(joined) <= _LONGEST and _MIXED.search(joined):
+        joined, shape = joined + piece.joined, shape + piece.shape
+        if len(joined) <= _LONGEST and shapes.fullmatch(shape) and _MIXED.search(joined):
             yield joined
 
 
-def _in_capitals(word: str) -> bool:
-    return bool(_DIGIT.search(word)) or (len(word) <= _CAPITALS and word.isupper()) or bool(_UNIT.fullmatch(word))
+def _written(word: str) -> str:
+    """c: capitals, a unit, or whatever has a digit."""
+    tag_like = _DIGIT.search(word) or (len(word) <= _CAPITALS and word.isupper()) or _UNIT.fullmatch(word)
+    return "c" if tag_like else ""
 
 
-def _in_letters(word: str) -> bool:
-    return bool(_DIGIT.search(word)) or (len(word) <= _LETTERS and word.lower() not in _LITTLE)
+def _typed(word: str) -> str:
+    """d: begins with a digit; w: has one further on; s: a single letter; u: a unit; l: other letters."""
+    if _DIGIT.search(word):
+        return "d" if word[0].isdigit() else "w"
+    if len(word) > _LETTERS or word.lower() in _LITTLE:
+        return ""
+    return "s" if len(word) == 1 else "u" if _UNIT.fullmatch(word) else "l"
 
 
 def _joined(word: str) -> str:

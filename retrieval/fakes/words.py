@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +13,6 @@ import numpy as np
 
 from retrieval.fakes.shelf import Documented
 from retrieval.ports import Explained, LogReader, Scored, WordRead
-from retrieval.projecting import audience, audiences
 from retrieval.tags import asked, tags
 from retrieval.types import Evidence, Filter, Principal
 
@@ -20,7 +20,7 @@ _K1, _B = 1.2, 0.75
 _WORD = re.compile(r"[^\W_]+")
 _STOP = frozenset("a an and are as at be by for if in into is it no not of on or the to was what when with".split())
 _ENDINGS = ("ing", "ed", "es", "s", "e")
-_SHORTEST, _TWO_SLIPS, _INSTEAD = 4, 8, 0.5
+_SHORTEST, _TWO_SLIPS, _INSTEAD, _MOST_INSTEAD = 4, 8, 0.5, 8
 
 
 def _stem(word: str) -> str:
@@ -32,7 +32,7 @@ def _stem(word: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return [word for word in _WORD.findall(text.lower()) if word not in _STOP]
+    return [word for word in _WORD.findall(unicodedata.normalize("NFC", text).lower()) if word not in _STOP]
 
 
 def _terms(text: str) -> list[str]:
@@ -53,7 +53,7 @@ class MemoryWords(Documented):
 
     def search(self, text: str, k: int, filter_: Filter, principal: Principal) -> Scored:
         own = [self._counts[row] for row, item in self._held.items() if item.tenant == principal.tenant]
-        weights = {term: share * self._weight(term, own) for term, share in self._wanted(text, principal)}
+        weights = {term: share * self._weight(term, own) for term, share in self._wanted(text, filter_, principal)}
         mean = sum(_length(counts) for counts in own) / max(len(own), 1)
         scores = {row: self._score(self._counts[row], weights, mean) for row in self._passing(filter_, principal)}
         best = sorted((row for row in scores if scores[row] > 0), key=lambda row: (-scores[row], row))[: max(k, 0)]
@@ -67,23 +67,27 @@ class MemoryWords(Documented):
         total = sum(item.tenant == principal.tenant for item in self._held.values())
         if not total:
             return Explained("words", 0, 0, k, "none", "the tenant has no words yet", 0, 0, 0.0)
-        why = "; ".join(read.told() for read in self.reading(text, principal)) or "no word to look for"
+        why = "; ".join(read.told() for read in self._reading(text, filter_, principal)) or "no word to look for"
         return Explained("words", total, matching, k, "BM25", why, matching, found, took)
 
     def reading(self, text: str, principal: Principal) -> list[WordRead]:
-        known = self._known(principal)
-        stems = {_stem(word): word for word in reversed(_words(text))}
-        return [_read(word, known) for word in reversed(stems.values())] if known else []
+        return self._reading(text, Filter(), principal)
 
-    def _known(self, principal: Principal) -> set[str]:
-        """Every term that the asker may see, of whatever time."""
-        mine = set(audiences(principal))
-        own = ((row, item) for row, item in self._held.items() if item.tenant == principal.tenant)
-        return {term for row, item in own if not mine.isdisjoint(audience(item.labels)) for term in self._counts[row]}
+    def _reading(self, text: str, filter_: Filter, principal: Principal) -> list[WordRead]:
+        if all(item.tenant != principal.tenant for item in self._held.values()):
+            return []
+        # every term that the asker may see, of the filter's time
+        shown = self._passing(Filter(as_of=filter_.as_of), principal)
+        known, instead = {term for row in shown for term in self._counts[row]}, 0
+        stems, found = {_stem(word): word for word in reversed(_words(text))}, list[WordRead]()
+        for word in reversed(stems.values()):
+            found.append(_read(word, known) if instead < _MOST_INSTEAD else WordRead(word, "whole"))
+            instead += found[-1].how != "whole"
+        return found
 
-    def _wanted(self, text: str, principal: Principal) -> Iterator[tuple[str, float]]:
+    def _wanted(self, text: str, filter_: Filter, principal: Principal) -> Iterator[tuple[str, float]]:
         """The terms of a question, and how much each counts."""
-        for read in self.reading(text, principal):
+        for read in self._reading(text, filter_, principal):
             if read.how == "whole":
                 yield _stem(read.word), 1.0
             else:

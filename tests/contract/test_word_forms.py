@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,21 @@ def test_every_tag_of_a_store_is_found_first(written: list[str]) -> None:
         index.close()
 
 
+@pytest.mark.parametrize(
+    ("typed", "forms"),
+    [
+        ("why did valve XV-4702 trip", ["xv-4702", "xv4702"]),
+        ("why did valve xv 4702 trip", ["xv4702", "4702"]),
+        ("did the pump p 101 a or cam 07 fail?", ["p101", "p101a", "101a", "cam07"]),
+        ("unit tripped: 10 pt 4711", ["10pt4711", "pt4711", "4711"]),
+        ("was it over 4.2 bar at 2:38 p.m.", ["4.2", "4.2bar", "14:38"]),
+        ("at 2:38 p.mx", ["02:38"]),
+    ],
+)
+def test_blanks_join_what_makes_a_tag_and_no_words_about_it(typed: str, forms: list[str]) -> None:
+    assert asked(typed) == forms
+
+
 def test_tags_are_never_taken_for_others(index: Any) -> None:
     """Only pieces bring them near each other."""
     texts = {"P-1011": "P-1011 tripped, then P-1012", "P-101": "Seal of P-101", "PT-4711": "10-PT-4711 drifted"}
@@ -132,6 +148,18 @@ def test_tags_are_never_taken_for_others(index: Any) -> None:
 
 
 # --- words ---
+
+
+@pytest.mark.parametrize("text", ["Kühler KÜ-7 undicht", "débit élevé à Besançon", "Ängström"])
+@pytest.mark.parametrize(("stored", "typed"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")])
+def test_an_accent_apart_from_its_letter_is_the_same_letter(index: Any, text: str, stored: Any, typed: Any) -> None:
+    known = filled(index, {"it": unicodedata.normalize(stored, text), "other": "Pump tripped"})
+    for word in text.split():
+        asked_for = unicodedata.normalize(typed, word)
+        assert names(index, known, asked_for) == ["it"]
+        assert {read.how for read in index.reading(asked_for, ME)} <= {"whole"}
+    written = {unicodedata.normalize(stored, text), unicodedata.normalize(typed, text)}
+    assert len({tuple(tags(each)) for each in written} | {tuple(asked(each)) for each in written}) <= 2
 
 
 def test_a_word_that_is_there_is_looked_for_alone(index: Any) -> None:
@@ -187,6 +215,49 @@ def test_what_is_found_instead_does_not_tell_what_others_may_see(index: Any) -> 
     index.apply(log.log(1), log)
     assert [index.reading("Marianna", who)[0].how for who in (ME, insider)] == ["whole", "whole"]
     assert index.search("Marianna", 99, Filter(), ME).rows.tolist() == [last]
+
+
+def test_what_is_found_instead_goes_by_what_was_known_at_the_time(index: Any) -> None:
+    """A word that stood in another revision alone is nowhere, and does not keep what begins with it from being found."""
+    log = MemoryLog()
+    longer = log.add([piece("a", "Drehkolbenpumpe tripped"), piece("b", "Drehkolbensitz worn")], recorded_at=100)
+    (exact,) = log.add([piece("c", "Drehkolben changed")], recorded_at=200)
+    log.close("acme", ["c"], superseded_at=300)
+    (late,) = log.add([piece("d", "Drehkolbenwelle bent")], recorded_at=400)
+    index.apply(log.log(0), log)
+    found = {at: index.search("Drehkolben", 9, Filter(as_of=at), ME).rows.tolist() for at in (99, 100, 200, 300, None)}
+    assert {at: sorted(rows) for at, rows in found.items()} == {
+        99: [],
+        100: longer,
+        200: [exact],
+        300: longer,
+        None: [*longer, late],
+    }
+    (read,) = index.reading("Drehkolben", ME)
+    assert (read.how, sorted(read.terms)) == ("beginning", ["drehkolbenpumpe", "drehkolbensitz", "drehkolbenwelle"])
+    assert "drehkolbenwelle" not in index.explain("Drehkolben", 9, Filter(as_of=300), ME).why
+
+
+def test_of_many_words_that_begin_so_those_that_are_shown_are_found(index: Any) -> None:
+    """However many others there are that are not."""
+    log = MemoryLog()
+    letters = "abcdefghijklmnopqrst"
+    hidden = [piece(f"h{a}{b}", f"ventil{a}{b} ventil{a}{b}", labels=("hr",)) for a in letters for b in letters[:10]]
+    log.add(hidden)
+    log.add([piece("shown", "ventilzz")])
+    index.apply(log.log(0), log)
+    assert index.reading("ventil", ME)[0].terms == ("ventilzz",)
+
+
+def test_few_words_of_one_question_have_others_stand_in_for_them(index: Any) -> None:
+    """The rest of a text that is foreign to the store is looked for as it is."""
+    texts = {
+        name: f"{name * 3}welle {name * 3}sitz" for name in ("abc", "bcd", "cde", "def", "efg", "fgh", "ghi", "hij")
+    }
+    known = filled(index, {**texts, "last": "jklmnowelle", "exact": "pumpe"})
+    typed = " ".join([*(name * 3 for name in texts), "jklmno", "pumpe"])
+    assert [read.how for read in index.reading(typed, ME)] == ["beginning"] * 8 + ["whole"] * 2
+    assert sorted(names(index, known, typed)) == sorted([*texts, "exact"])
 
 
 # --- languages ---

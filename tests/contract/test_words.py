@@ -276,6 +276,25 @@ def test_one_thread_may_open_it_and_another_close_it(tmp_path):
     TantivyWords(tmp_path).close()
 
 
+def test_a_tenant_that_cannot_be_let_go_of_keeps_nothing_else_open(tmp_path, log):
+    index = TantivyWords(tmp_path)
+    put(index, log, make("a"))
+    kept = {path for path in tmp_path.iterdir() if path.is_dir()}
+    put(index, log, make("b", tenant="other"))
+    # the last to be written is the first to be let go of
+    (lost,) = {path for path in tmp_path.iterdir() if path.is_dir()} - kept
+    lost.rename(tmp_path / "aside")
+    with pytest.raises(ProjectionError, match="merging failed"):
+        index.close()
+    (tmp_path / "aside").rename(lost)
+    again = TantivyWords(tmp_path)
+    # tantivy's own lock on each folder is free too
+    put(again, log, make("c"))
+    put(again, log, make("d", tenant="other"))
+    assert [len(find(again, "pump", principal=Principal(tenant))) for tenant in ("acme", "other")] == [2, 2]
+    again.close()
+
+
 @pytest.mark.parametrize("damage", ["state", "meta", "gone", "format"])
 def test_damage_is_said_and_mended_by_fresh(tmp_path, log, damage):
     index = TantivyWords(tmp_path)

@@ -1,7 +1,8 @@
 """How a text becomes terms: words by their stems, one field a language, tags whole in a field of their own (retrieval/tags.py).
 
 Letters lose their accents after stemming (the stemmers know accents), so that "Kuhler" finds "Kühler". The plain field holds words of
-letters as they are written: what is asked for and occurs nowhere is looked for there, by its beginning or its likeness.
+letters as they are written: what is asked for and occurs nowhere is looked for there, by its beginning or its likeness. A letter and
+its accent are one character (NFC) on both sides: apart, as some files have them, the accent would end the word.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from retrieval.errors import BadSettings
 from retrieval.projecting import Times
 
 # written beside every index: one that was made by another analysis is thrown away and made anew
-ANALYSIS = 2
+ANALYSIS = 3
 DEFAULT = ("english",)
 _LONGEST = 60
 _WORD = r"[\p{L}\p{N}]+"
@@ -63,6 +64,11 @@ def schema(languages: Sequence[str]) -> Any:
     for name in (*Times._fields, "digest", "open"):
         builder.add_integer_field(name, indexed=name != "open", fast=True)
     return builder.build()
+
+
+def composed(text: str) -> str:
+    """Every letter in one piece with its accents, where there is such a character."""
+    return unicodedata.normalize("NFC", text)
 
 
 class Analysis:

@@ -8,14 +8,15 @@ from typing import Any
 import tantivy
 from tantivy import FieldType, Occur
 
-from retrieval.adapters.tantivy_words.analysis import body
-from retrieval.adapters.tantivy_words.folder import View
+from retrieval.adapters.tantivy_words.analysis import body, composed
+from retrieval.adapters.tantivy_words.folder import Shown, View
 from retrieval.ports import WordRead
 from retrieval.projecting import audiences, known_at
 from retrieval.tags import asked
 from retrieval.types import Filter, Interval, Principal
 
 _MOST_TERMS = 400  # distinct terms of one query; the rest of a longer text adds nothing but time
+_MOST_INSTEAD = 8  # words of one question that others stand in for: each costs a look through the store's words
 _MOST_BEGUN = 30  # words that one beginning may stand for
 _INSTEAD = 0.5  # what stands in for a word counts half
 _SHORTEST = 4  # letters of a word that something else may stand in for
@@ -24,18 +25,19 @@ _query = tantivy.Query
 
 
 class Asking:
-    """One principal's questions to one tenant's documents."""
+    """One principal's questions to one tenant's documents, those that the filter passes."""
 
-    def __init__(self, view: View, principal: Principal) -> None:
-        self._view, self._schema = view, view.analysis.schema
+    def __init__(self, view: View, principal: Principal, filter_: Filter) -> None:
+        self._view, self._schema, self._filter = view, view.analysis.schema, filter_
         self._may_see = None if view.open_to_all else self._any("audience", audiences(principal))
+        self._shown = Shown(self._of_its_time(), known_at(filter_.as_of))
 
-    def query(self, text: str, filter_: Filter) -> Any | None:
+    def query(self, text: str) -> Any | None:
         """None where the text has no word to look for."""
         words = [*(query for _, query in self._words(text)), *self._tags(text)]
         if not words:
             return None
-        wanted, unwanted = self._clauses(filter_)
+        wanted, unwanted = self._clauses()
         clauses = [(Occur.Should, word) for word in words]
         if wanted:
             clauses = [(Occur.Must, _query.boolean_query(clauses))]
@@ -51,32 +53,34 @@ class Asking:
     def _words(self, text: str) -> Iterator[tuple[WordRead, Any]]:
         """A query a distinct word."""
         seen: set[tuple[str, ...]] = set()
-        for word in self._view.analysis.words(text):
+        instead = 0
+        for word in self._view.analysis.words(composed(text)):
             stems = self._view.analysis.stems(word)
             terms = tuple(stems.values())
             if not terms or terms in seen:
                 continue
             seen.add(terms)
-            yield self._word(word, stems)
+            read = self._word(word, stems, instead < _MOST_INSTEAD)
+            instead += read[0].how != "whole"
+            yield read
             if len(seen) == _MOST_TERMS:
                 return
 
-    def _word(self, word: str, stems: dict[str, str]) -> tuple[WordRead, Any]:
-        if word.isalpha() and len(word) >= _SHORTEST and not self._held(stems):
+    def _word(self, word: str, stems: dict[str, str], more: bool) -> tuple[WordRead, Any]:
+        """`more`: whether others may still stand in for it."""
+        if more and word.isalpha() and len(word) >= _SHORTEST and not self._held(stems):
             return self._instead(word)
         return WordRead(word, "whole"), _best([self._term(body(lang), term) for lang, term in stems.items()])
 
     def _held(self, stems: dict[str, str]) -> bool:
-        """Whether the asker may see a document with the word: one that others alone may see must not show by what is found instead."""
-        held = ((body(language), term) for language, term in stems.items())
-        if self._may_see is None:
-            return any(self._view.holds(*each) for each in held)
-        return any(self._view.shows(*each, self._may_see) for each in held)
+        """Whether the asker is shown a document of that time with the word: one that others alone may see, or of another time, must
+        neither show by what is found instead nor keep it from being found."""
+        return any(self._view.shows(body(language), term, self._shown) for language, term in stems.items())
 
     def _instead(self, word: str) -> tuple[WordRead, Any]:
         """A word that occurs nowhere: what begins with it, else what is written like it."""
         plain = self._view.analysis.plain(word)
-        begun = self._view.beginning(plain, _MOST_BEGUN, self._may_see)
+        begun = self._view.beginning(plain, _MOST_BEGUN, self._shown)
         if begun:
             terms = [self._term("plain", term, "basic") for term in begun]
             return WordRead(word, "beginning", tuple(begun)), _query.boost_query(_best(terms), _INSTEAD)
@@ -93,12 +97,21 @@ class Asking:
 
     # --- who may see what ---
 
-    def _clauses(self, filter_: Filter) -> tuple[list[Any], list[Any]]:
+    def _of_its_time(self) -> Any:
+        """Every document of the filter's time that the asker may see."""
+        all_ = _query.all_query() if self._may_see is None else self._may_see
+        return _query.boolean_query([(Occur.Must, all_), *((Occur.MustNot, clause) for clause in self._untimely())])
+
+    def _untimely(self) -> list[Any]:
+        """What was not yet, or no longer, known at the filter's time."""
+        as_of = self._filter.as_of
+        unwanted = [self._range("superseded", upper=known_at(as_of))]
+        return unwanted if as_of is None else [*unwanted, self._range("recorded", lower=as_of + 1)]
+
+    def _clauses(self) -> tuple[list[Any], list[Any]]:
         """What every row must match, and what none may. Whatever most rows pass is said as the second: a clause that matches nearly
         everything keeps tantivy from skipping what cannot be among the best."""
-        unwanted = [self._range("superseded", upper=known_at(filter_.as_of))]
-        if filter_.as_of is not None:
-            unwanted.append(self._range("recorded", lower=filter_.as_of + 1))
+        filter_, unwanted = self._filter, self._untimely()
         if filter_.window is not None:
             unwanted += self._outside(filter_.window)
         wanted = [] if self._may_see is None else [self._may_see]

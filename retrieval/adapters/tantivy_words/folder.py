@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tantivy
 
-from retrieval.adapters.tantivy_words.analysis import Analysis, body
+from retrieval.adapters.tantivy_words.analysis import Analysis, body, composed
 from retrieval.digests import of_document
 from retrieval.errors import ProjectionError, StoreBusy
 from retrieval.ports import Projected, Scored
 from retrieval.projecting import EVERYONE, Times, audience
 from retrieval.tags import tags
+from retrieval.types import Micros
 
 _HEAP = 50_000_000
 _LIKELY = 64  # of a word's documents, how many are looked at before all are
+_BEGUN = 4  # words looked at for each that is wanted, before all that begin so are
 
 
 @contextlib.contextmanager
@@ -30,6 +33,13 @@ def typed(what: str) -> Iterator[None]:
         if "LockBusy" in str(error):
             raise StoreBusy(f"the word index is held by another writer ({what})") from error
         raise ProjectionError(f"word index: {what} failed: {error}; run `watchfloor reindex`") from error
+
+
+class Shown(NamedTuple):
+    """What one asker is shown of one time: the query that finds it, and the time (UTC microseconds)."""
+
+    query: Any
+    at: Micros
 
 
 class View:
@@ -56,26 +66,33 @@ class View:
     def documents(self) -> int:
         return int(self._searcher.num_docs)
 
-    def holds(self, field: str, term: str) -> bool:
-        """Whether any document has the term."""
-        return bool(self._searcher.doc_freq(field, term))
-
-    def shows(self, field: str, term: str, may_see: Any) -> bool:
-        """Whether any document that `may_see` finds has the term. Of a word that many have, one without labels is soon met."""
-        if not self.holds(field, term):
+    def shows(self, field: str, term: str, shown: Shown) -> bool:
+        """Whether any document that is shown has the term. Of a word that many have, one that everybody may see is soon met."""
+        if not self._searcher.doc_freq(field, term):
             return False
-        query = tantivy.Query.term_query(self.analysis.schema, field, term, index_option="freq")
+        option = "basic" if field == "plain" else "freq"
+        query = tantivy.Query.term_query(self.analysis.schema, field, term, index_option=option)
         with typed("searching"):
             likely = [address for _, address in self._searcher.search(query, _LIKELY, count=False).hits]
-            if any(self._searcher.fast_field_values("open", likely)):
+            if self._open(likely, shown.at):
                 return True
-            both = [(tantivy.Occur.Must, query), (tantivy.Occur.Must, may_see)]
+            both = [(tantivy.Occur.Must, query), (tantivy.Occur.Must, shown.query)]
             return bool(self._searcher.search(tantivy.Query.boolean_query(both), 1, count=False).hits)
 
-    def beginning(self, start: str, most: int, among: Any | None) -> list[str]:
-        """Plain words that begin so, of documents that `among` finds (None: all)."""
+    def _open(self, addresses: list[Any], at: Micros) -> bool:
+        """Whether one of the documents is for everybody, and of that time."""
+        told = (self._searcher.fast_field_values(name, addresses) for name in ("open", "recorded", "superseded"))
+        return any(free and recorded <= at < until for free, recorded, until in zip(*told, strict=True))
+
+    def beginning(self, start: str, most: int, shown: Shown) -> list[str]:
+        """Plain words that begin so, of documents that are shown."""
         with typed("searching"):
-            return [term for term, _ in self._searcher.terms_with_prefix("plain", start, among, most)]
+            some = self._searcher.terms_with_prefix("plain", start, None, most * _BEGUN)
+            begun = list(islice((term for term, _ in some if self.shows("plain", term, shown)), most))
+            if len(begun) == most or len(some) < most * _BEGUN:
+                return begun
+            # only now, for it looks through everything that is shown
+            return [term for term, _ in self._searcher.terms_with_prefix("plain", start, shown.query, most)]
 
     def marks(self) -> list[tuple[int, int]]:
         """(row, digest) of every document."""
@@ -149,12 +166,12 @@ class Folder:
         self.view = View(self._index.searcher(), self.analysis)
 
     def _document(self, item: Projected) -> Any:
-        evidence = item.evidence
+        evidence, text = item.evidence, composed(item.evidence.text)
         document = tantivy.Document()
         document.add_integer("row", item.row)
         for field in (*map(body, self.analysis.languages), "plain"):
-            document.add_text(field, evidence.text)
-        for tag in tags(evidence.text):
+            document.add_text(field, text)
+        for tag in tags(text):
             document.add_text("tag", tag)
         for name, value in zip(Times._fields, Times.of(evidence), strict=True):
             document.add_integer(name, value)

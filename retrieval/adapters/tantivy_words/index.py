@@ -132,18 +132,21 @@ class TantivyWords(Documents):
             self._save(last(entries, self._state.applied))
 
     def settle(self) -> None:
-        """Wait until what was written is merged; writers are let go of."""
-        while self._writing:
-            self._writing.popitem()[1].settle()
+        """Wait until what was written is merged; writers are let go of, also where one of them fails."""
+        with contextlib.ExitStack() as every:
+            while self._writing:
+                every.callback(self._writing.popitem()[1].settle)
 
     def reset(self) -> None:
         self._wipe()
         self._open()
 
     def close(self) -> None:
-        self.settle()
-        self._folders = {}
-        self._lock.release()
+        try:
+            self.settle()
+        finally:
+            self._folders = {}
+            self._lock.release()
 
     def search(self, text: str, k: int, filter_: Filter, principal: Principal) -> Scored:
         folder = self._folders.get(_folder_name(principal.tenant))
@@ -152,7 +155,7 @@ class TantivyWords(Documents):
             return nothing
         # one view for all of it: who may see what goes with the documents it was found out of
         view = folder.view
-        query = Asking(view, principal).query(text, filter_)
+        query = Asking(view, principal, filter_).query(text)
         return nothing if query is None else view.search(query, k)
 
     def explain(self, text: str, k: int, filter_: Filter, principal: Principal) -> Explained:
@@ -160,8 +163,8 @@ class TantivyWords(Documents):
         if folder is None:
             return Explained("words", 0, 0, k, "none", "the tenant has no words yet", 0, 0, 0.0)
         begun, view = time.perf_counter(), folder.view
-        asking = Asking(view, principal)
-        query = asking.query(text, filter_)
+        asking = Asking(view, principal, filter_)
+        query = asking.query(text)
         found = 0 if query is None or k < 1 else len(view.search(query, k).rows)
         took = (time.perf_counter() - begun) * 1e3
         matching = 0 if query is None else view.count(query)
@@ -170,7 +173,7 @@ class TantivyWords(Documents):
 
     def reading(self, text: str, principal: Principal) -> list[WordRead]:
         folder = self._folders.get(_folder_name(principal.tenant))
-        return [] if folder is None else Asking(folder.view, principal).reading(text)
+        return [] if folder is None else Asking(folder.view, principal, Filter()).reading(text)
 
     def _written(self, tenant: str) -> Folder:
         """The tenant's folder, to write to."""
