@@ -7,6 +7,7 @@ would: by their own vectors, by their own rarest words, by what they hang on.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -17,13 +18,19 @@ from retrieval.errors import GraphUnavailable, ProjectionError
 from retrieval.ports import Graph, LogReader, Projected, VectorIndex, WordIndex
 from retrieval.types import Evidence, Filter, Principal, Vector
 
+PROBED = ("vectors", "words", "graph")
 _PROBES = 8
 _K = 50
 # float32 sums in another order differ by less
 _TOLERANCE = 1e-3
-# longer than every stop word of the analysers, but for some verb forms: of three, one at least is none
-_WORD = re.compile(r"[^\W_]{6,40}")
+# whole, since a piece of a longer one is no term; longer than every stop word of the analysers, but for some verb forms: of three, one
+# at least is none
+_WORD = re.compile(r"(?<![^\W_])[^\W_]{6,}(?![^\W_])")
 _WORDS = 3
+# bytes; analysers drop what is much longer
+_LONGEST = 40
+# of a text so many characters are looked at
+_READ = 4000
 _TOLD = 3
 
 
@@ -83,15 +90,20 @@ class Canary:
             vectors[row].setdefault(space, []).append(vector)
         return [Probe(item.row, item.evidence, vectors[item.row]) for item in items]
 
-    def look(self, probes: Sequence[Probe]) -> dict[str, str]:
-        """Projection → what did not come back, in words; {} when everything did. Raises StoreError of the catalog."""
+    def reach(self) -> int:
+        """The log's end: an index that is there, after `take`, holds every probe. Raises StoreError."""
+        return self._log.sequence()
+
+    def look(self, probes: Sequence[Probe], among: Collection[str] = PROBED) -> dict[str, str]:
+        """Projection → what did not come back, in words; {} when everything did. Only those `among` are asked. Raises StoreError of the
+        catalog."""
         finders = {"vectors": self._by_vector, "words": self._by_words, "graph": self._by_entity}
-        lost = {name: self._lost(find, probes) for name, find in finders.items()}
+        lost = {name: self._lost(find, probes) for name, find in finders.items() if name in among}
         rows = {row for each in lost.values() for row, _ in each}
         # one superseded since it was taken is rightly gone
         valid = self._sample.still_open(sorted(rows)) if rows else set()
         told = {name: [why for row, why in each if row in valid] for name, each in lost.items()}
-        if isinstance(self._vectors, SelfTested):
+        if "vectors" in told and isinstance(self._vectors, SelfTested):
             told["vectors"] += self._vectors.canary()
         return {name: _in_words(each) for name, each in told.items() if each}
 
@@ -139,7 +151,9 @@ class Canary:
 
 def rare_words(text: str) -> list[str]:
     """The likeliest to be rare of a text's first words, at most three: with digits, else the longest. None where all are short."""
-    words = dict.fromkeys(_WORD.findall(text[:4000]))
+    begin = unicodedata.normalize("NFC", text[:_READ])
+    whole = (found[0] for found in _WORD.finditer(begin) if found.end() < len(begin) or len(text) <= _READ)
+    words = dict.fromkeys(word for word in whole if len(word.encode()) <= _LONGEST)
     ranked = sorted(words, key=lambda word: (not any(char.isdigit() for char in word), -len(word), word))
     return ranked[:_WORDS] if len(ranked) >= _WORDS else []
 

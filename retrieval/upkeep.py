@@ -147,7 +147,7 @@ class Upkeep:
         return self.snapshot()
 
     def probe(self) -> dict[str, str]:
-        """Look for what must be there; an index that has lost it is told, rebuilt and looked into again.
+        """Look for what must be there; an index that has lost it is told, rebuilt and looked into again. One that fails is left alone.
 
         One that loses it again right after that is not rebuilt before the log has moved: it stays told.
         """
@@ -205,13 +205,16 @@ class Upkeep:
             self.probe()
 
     def _look(self) -> dict[str, str]:
-        """{} also while an index is behind: it says so itself, and cannot be blamed yet."""
-        probes = self._canary.take()
-        behind = self._projector.catch_up(patience_s=10 * self._policy.patience_s)
-        if any(failure.kind == "behind" for failure in behind.values()):
-            return {}
-        lost = self._canary.look(probes)
-        self._probes, self._probed = len(probes), self._now()
+        """Of those that can be blamed: one that fails or is behind says so itself, and is not thrown away for it."""
+        probes, reach = self._canary.take(), self._canary.reach()
+        failures = self._projector.catch_up(patience_s=10 * self._policy.patience_s)
+        ailing = {name for name, failure in failures.items() if failure.kind != "doubted"}
+        able = [name for name in self._projector.lag() if name not in ailing]
+        # one that is doubted may fail too
+        fit = [name for name in able if self._projector.applied(name) >= reach]
+        lost = self._canary.look(probes, fit)
+        if not any(failure.kind == "behind" for failure in failures.values()):
+            self._probes, self._probed = len(probes), self._now()
         return lost
 
     def _take_or_tell(self) -> None:

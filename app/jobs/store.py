@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, delete, func, insert, or_, select, update
 
 from app.jobs.job import Cause, Claim, Job, State
 from app.ports import SourceReport
@@ -29,6 +29,8 @@ LEASE_US = 30_000_000
 MOST_FUTILE = 5
 # of a tenant's jobs that have ended so many are kept, so that what is ingested again every hour fills no disk
 MOST_KEPT = 100
+# of each follower's jobs that have ended so many are listed
+FEW = 3
 _c, _s = t.jobs.c, t.job_sources.c
 _ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
@@ -84,12 +86,23 @@ class JobStore:
         return job
 
     def listed(self, tenant: str, limit: int) -> list[Job]:
-        """The newest first."""
-        statement = select(t.jobs).where(_c.tenant == tenant).order_by(_c.created_at.desc(), _c.id).limit(limit)
+        """What is worked on, what waits, and the newest of the rest, at most `limit`; the newest first. Of a follower's jobs that have
+        ended, which may be one every few seconds, only the last few are among them."""
+        chosen = self._chosen(tenant, limit)
+        statement = select(t.jobs).where(_c.id.in_(chosen)).order_by(_c.created_at.desc(), _c.id)
         with self._db.read() as connection:
             rows = connection.execute(statement).all()
             counts = _counts(connection, [row.id for row in rows])
         return [_job(row, counts.get(row.id, {}), self._clock()) for row in rows]
+
+    def _chosen(self, tenant: str, limit: int) -> Select[tuple[str]]:
+        """The ids of those to list."""
+        going_on = and_(_c.state.in_((State.RUNNING, State.QUEUED)), ~self._left(tenant))
+        turn = case((~going_on, 3), (_c.by != "", 2), (_c.state == State.QUEUED, 1), else_=0).label("turn")
+        nth = func.row_number().over(partition_by=(_c.by, turn), order_by=(_c.created_at.desc(), _c.id)).label("nth")
+        each = select(_c.id, _c.by, _c.created_at, turn, nth).where(_c.tenant == tenant).subquery().c
+        wanted = select(each.id).where(or_(each.by == "", each.turn < 3, each.nth <= FEW))
+        return wanted.order_by(each.turn, each.created_at.desc(), each.id).limit(limit)
 
     def one(self, tenant: str, job: str) -> Job:
         """Raises JobNotFound."""

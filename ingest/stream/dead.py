@@ -11,15 +11,17 @@ import structlog
 from ingest.masking import BatchMask
 from ingest.outcome import ERASED
 from ingest.stream.feeds import FEED, source_of
-from ingest.stream.message import MEDIA_TYPE, Message
+from ingest.stream.message import Message
 from retrieval.errors import EvidenceNotFound, SourceRejected
 from retrieval.ids import content_hash
 from retrieval.ports import Blobs, Rejection
-from retrieval.types import Principal
+from retrieval.types import Micros, Principal
 
 # of one feed: a sender gone mad must not fill the disk
 MOST = 10_000
 _PLACE, _MORE = "~dead/", "~dead/more"
+# a line of JSON, and the body behind it as it came
+_MEDIA_TYPE = "application/octet-stream"
 
 
 class Register(Protocol):
@@ -45,6 +47,15 @@ class Letter(NamedTuple):
 
     rejection: Rejection
     message: Message | None
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What a bus tells of a message beside its body."""
+
+    feed: str
+    key: str
+    sent: Micros | None
+    place: int | None
 
 
 class Outcome(Protocol):
@@ -89,7 +100,7 @@ class DeadLetters:
         if len(held) >= self._most and source not in held:
             return self._one_more(message), _MORE
         if self._mask is None:
-            digest = self._blobs.put(self._tenant, msgspec.json.encode(message), MEDIA_TYPE)
+            digest = self._blobs.put(self._tenant, _packed(message), _MEDIA_TYPE)
         else:
             reason = self._mask.text(reason)
         held.add(source)
@@ -139,7 +150,7 @@ class DeadLetters:
 
     def _message(self, rejection: Rejection) -> Message | None:
         try:
-            return msgspec.json.decode(self._blobs.get(self._tenant, rejection.tried), type=Message)
+            return _unpacked(self._blobs.get(self._tenant, rejection.tried))
         except (EvidenceNotFound, msgspec.DecodeError):
             return None
 
@@ -148,3 +159,18 @@ def _feed_of(source: str) -> str:
     """The feed of a dead letter's place; "" for any other source."""
     feed, _, place = source.removeprefix(FEED).partition("/")
     return feed if source.startswith(FEED) and place.startswith(source_of("", _PLACE).removeprefix(f"{FEED}/")) else ""
+
+
+def _packed(message: Message) -> bytes:
+    """The body as it came: whoever looks through the files for what was erased must find it, and in base64 would not."""
+    head = _Head(message.feed, message.key, message.sent, message.place)
+    return msgspec.json.encode(head) + b"\n" + message.body
+
+
+def _unpacked(data: bytes) -> Message:
+    """Raises DecodeError. Earlier versions wrote a JSON array, the body in base64."""
+    if data.startswith(b"["):
+        return msgspec.json.decode(data, type=Message)
+    line, _, body = data.partition(b"\n")
+    head = msgspec.json.decode(line, type=_Head)
+    return Message(head.feed, head.key, body, head.sent, head.place)

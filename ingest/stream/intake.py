@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
@@ -28,6 +28,8 @@ from retrieval.types import Coverage, Embedding, Entity, Interval, Layer, Link
 
 # what was listened to is told in pieces so long, so that the last one is all that changes
 _HOUR = 3_600_000_000
+# of the things told so many are remembered; of one forgotten the catalog knows that it has it
+_MOST_TOLD = 100_000
 
 
 class Book(CatalogWriter, Register, Protocol):
@@ -90,7 +92,7 @@ class Intake:
         # read again under another clock or other labels, it is another reading
         self._ingesters = {name: f"{reader} policy={_digest(feed)}" for name, feed in self._feeds.items()}
         self._dead = DeadLetters(book, blobs, tenant, mask)
-        self._told: set[str] = set()
+        self._told: OrderedDict[str, None] = OrderedDict()
         self._log = structlog.get_logger(__name__)
 
     def prepare(self) -> None:
@@ -193,8 +195,14 @@ class Intake:
         ]
         things = self._things(made)
         receipts = self._book.commit_all([*things, *units]) if units else []
-        self._told.update(each.source for each in things)
+        self._remember(each.source for each in things)
         return receipts[len(things) :]
+
+    def _remember(self, things: Iterable[str]) -> None:
+        """As told. What was longest not named is forgotten first."""
+        self._told.update(dict.fromkeys(things))
+        while len(self._told) > _MOST_TOLD:
+            self._told.popitem(last=False)
 
     def _things(self, made: Sequence[_Made]) -> list[Unit]:
         """What messages name that nobody declared, each a source of its own and told once: ten thousand messages about one pump are not ten
@@ -204,7 +212,9 @@ class Intake:
             for thing in each.things:
                 digest = content_hash(msgspec.json.encode(thing, order="sorted"))
                 source = source_of(each.message.feed, f"~things/{digest[:32]}")
-                if source not in self._told:
+                if source in self._told:
+                    self._told.move_to_end(source)
+                else:
                     units[source] = Unit(
                         self._tenant, source, digest, self._ingesters[each.message.feed], entities=[thing]
                     )

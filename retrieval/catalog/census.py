@@ -43,11 +43,11 @@ class Census:
             after = page[-1].row
 
     def ids(self, rows: Iterable[int]) -> dict[str, list[str]]:
-        """Tenant → the ids of these rows; rows there are none of are left out."""
+        """Tenant → the ids of these rows; rows there are none of, or that an erasure has hidden meanwhile, are left out."""
         found: defaultdict[str, dict[str, None]] = defaultdict(dict)
         with self._db.read() as connection:
             for some in chunks(rows):
-                for tenant, id_ in connection.execute(select(_ev.tenant, _ev.id).where(_ev.row.in_(some))):
+                for tenant, id_ in connection.execute(select(_ev.tenant, _ev.id).where(_SEEN, _ev.row.in_(some))):
                     found[tenant][id_] = None
         return {tenant: list(ids) for tenant, ids in found.items()}
 

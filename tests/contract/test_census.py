@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from retrieval.catalog import Catalog
+from retrieval.catalog.database import Database
+from retrieval.catalog.erasures import ErasureBook
+from retrieval.erasure.values import Target
 from retrieval.ports import Unit
 from retrieval.types import CharSpan, Evidence, Kind, Principal, Provenance
 
@@ -56,6 +59,16 @@ def test_ids_by_tenant(catalog: Catalog) -> None:
     first, _, third = sorted(catalog.row_numbers())
     assert catalog.census.ids([first, third, 99_999]) == {"t": ["ev_t_a"], "u": ["ev_u_c"]}
     assert catalog.census.ids([]) == {}
+
+
+def test_what_an_erasure_has_hidden_has_no_id(catalog: Catalog, where: str) -> None:
+    put(catalog, "t", "s", "a")
+    put(catalog, "t", "s2", "b")
+    rows = sorted(catalog.row_numbers())
+    book = ErasureBook(Database(where), lambda: 20_000)
+    assert book.hide(Target(sources=("s",)), Principal("t", "ann", ("x",)))
+    assert catalog.census.ids(rows) == {"t": ["ev_t_b"]}
+    book.close()
 
 
 def test_a_sample_is_of_the_newest_and_of_everywhere(catalog: Catalog) -> None:

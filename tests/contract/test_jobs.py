@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from app.jobs.job import Cause, Claim, State
-from app.jobs.store import LEASE_US, MOST_FUTILE, MOST_KEPT, JobStore
+from app.jobs.store import FEW, LEASE_US, MOST_FUTILE, MOST_KEPT, JobStore
 from app.ports import SourceReport
 from retrieval.catalog import Catalog
 from retrieval.catalog.database import Database
@@ -69,7 +69,7 @@ def test_jobs_are_worked_in_the_order_they_came(shelf: Shelf) -> None:
     assert claims[0].paths == tuple(PATHS) and claims[0].principal == ANN and claims[0].attempt == 1
     shelf.end(claims[1], State.DONE, NO_CAUSE)
     assert [job.state for job in shelf.listed("acme", 9)] == [State.RUNNING, State.DONE, State.RUNNING]
-    assert [job.id for job in shelf.listed("acme", 2)] == [ids[2], ids[1]]
+    assert [job.id for job in shelf.listed("acme", 2)] == [ids[2], ids[0]], "what is worked on before what has ended"
     assert shelf.standing("acme") == {State.RUNNING: 2, State.DONE: 1}
 
 
@@ -402,3 +402,21 @@ def test_what_followers_took_in_does_not_crowd_out_what_was_asked_for(shelf: She
         shelf.end(shelf.begin([f"{n}"], ANN, "w", by="follow-1"), State.DONE, NO_CAUSE)
     kept = shelf.listed("acme", 500)
     assert asked.job in {job.id for job in kept} and len([job for job in kept if job.by]) <= MOST_KEPT + 1
+
+
+def test_what_waits_and_runs_is_listed_however_busy_followers_are(shelf: Shelf) -> None:
+    waits, runs = shelf.add(PATHS, ANN).id, shelf.begin(PATHS, ANN, "w").job
+    old = shelf.begin(PATHS, ANN, "w")
+    shelf.end(old, State.DONE, NO_CAUSE)
+    for n in range(12):
+        shelf.now += 1
+        shelf.end(shelf.begin([f"{n}"], ANN, "v", by=f"follow-{n % 2}"), State.DONE, NO_CAUSE)
+    live = [shelf.begin([f"{n}"], ANN, "v", by="follow-1").job for n in range(5)]
+    found = [job.id for job in shelf.listed("acme", 50)]
+    assert {waits, runs, old.job, *live} <= set(found) and len(found) == 8 + 2 * FEW
+    assert {job.id for job in shelf.listed("acme", 3)} < {waits, runs, *live} and len(shelf.listed("acme", 3)) == 3
+    assert {job.id for job in shelf.listed("acme", 2)} == {waits, runs}
+    for _ in range(4):
+        shelf.now += 1
+        shelf.add(PATHS, ANN)
+    assert runs in {job.id for job in shelf.listed("acme", 3)}

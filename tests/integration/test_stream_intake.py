@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import ingest.stream.intake as intake_module
@@ -107,6 +108,37 @@ def test_a_dead_letter_names_its_cause_keeps_its_body_and_stops_nothing(catalog:
     assert set(kept) == {dead.source for dead in taken.dead} and len(kept) == 2
     letters = DeadLetters(catalog, FolderBlobs(tmp_path / "blobs"), "t").letters()
     assert {each.message for each in letters} == set(bad)
+
+
+def test_a_letter_is_kept_as_it_came_and_one_of_an_earlier_version_is_read(catalog: Catalog, tmp_path: Path) -> None:
+    """What looks through the files for erased text must find it there."""
+    blobs = FolderBlobs(tmp_path / "blobs")
+    letters = DeadLetters(catalog, blobs, "t")
+    odd = Message("alarms", "AL-9 ü\n", b'{"text": "PUMP-1234 leaked", \xff\n', 7, None)
+    letters.bury([(odd, SourceRejected("no json", kind="broken_row"))])
+    (rejection,) = catalog.rejections(ANN)
+    assert odd.body in blobs.get("t", rejection.tried) and [each.message for each in letters.letters()] == [odd]
+    old = blobs.put("t", msgspec.json.encode(odd), "application/json")
+    catalog.record_rejections("t", [(rejection.source, rejection.code, rejection.reason, old)])
+    assert [each.message for each in letters.letters()] == [odd]
+    junk = blobs.put("t", b"{}\n", "application/json")
+    catalog.record_rejections("t", [(rejection.source, rejection.code, rejection.reason, junk)])
+    assert [each.message for each in letters.letters()] == [None]
+
+
+def test_things_told_are_remembered_up_to_a_count(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "_MOST_TOLD", 3)
+    taking = intake(catalog, tmp_path)
+    for n in range(6):
+        taking.take([alarm("AL-0", 2 * n, asset="P-0"), alarm(f"AL-{n}", 2 * n + 1, asset=f"P-{n}")])
+    assert len(taking._told) == 3
+    told = catalog.sequence()
+    taking.take([alarm("AL-0", 90, "one more", asset="P-0")])
+    assert catalog.sequence() == told + 1, "what is named all the time is not told again"
+    taking.take([alarm("AL-1", 91, "one more", asset="P-1")])
+    assert {e.id for e in catalog.site("t")[0]} == {f"P-{n}" for n in range(6)} and catalog.sequence() == told + 2
 
 
 class Busy:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,17 @@ import pytest
 
 from retrieval.canary import Canary, rare_words
 from retrieval.catalog import Catalog
-from retrieval.errors import GraphUnavailable, StoreBusy, StoreError
+from retrieval.errors import GraphUnavailable, ProjectionError, StoreBusy, StoreError
 from retrieval.failpoints import Step
 from retrieval.fakes import MemoryGraph, MemoryVectors, MemoryWords
-from retrieval.ports import Unit
+from retrieval.ports import LogEntry, LogReader, Scored, Unit
 from retrieval.projector import Projector
 from retrieval.snapshots import Snapshots
 from retrieval.types import CharSpan, Embedding, Evidence, Filter, Kind, Mention, Principal, Provenance, Relation
 from retrieval.upkeep import Memory, Policy, Upkeep
 
 ME = Principal("t")
+DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 class Shop:
@@ -172,7 +174,7 @@ def test_what_is_lost_again_at_once_stays_told_and_is_not_rebuilt_for_ever(shop:
             super().reset()
             self.rebuilt += 1
 
-        def search(self, text: str, k: int, filter_: Filter, principal: Principal) -> object:  # type: ignore[override]
+        def search(self, text: str, k: int, filter_: Filter, principal: Principal) -> Scored:
             return super().search("", k, filter_, principal)
 
     words = Forgetful()
@@ -194,6 +196,32 @@ def test_an_index_that_fails_does_not_hide_what_another_has_lost(shop: Shop) -> 
     shop.words.forget(shop.words.rows())
     canary = Canary(shop.catalog, shop.catalog.census, shop.vectors, shop.words, Down())
     assert canary.look(canary.take()).keys() == {"words"}
+
+
+@pytest.mark.parametrize("doubted", [False, True])
+def test_an_index_that_cannot_write_keeps_what_it_has(shop: Shop, doubted: bool) -> None:
+    class Full(MemoryWords):
+        full = False
+
+        def apply(self, entries: Sequence[LogEntry], log: LogReader) -> None:
+            if self.full:
+                raise ProjectionError("no room on the disk")
+            super().apply(entries, log)
+
+    words = Full()
+    projector = Projector(shop.catalog, [shop.vectors, words], lambda: 99)
+    upkeep = Upkeep(projector, Canary(shop.catalog, shop.catalog.census, shop.vectors, words))
+    assert upkeep.catch_up() == {}
+    held = words.rows()
+    if doubted:
+        projector.distrust("words", "a probe was lost")
+    words.full = True
+    shop.put("d")
+    shop.vectors.forget(shop.vectors.rows())
+    assert upkeep.probe() == {} and words.rows() == held
+    assert shop.vectors.rows() == shop.catalog.row_numbers(), "what another has lost is mended all the same"
+    words.full = False
+    assert upkeep.probe() == {} and words.rows() == shop.catalog.row_numbers()
 
 
 def test_superseded_evidence_is_no_loss(shop: Shop) -> None:
@@ -242,6 +270,12 @@ def test_others_are_not_held_up_while_the_indexes_are_kept(shop: Shop) -> None:
         ("the pump is on", []),
         ("", []),
         ("only inspected", []),
+        # a piece of a longer run is no term of any index
+        (f"pulled sha256:{DIGEST} over sha256:{DIGEST[::-1]} today", []),
+        ("x" * 3990 + " vibration inspected 4711000 sensors", []),
+        (unicodedata.normalize("NFD", "équipement arrêté à l’improviste"), ["improviste", "équipement", "arrêté"]),
+        # too long in bytes
+        ("監視" * 12 + " inspected vibration", []),
     ],
 )
 def test_rare_words(text: str, found: list[str]) -> None:
