@@ -85,15 +85,15 @@ def test_finding_gives_every_filter_its_figures(places: Places, material: Materi
 def test_memory_is_growth_over_the_raw_vectors(places: Places, material: Material) -> None:
     found = retrieval_memory.run(places.store, material, "", nothing)
     assert found["raw_mib"] == pytest.approx(N * 384 * 4 / 2**20, abs=0.1)
-    assert found["ratio"] == pytest.approx(found["grown_mib"] / found["raw_mib"], rel=0.1)
+    assert found["ratio"] * found["raw_mib"] == pytest.approx(found["grown_mib"], abs=0.2)
 
 
 def test_what_is_added_is_found_and_set_beside_the_bare(places: Places, material: Material, tmp_path: Path) -> None:
     small = Places(tmp_path)
     prepared(small, 1_000, nothing)
     found = retrieval_adding.run((places.store, small.store), (material, load(small.material)), 1, nothing)
-    whole = found["commit_ms"]["median"] + found["apply_ms"]["median"] + found["find_ms"]["median"]
-    assert found["ms"]["median"] == pytest.approx(whole, rel=0.3)
+    # medians do not add up, but no part takes longer than the whole
+    assert all(0 < found[part]["median"] <= found["ms"]["worst"] for part in ("commit_ms", "apply_ms", "find_ms"))
     assert found["over_bare"]["median"] == pytest.approx(found["ms"]["median"] / found["bare_ms"]["median"], rel=0.01)
 
 
