@@ -14,7 +14,7 @@ from app.governance.retention import Retention, Rules, age
 from app.ports import Check
 from app.settings import Settings
 from app.wiring_store import StoreRooms, catalog_place
-from retrieval.catalog import system_clock
+from retrieval.catalog import codec, system_clock
 from retrieval.catalog.database import Database
 from retrieval.catalog.erasures import ErasureBook
 from retrieval.erasure.values import State
@@ -66,7 +66,8 @@ def _indexes(parts: Parts, rooms: StoreRooms, settings: Settings) -> OwnIndexes:
 
 
 def _forget(parts: Parts) -> None:
-    """What this process keeps in memory of what it was asked lately."""
+    """What this process keeps in memory of what it was asked and has read lately."""
+    codec.forget()
     for name in ("gallery", "seeker"):
         part = parts.__dict__.get(name)
         if part is not None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from retrieval.types import Principal
 
 _LOOK_S = 0.2
+_THERE = "{} is there already and is left as it is; give --receipt a new name"
 _KINDS = ("frame", "passage", "alert", "window", "transcript", "row")
 
 
@@ -61,6 +62,8 @@ def _erase(ctx: click.Context, *, as_json: bool, **given: Any) -> None:
 
     if as_json and not (given["yes"] or given["dry_run"]):
         raise InputError("with --json nobody can be asked: give --yes, or --dry-run to count")
+    if given["receipt"] is not None and given["receipt"].exists():
+        raise InputError(_THERE.format(given["receipt"]))
     with opened(ctx) as (service, principal):
         book = service.governance
         target = _target(ctx, given)
@@ -159,24 +162,32 @@ def verify(ctx: click.Context, receipt: Path, as_json: bool) -> None:
 @erase.command()
 @click.option("--source", "sources", multiple=True, metavar="FILE|URI", help="A source that was erased.")
 @click.option("--evidence", multiple=True, metavar="ID", help="A piece that was erased, by its whole id.")
+@click.option(
+    "--entity", "entities", multiple=True, metavar="ID", help="A person that was erased, by the id of the entity."
+)
 @as_json_option
 @click.pass_context
 @verb
-def again(ctx: click.Context, sources: tuple[str, ...], evidence: tuple[str, ...], as_json: bool) -> None:
+def again(
+    ctx: click.Context, sources: tuple[str, ...], evidence: tuple[str, ...], entities: tuple[str, ...], as_json: bool
+) -> None:
     """Let what was erased be taken in again, by the next ingest."""
     from app.governance.port import Again
     from retrieval.errors import BadQuery
 
-    if not (sources or evidence):
-        raise BadQuery("say what may be taken in again: --source or --evidence")
+    if not (sources or evidence or entities):
+        raise BadQuery("say what may be taken in again: --source, --evidence or --entity")
     with opened(ctx) as (service, principal):
-        gone = service.governance.allow(Again([source_uri(each) for each in sources], evidence), principal)
+        wanted = Again([source_uri(each) for each in sources], evidence, entities)
+        gone = service.governance.allow(wanted, principal)
     _told({"allowed": gone}, f"{gone} marks against it are gone" if gone else "it was not erased", as_json)
 
 
 def source_uri(given: str) -> str:
     """A uri as it is; a path as the uri that an ingest gives it."""
-    return given if "://" in given or given.startswith("feed:") else Path(given).resolve().as_uri()
+    if "://" in given or given.startswith("feed:"):
+        return given
+    return Path(os.path.abspath(given)).as_uri()  # noqa: PTH100 - resolve() would rename what a link points to
 
 
 def _target(ctx: click.Context, given: dict[str, Any]) -> Target:
@@ -213,26 +224,37 @@ def _gone(book: Governance, principal: Principal, made: Erasure) -> Erasure:
 
 
 def _write_receipt(book: Governance, principal: Principal, erasure: Erasure, path: Path | None) -> Path:
-    """Raises StoreError where the bytes are not gone, or the receipt cannot be written."""
+    """Raises StoreError where the bytes are not gone, and as `_new_file`."""
     from app.governance.receipts import encoded
-    from retrieval.errors import StoreError
+    from retrieval.errors import StoreError, WatchfloorError
 
     place = path or Path(f"{erasure.id}.receipt.json")
-    try:
-        # before the salt is asked for: it is handed out once
-        handle = os.open(place, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-    except OSError as error:
-        raise StoreError(f"the receipt cannot be written to {place}: {error.strerror}; give --receipt") from error
-    with os.fdopen(handle, "w") as file:
-        signed: Signed | None = book.receipt(erasure.id, principal)
-        if signed is None:
+    # before the salt is asked for: it is handed out once
+    with os.fdopen(_new_file(place), "w") as file:
+        try:
+            signed: Signed | None = book.receipt(erasure.id, principal)
+            if signed is None:
+                raise StoreError(f"the bytes of {erasure.id} are not gone yet {erasure.trouble}".rstrip())
+        except WatchfloorError:
             place.unlink()
-            raise StoreError(f"the bytes of {erasure.id} are not gone yet {erasure.trouble}".rstrip())
-        file.truncate(0)
+            raise
         file.write(encoded(signed) + "\n")
         file.flush()
         os.fsync(file.fileno())
     return place
+
+
+def _new_file(place: Path) -> int:
+    """A file of one's own, opened for writing. Raises StoreError where it cannot be made, InputError where there is one: a receipt with the
+    only salt may be in it."""
+    from retrieval.errors import InputError, StoreError
+
+    try:
+        return os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError as error:
+        raise InputError(_THERE.format(place)) from error
+    except OSError as error:
+        raise StoreError(f"the receipt cannot be written to {place}: {error.strerror}; give --receipt") from error
 
 
 def _proof(found: Verdict) -> list[str]:
@@ -257,7 +279,10 @@ def _counted(counted: Tally) -> str:
         (counted.answers, "answer that quotes it", "answers that quote it"),
     )
     parts += [_many(*each) for each in more if each[0]]
-    parts += [f"{count} kept by legal hold {id_}" for id_, count in counted.held.items()]
+    parts += [
+        f"{count or 'what hangs on a person or the site'} kept by legal hold {id_}"
+        for id_, count in counted.held.items()
+    ]
     return ", ".join(parts)
 
 

@@ -67,6 +67,9 @@ def place(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
     with opened(ctx) as (service, principal):
         placed = service.governance.hold(hold_in(wire), principal)
     _say(placed, as_json)
+    if not as_json:
+        none = "; check the names: only what comes and matches will be" if not placed.keeps else ""
+        click.echo(f"pieces of evidence that it keeps: {placed.keeps}{none}")
 
 
 @hold.command()

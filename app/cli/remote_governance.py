@@ -59,7 +59,7 @@ class RemoteGovernance:
         return self._call("GET", "/v1/erasures?limit=1", _Listed).key
 
     def allow(self, again: Again, principal: Principal) -> int:
-        body = {"sources": list(again.sources), "evidence": list(again.evidence)}
+        body = {name: list(given) for name, given in again._asdict().items()}
         return self._post("/v1/erasures/again", dict[str, int], body)["allowed"]
 
     def hold(self, hold: Hold, principal: Principal) -> Hold:

@@ -84,14 +84,15 @@ class MemoryGovernance:
 
     def allow(self, again: Again, principal: Principal) -> int:
         self.allowed.append(again)
-        return len(again.sources) + len(again.evidence)
+        return len(again.sources) + len(again.evidence) + len(again.entities)
 
     def hold(self, hold: Hold, principal: Principal) -> Hold:
         hold.check()
         who = {"id": f"hold_{secrets.token_hex(6)}", "tenant": principal.tenant, "subject": principal.subject}
         placed = msgspec.structs.replace(hold, **who, placed_at=time.time_ns() // 1000)
-        self._holds[placed.id] = placed
-        return placed
+        kept = sum(e.tenant == principal.tenant and _keeps(placed, e) for e in self._evidence.values())
+        self._holds[placed.id] = msgspec.structs.replace(placed, keeps=kept)
+        return self._holds[placed.id]
 
     def release_hold(self, id_: str, principal: Principal) -> Hold:
         held = {each.id: each for each in self.holds(principal)}.get(id_)

@@ -27,6 +27,7 @@ RULES = "retention"
 _LOOK_S = 1.0
 # what is in the way of an erasure is not gone in a second
 _AGAIN_S = 15.0
+_RARELY_S = 3600.0
 
 
 class Pace(NamedTuple):
@@ -35,6 +36,10 @@ class Pace(NamedTuple):
     look_s: float = _LOOK_S
     again_s: float = _AGAIN_S
     rules_s: float = 86_400.0
+
+    def after(self, vain: int) -> float:
+        """How long to wait after so many tries in vain: each reads the whole store."""
+        return min(self.again_s * 2.0 ** min(vain - 1, 16), max(self.again_s, _RARELY_S)) if vain else self.look_s
 
 
 class Office:
@@ -53,7 +58,10 @@ class Office:
     ) -> None:
         self._book, self._seal, self._make_purger, self._retention = book, seal, purger, retention
         self._lock, self._tenant, self._pace = FileLock(lock, timeout=0, thread_local=False), tenant, pace or Pace()
+        # the file's lock lets every thread of its process in
+        self._own = threading.Lock()
         self._came = threading.Event()
+        self._due = time.monotonic() if retention.rules.any else float("inf")
         self._given_up = 0
         self._log = structlog.get_logger("watchfloor.governance")
 
@@ -91,7 +99,7 @@ class Office:
         return self._seal.public()
 
     def allow(self, again: Again, principal: Principal) -> int:
-        return self._book.allow(principal, again.sources, again.evidence)
+        return self._book.allow(principal, again.sources, [*again.evidence, *again.entities])
 
     def hold(self, hold: Hold, principal: Principal) -> Hold:
         return self._book.hold(hold, principal)
@@ -103,7 +111,7 @@ class Office:
         return self._book.holds(principal.tenant, all_=all_)
 
     def retain(self, principal: Principal) -> Retained:
-        told = self._retention.run(Principal(principal.tenant, RULES))
+        told = self._retention.run(Principal(principal.tenant, RULES), principal)
         self._came.set()
         return told
 
@@ -116,31 +124,41 @@ class Office:
         return [self._book.one(each.tenant, each.id) for each in waiting]
 
     def keep(self, stop: threading.Event) -> None:
-        due = time.monotonic() if self._retention.rules.any else float("inf")
+        vain = 0
         while not stop.is_set():
-            if time.monotonic() >= due:
-                self.retain(Principal(self._tenant))
-                due = time.monotonic() + self._pace.rules_s
+            if time.monotonic() >= self._due:
+                self.retain(Principal(self._tenant, RULES))
+                self._due = time.monotonic() + self._pace.rules_s
             troubled = any(each.trouble for each in self.resume())
-            self._give_up()
-            self._wait(stop, self._pace.again_s if troubled else self._pace.look_s)
+            vain = vain + 1 if troubled or not self._gave_up() else 0
+            if self._came_within(stop, self._pace.after(vain)):
+                vain = 0
 
-    def _give_up(self) -> None:
-        """What another instance is removing, ours must give up too."""
-        newest = self._book.newest()
-        if newest > self._given_up:
-            self._purger.give_up_before(newest)
-            self._given_up = newest
+    def _gave_up(self) -> bool:
+        """What another instance is removing, ours must give up too; whether it has."""
+        try:
+            newest = self._book.newest()
+            if newest > self._given_up:
+                self._purger.give_up_before(newest)
+                self._given_up = newest
+        except (StoreError, UpstreamError) as error:
+            self._log.warning("what another instance erased is hidden, but not given up here yet", why=str(error))
+            return False
+        return True
 
-    def _wait(self, stop: threading.Event, seconds: float) -> None:
+    def _came_within(self, stop: threading.Event, seconds: float) -> bool:
+        """Whether something was erased meanwhile."""
         until = time.monotonic() + seconds
         while not stop.is_set() and time.monotonic() < until:
             if self._came.wait(min(0.2, seconds)):
                 self._came.clear()
-                return
+                return True
+        return False
 
     def _remove(self, waiting: list[Erasure]) -> None:
-        """Nothing where another process is at it."""
+        """Nothing where another thread or process is at it."""
+        if not self._own.acquire(blocking=False):
+            return
         try:
             with self._lock:
                 self._purger.purge(waiting)
@@ -152,6 +170,8 @@ class Office:
             for each in waiting:
                 if self._book.one(each.tenant, each.id).state in (State.HIDDEN, State.PURGING):
                     self._book.trouble(each, str(error))
+        finally:
+            self._own.release()
 
     def _forget_rules_salts(self, waiting: list[Erasure]) -> None:
         for each in waiting:

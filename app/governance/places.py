@@ -3,6 +3,7 @@
 blobs/<tenant>/…             media, and messages that could not be read
 cache/charts/ID.REVISION…    charts that were drawn; cache/clips, cache/objects: made or fetched again when asked for
 uploads/…, live/<camera>/…   the originals that are Watchfloor's own; others lie where their owner keeps them
+follow/OWNER.json            names of files that were taken in of a followed folder
 shown.json                   ids that were printed lately
 """
 
@@ -20,7 +21,6 @@ import msgspec
 
 from retrieval.disk import sync_folder
 from retrieval.errors import EvidenceNotFound, StoreError
-from retrieval.ids import derived_from
 
 _SHOWN = "shown.json"
 # what is made or fetched again when it is asked for
@@ -38,6 +38,13 @@ class Blobs(Protocol):
         """Remove a blob; whether there was one."""
 
     def path(self, tenant: str, key: str) -> str: ...
+
+
+class _Followed(msgspec.Struct):
+    """A followed folder as its follower keeps it: by uri, how each file looked."""
+
+    shape: str
+    marks: dict[str, str]
 
 
 class Cleared(NamedTuple):
@@ -58,16 +65,25 @@ class Places:
         self, tenant: str, ids: Iterable[tuple[str, int]], keys: Iterable[str], sources: Iterable[str]
     ) -> Cleared:
         """Remove blobs by key, charts of (id, revision), caches whose names do not tell what is in them, and own originals."""
-        told = list(ids)
+        told, wanted = list(ids), list(keys)
         with _translated():
-            blobs = sum(self._blobs.forget(tenant, key) for key in keys)
+            blobs = sum(self._blobs.forget(tenant, key) for key in wanted)
             self._caches(told)
             self._halves()
             self._unprint({id_ for id_, _ in told})
-            originals = [self._original(source) for source in {_base(source) for source in sources}]
+            originals = [self._original(source) for source in sorted(set(sources))]
+        self.forget()
+        return Cleared(blobs, originals.count(True), originals.count(None))
+
+    def counted(self, tenant: str, keys: Iterable[str], sources: Iterable[str]) -> Cleared:
+        """What `clear` would remove; nothing changes."""
+        there = [self._own(source) for source in sorted(set(sources))]
+        return Cleared(sum(self._has(tenant, key) for key in keys), there.count(True), there.count(None))
+
+    def forget(self) -> None:
+        """Empty what this process keeps in memory."""
         for forget in self._forgetters:
             forget()
-        return Cleared(blobs, sum(each is True for each in originals), sum(each is None for each in originals))
 
     def is_blob_of(self, path: Path, tenant: str) -> bool:
         """Whether a file is the blob that its name says, of this tenant."""
@@ -76,13 +92,38 @@ class Places:
         except EvidenceNotFound:
             return False
 
-    def remove(self, path: Path) -> bool:
-        """Remove a file of a cache, or a blob that no evidence has, in which something was found; whether it is one."""
-        if path.relative_to(self.folder).parts[0] not in _LOSABLE:
-            return False
+    def unmark(self, sources: Collection[str]) -> None:
+        """Forget that these were taken in of a followed folder."""
+        gone = set(sources)
+        with _translated():
+            for file in (self.folder / "follow").glob("*.json") if gone else ():
+                with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+                    told = msgspec.json.decode(file.read_bytes(), type=_Followed)
+                    if not gone.isdisjoint(told.marks):
+                        kept = {name: mark for name, mark in told.marks.items() if name not in gone}
+                        _replace(file, _Followed(told.shape, kept))
+
+    def losable(self, path: Path) -> bool:
+        """Whether a file is of a cache, or a blob: nobody's own."""
+        return path.relative_to(self.folder).parts[0] in _LOSABLE
+
+    def settled(self, path: Path) -> bool:
+        """Whether a file is so old that no ingest is about to tell of it."""
+        try:
+            return path.stat().st_mtime < time.time() - _HALF_S
+        except FileNotFoundError:
+            return True
+
+    def remove(self, path: Path) -> None:
+        """Remove a file that is losable, in which something was found."""
         with _translated():
             path.unlink(missing_ok=True)
-        return True
+
+    def _has(self, tenant: str, key: str) -> bool:
+        try:
+            return Path(self._blobs.path(tenant, key)).is_file()
+        except EvidenceNotFound:
+            return False
 
     def _caches(self, ids: Sequence[tuple[str, int]]) -> None:
         charts = self.folder / "cache" / "charts"
@@ -108,19 +149,23 @@ class Places:
         with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
             shown = msgspec.json.decode(file.read_bytes(), type=list[str])
             if any(id_ in gone for id_ in shown):
-                fresh = file.with_suffix(".new")
-                fresh.write_bytes(msgspec.json.encode([id_ for id_ in shown if id_ not in gone]))
-                fresh.replace(file)
+                _replace(file, [id_ for id_ in shown if id_ not in gone])
 
-    def _original(self, source: str) -> bool | None:
-        """Remove the file of a source that is ours; whether there was one, None where it lies outside."""
+    def _own(self, source: str) -> bool | None:
+        """Whether the file of a source is ours and there; None where it lies outside."""
         place = urlsplit(source)
         if place.scheme != "file":
             return None if place.scheme else False
         path = Path(unquote(place.path))
         if not path.is_relative_to(self.folder) or ".." in path.parts:
             return None if path.exists() else False
-        there = path.is_file()
+        return path.is_file()
+
+    def _original(self, source: str) -> bool | None:
+        """Remove the file of a source that is ours, with what lies beside it; as `_own`."""
+        there, path = self._own(source), Path(unquote(urlsplit(source).path))
+        if there is None or not source.startswith("file:"):
+            return there
         for each in (path, *(path.with_name(path.name + ending) for ending in _BESIDE)):
             each.unlink(missing_ok=True)
         if path.parent.is_dir():
@@ -135,9 +180,10 @@ class Places:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _base(source: str) -> str:
-    of = derived_from(source)
-    return of[0] if of else source
+def _replace(file: Path, told: object) -> None:
+    fresh = file.with_suffix(".new")
+    fresh.write_bytes(msgspec.json.encode(told))
+    fresh.replace(file)
 
 
 @contextlib.contextmanager

@@ -23,10 +23,11 @@ class Retained(msgspec.Struct, frozen=True):
 
 
 class Again(NamedTuple):
-    """What may be taken in again: sources by uri, pieces by evidence id."""
+    """What may be taken in again: sources by uri, pieces by evidence id, persons by the id of their entity."""
 
     sources: Sequence[str] = ()
     evidence: Sequence[str] = ()
+    entities: Sequence[str] = ()
 
 
 class Governance(Protocol):

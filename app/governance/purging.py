@@ -16,7 +16,7 @@ from app.governance.places import Cleared, Places
 from app.governance.receipts import FORMAT, Receipt, Seal, encoded, times, told_places
 from retrieval.catalog.erasures import ErasureBook, Secrets
 from retrieval.catalog.purging import Traces
-from retrieval.erasure.needles import ID, Finder, Found, Look, Needle, look_through, packed
+from retrieval.erasure.needles import ID, WORD, Finder, Found, Look, Needle, look_through, packed
 from retrieval.erasure.values import Erasure, State
 from retrieval.errors import StoreBusy, StoreError
 from retrieval.types import Micros
@@ -69,7 +69,10 @@ class Purger:
 
         Raises StoreError and UpstreamError where something is in the way of all; what was done stays done.
         """
-        self.give_up_before(max(each.sequence for each in erasures))
+        newest = max(each.sequence for each in erasures)
+        # also where their bytes were given up before: the log is scrubbed of what they have yet to apply
+        self._indexes.reach(newest)
+        self.give_up_before(newest)
         for erasure in erasures:
             self._empty(erasure)
         self._settle()
@@ -77,26 +80,26 @@ class Purger:
 
     def give_up_before(self, sequence: int) -> None:
         """Rid the indexes of this process of what was erased up to this place of the log; again where that was done changes nothing."""
-        self._indexes.reach(sequence)
         if self._indexes.purged() < sequence:
+            self._indexes.reach(sequence)
             self._indexes.purge()
+        self._places.forget()
 
     def _empty(self, erasure: Erasure) -> None:
         """Everything that is found by the hidden rows, and then the rows."""
         self._indexes.others(erasure.sequence)
         traces = self._book.traces(erasure)
-        cleared = self._clear(erasure, traces)
+        # whether others have the media was looked up with them
+        dead = [key for _, key in traces.dead if erasure.tenant not in self._book.media_holders(key)]
+        keys = [*traces.media, *dead]
         if erasure.state is State.HIDDEN:
-            self._book.commit_to(erasure, _noted(traces, cleared))
+            # counted before anything goes: whoever goes on after a kill finds less
+            self._book.commit_to(erasure, _noted(traces, self._places.counted(erasure.tenant, keys, traces.sources)))
+        self._places.clear(erasure.tenant, traces.ids, keys, traces.sources)
+        self._places.unmark(traces.whole)
         self._book.remove(erasure, {id_ for id_, _ in traces.ids})
         if left := self._book.left(erasure):
             raise StoreError(f"{left} rows of {erasure.id} still stand; it is tried again")
-
-    def _clear(self, erasure: Erasure, traces: Traces) -> Cleared:
-        # whether others have the media was looked up with them
-        dead = [key for _, key in traces.dead if erasure.tenant not in self._book.media_holders(key)]
-        free = [*traces.media, *dead]
-        return self._places.clear(erasure.tenant, traces.ids, free, traces.sources)
 
     def _settle(self) -> None:
         """Raises StoreBusy where somebody reads an earlier state for so long."""
@@ -134,24 +137,52 @@ class Purger:
 
     def _looked(self, salt: bytes, needles: Sequence[Needle], tenants: Collection[str]) -> _Left:
         """Look through every file; where something is found, mend it and look again."""
-        shared: set[Needle] = set()
+        shared, tried = set[Needle](), set[Needle]()
         look = look_through(self._places.folder, Finder(salt, needles))
         for _ in range(_ROUNDS):
             if not look.found:
                 break
-            shared |= self._common(salt, look.found)
+            shared |= self._common(salt, look.found) | self._by_chance(look.found, tenants, tried)
             for tenant in tenants:
                 own = [at.needle for _, at in look.found if at.needle not in shared]
                 self._book.forget_telling(tenant, Finder(salt, own))
-            self._mend({path for path, at in look.found if at.needle not in shared or self._stray(path)})
+            self._mend(
+                {path for path, at in look.found if at.needle not in shared or self._stray(path, tenants)}, tenants
+            )
+            tried |= {at.needle for path, at in look.found if self._of_catalog(path)}
             look = look_through(self._places.folder, Finder(salt, [each for each in needles if each not in shared]))
         return _Left(look, shared)
 
     def _common(self, salt: bytes, found: Iterable[tuple[Path, Found]]) -> set[Needle]:
-        """Those that evidence which stays has too, in its rows or in files of its own. An id is nobody else's."""
-        told = [(path, at.needle) for path, at in found if at.needle.kind != ID]
-        common = self._book.elsewhere(Finder(salt, [needle for _, needle in told])) if told else set()
-        return common | {needle for path, needle in told if self._owned(path)}
+        """Those that evidence which stays has too, in its rows or in files of its own. An id is nobody else's, unless it stands again."""
+        told = [(path, at.needle) for path, at in found]
+        common = self._book.elsewhere(Finder(salt, [needle for _, needle in told]))
+        return common | {needle for path, needle in told if needle.kind != ID and self._owned(path)}
+
+    def _by_chance(
+        self, found: Iterable[tuple[Path, Found]], tenants: Collection[str], tried: Collection[Needle]
+    ) -> set[Needle]:
+        """Words in files that hold nothing of what was hidden (a model's vocabulary, another upload), and words that the catalog still
+        has after it was written anew for them (`tried`): then a row that stays says them."""
+        words = {(path, at.needle) for path, at in found if at.needle.kind == WORD}
+        return {
+            needle
+            for path, needle in words
+            if self._foreign(path, tenants) or (needle in tried and self._of_catalog(path))
+        }
+
+    def _foreign(self, path: Path, tenants: Collection[str]) -> bool:
+        """Whether no bytes of what was hidden can be in a file: neither catalog nor index, and nothing that is made of evidence."""
+        place = path.relative_to(self._places.folder).parts
+        if self._of_catalog(path) or place[0] == "projections":
+            return False
+        if place[0] == "blobs":
+            return not any(self._places.is_blob_of(path, tenant) for tenant in tenants)
+        return not self._places.losable(path)
+
+    def _of_catalog(self, path: Path) -> bool:
+        catalog = self._book.path
+        return catalog is not None and path.parent == catalog.parent and path.name.startswith(catalog.name)
 
     def _owned(self, path: Path) -> bool:
         """Whether a file is the blob or the original of evidence that stays."""
@@ -160,24 +191,34 @@ class Purger:
             return any(self._places.is_blob_of(path, tenant) for tenant in self._book.media_holders(path.name))
         return place[0] in ("uploads", "live") and self._book.source_stands(path.as_uri())
 
-    def _stray(self, path: Path) -> bool:
-        """Whether a file may go whatever else says the same: a blob that no evidence has, a cache."""
-        return path.relative_to(self._places.folder).parts[0] in ("blobs", "cache") and not self._owned(path)
+    def _stray(self, path: Path, tenants: Collection[str]) -> bool:
+        """Whether a file may go whatever else says the same: a cache, or a blob of these tenants that no evidence has, and that no ingest
+        may be about to tell of."""
+        place = path.relative_to(self._places.folder).parts
+        if place[0] != "blobs":
+            return self._places.losable(path)
+        whose = [tenant for tenant in tenants if self._places.is_blob_of(path, tenant)]
+        if not whose or self._owned(path):
+            return False
+        return self._places.settled(path) or any(self._book.refused_message(each, path.name) for each in whose)
 
-    def _mend(self, files: Collection[Path]) -> None:
-        catalog, written = self._book.path, False
+    def _mend(self, files: Collection[Path], tenants: Collection[str]) -> None:
+        written = False
         for path in files:
-            place = path.relative_to(self._places.folder).parts
-            if catalog is not None and path.parent == catalog.parent and path.name.startswith(catalog.name):
+            if self._of_catalog(path):
                 written = True
-            elif self._indexes.mend(place) or self._owned(path):
-                continue
-            elif self._places.remove(path) and place[0] == "blobs":
-                # a message that could not be read, which told of it
-                self._book.forget_message(path.name)
+            elif not self._indexes.mend(path.relative_to(self._places.folder).parts) and self._stray(path, tenants):
+                self._drop(path, tenants)
         if written:
             self._book.compact()
         self._settle()
+
+    def _drop(self, path: Path, tenants: Collection[str]) -> None:
+        """Remove a file, and the refusal whose message it was."""
+        whose = [tenant for tenant in tenants if self._places.is_blob_of(path, tenant)]
+        self._places.remove(path)
+        for tenant in whose:
+            self._book.forget_message(tenant, path.name)
 
     def _worded(self, erasure: Erasure, kept: Secrets, needles: Sequence[Needle], left: _Left, now: Micros) -> Receipt:
         tally, counts = erasure.tally, Counter(kept.notes)
@@ -194,7 +235,7 @@ class Purger:
             looked={"files": left.look.files, "bytes": left.look.size},
             shared=len(kept.needles) - len(needles),
             made_sure=_MADE_SURE,
-            beyond=(*_beyond(counts), *self._indexes.beyond()),
+            beyond=(*_beyond(counts, len(kept.needles) - len(needles)), *self._indexes.beyond()),
             **times(erasure.hidden_at, now),
         )
 
@@ -207,15 +248,21 @@ _MADE_SURE = (
 
 
 def _noted(traces: Traces, cleared: Cleared) -> dict[str, int]:
-    return {**cleared._asdict(), "shared_blobs": traces.shared}
+    return {**cleared._asdict(), "shared_blobs": traces.shared, "held_sources": len(traces.held)}
 
 
-def _beyond(counts: Counter[str]) -> tuple[str, ...]:
+def _beyond(counts: Counter[str], shared: int) -> tuple[str, ...]:
     """What stays although it shows the same, and why."""
     told = []
     if counts["outside"]:
         told.append(f"{counts['outside']} originals lie outside the data directory and are their owner's to remove")
     if counts["shared_blobs"]:
         told.append(f"{counts['shared_blobs']} blobs stay: other evidence, which was not erased, has them too")
+    if counts["held_sources"]:
+        told.append(f"the originals of {counts['held_sources']} sources stay: a legal hold keeps other pieces of them")
+    if shared:
+        told.append(
+            f"{shared} of its words, vectors or ids stand elsewhere too, in what was not erased, and are not looked for"
+        )
     told.append("copies and backups that were made of the data directory, and what was sent out before")
     return tuple(told)

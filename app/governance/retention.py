@@ -48,8 +48,9 @@ class Retention:
     def __init__(self, book: ErasureBook, rules: Rules, clock: Callable[[], Micros]) -> None:
         self._book, self.rules, self._clock = book, rules, clock
 
-    def run(self, principal: Principal) -> Retained:
-        """Hide all that is too old now, and drop superseded coverage; removing the bytes is the purger's. Raises StoreError."""
+    def run(self, principal: Principal, asked: Principal) -> Retained:
+        """Hide all that is too old now, and drop superseded coverage; removing the bytes is the purger's. `principal` erases; `asked` is
+        who had the rules applied. Raises StoreError."""
         now, erased, held = self._clock(), Counter[str](), 0
         some = Some(_AT_ONCE, secrets.token_bytes(SALT_BYTES))
         for kind, kept in self.rules.kinds.items():
@@ -61,7 +62,7 @@ class Retention:
             dropped = self._book.drop_coverage(principal.tenant, now - self.rules.coverage)
         done = Retained({kind: count for kind, count in erased.items() if count}, dropped, held)
         if done.erased or done.coverage:
-            self._book.note(principal, "retention", {"erased": done.erased, "coverage": done.coverage, "held": held})
+            self._book.note(asked, "retention", {"erased": done.erased, "coverage": done.coverage, "held": held})
         return done
 
     def _hide(self, target: Target, principal: Principal, some: Some) -> int:

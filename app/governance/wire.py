@@ -44,7 +44,8 @@ class WireErasure(msgspec.Struct, frozen=True):
 
 
 class WireHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A legal hold: what matches any of its fields is kept. `start` and `end` are its window; either may be open."""
+    """A legal hold: what matches any of its fields is kept. `start` and `end` are its window; either may be open. `keeps` is how
+    many pieces of evidence it kept when it was placed."""
 
     why: str
     evidence: list[str] = []
@@ -56,6 +57,7 @@ class WireHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     asked_by: str = ""
     placed_at: str | None = None
     released_at: str | None = None
+    keeps: int = 0
 
 
 # years 1 to 9999: what an open window reaches to
@@ -132,6 +134,7 @@ def hold_in(wire: WireHold, tenant: str = "") -> Hold:
         entities=tuple(wire.entities),
         window=window_in(wire.start, wire.end),
         released_at=None if wire.released_at is None else parse_time(wire.released_at),
+        keeps=wire.keeps,
     )
 
 
@@ -159,4 +162,5 @@ def hold_out(hold: Hold) -> WireHold:
         asked_by=hold.subject,
         placed_at=iso(hold.placed_at),
         released_at=None if hold.released_at is None else iso(hold.released_at),
+        keeps=hold.keeps,
     )

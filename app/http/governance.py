@@ -67,10 +67,11 @@ class Holds(msgspec.Struct, frozen=True):
 
 
 class AgainFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What may be taken in again: sources by uri, pieces by evidence id."""
+    """What may be taken in again: sources by uri, pieces by evidence id, persons by the id of their entity."""
 
     sources: list[str] = []
     evidence: list[str] = []
+    entities: list[str] = []
 
 
 class Allowed(msgspec.Struct, frozen=True):
@@ -159,7 +160,8 @@ def receipt(request: AnyRequest, erasure_id: FromPath[str]) -> Receipted:
 def again(request: AnyRequest, data: JSONBody[AgainFields]) -> Allowed:
     check_token(request)
     context = context_of(request)
-    return Allowed(context.service.governance.allow(Again(data.sources, data.evidence), context.principal))
+    wanted = Again(data.sources, data.evidence, data.entities)
+    return Allowed(context.service.governance.allow(wanted, context.principal))
 
 
 @get(

@@ -33,6 +33,14 @@ class LateInteraction:
         self._kept: OrderedDict[bytes, Vector] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
+        self._forgotten = 0
+
+    def forget(self) -> None:
+        """Drop all token vectors that are kept."""
+        with self._lock:
+            self._kept.clear()
+            self._bytes = 0
+            self._forgotten += 1
 
     def score(self, query: str, texts: Sequence[str]) -> NDArray[np.float32]:
         """Shape (n,), in [-1, 1]. A query or text without tokens scores 0."""
@@ -42,6 +50,7 @@ class LateInteraction:
     def _vectors(self, texts: Sequence[str]) -> list[Vector]:
         keys = [hashlib.sha256(text.encode()).digest() for text in texts]
         with self._lock:
+            begun = self._forgotten
             found = {key: self._kept[key] for key in keys if key in self._kept}
             for key in found:
                 self._kept.move_to_end(key)
@@ -49,12 +58,13 @@ class LateInteraction:
         made = self._encoder.encode_tokens(list(missing.values())) if missing else []
         # a copy: what the encoder gives may be a part of a whole batch
         fresh = {key: np.array(tokens, np.float32) for key, tokens in zip(missing, made, strict=True)}
-        self._keep(fresh)
+        self._keep(fresh, begun)
         return [fresh[key] if key in fresh else found[key] for key in keys]
 
-    def _keep(self, fresh: dict[bytes, Vector]) -> None:
+    def _keep(self, fresh: dict[bytes, Vector], begun: int) -> None:
+        """Unless all was to be forgotten since they were begun."""
         with self._lock:
-            for key, tokens in fresh.items():
+            for key, tokens in fresh.items() if begun == self._forgotten else ():
                 if key not in self._kept:
                     self._kept[key] = tokens
                     self._bytes += tokens.nbytes

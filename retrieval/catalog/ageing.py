@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, not_, or_, select
+from sqlalchemy import Connection, delete, not_, select
 
 from retrieval.catalog import journal
 from retrieval.catalog import tables as t
@@ -20,7 +20,7 @@ def drop_coverage(connection: Connection, tenant: str, before: Micros) -> int:
     The time is remembered: what is asked as of an earlier one is told less than was known.
     """
     kept = [keeps_coverage(hold) for hold in holds(connection, tenant)]
-    old = (_cov.tenant == tenant, _cov.superseded_at < before, *([not_(or_(*kept))] if kept else []))
+    old = (_cov.tenant == tenant, _cov.superseded_at < before, *(not_(each) for each in kept))
     some = select(_cov.row).where(*old).limit(_BATCH)
     gone = connection.execute(delete(t.coverage).where(_cov.row.in_(some))).rowcount
     if gone and before > (coverage_floor(connection, tenant) or 0):

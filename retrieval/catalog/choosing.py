@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, to_json
@@ -33,11 +33,14 @@ class Piece(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """What an erasure takes: revisions by row, rows of coverage, persons with all their names, and hold id → rows it keeps."""
+    """What an erasure takes: revisions by row, the ids of which no other revision stands, rows of coverage, persons with all their names,
+    and whole sources. `held` is hold id → rows it keeps, none where it keeps persons or sources alone."""
 
     pieces: dict[int, Piece]
+    gone: set[str]
     coverage: list[int]
     persons: list[Entity]
+    sources: list[str]
     held: dict[str, set[int]]
 
 
@@ -51,15 +54,42 @@ def choose(connection: Connection, tenant: str, target: Target, limit: int | Non
     if limit is not None:
         # of so many the held ones must not be all
         wanted = wanted.where(*(_ev.row.not_in(select(_ev.row).where(_keeps(h))) for h in holds(connection, tenant)))
-    pieces = _pieces(connection, [wanted.limit(limit)])
-    pieces |= _made_out_of(connection, tenant, pieces.values())
-    held = _held(connection, tenant, pieces)
-    for row in set().union(*held.values()):
-        pieces.pop(row, None)
-    covered = _coverage(connection, tenant, target, persons, pieces.values())
-    return Chosen(
-        pieces, _unheld(connection, tenant, covered), persons, {id_: rows for id_, rows in held.items() if rows}
-    )
+    pieces, held = _taken(connection, tenant, wanted, limit)
+    whole, keeping = _whole(connection, tenant, target, held)
+    free, shielding = _free(connection, tenant, persons)
+    gone = {piece.id for piece in pieces.values()} - _still(connection, tenant, pieces)
+    covered = _coverage(connection, tenant, target, free, [each for each in pieces.values() if each.id in gone])
+    told = {id_: rows for id_, rows in held.items() if rows} | {
+        id_: held.get(id_, set()) for id_ in keeping | shielding
+    }
+    return Chosen(pieces, gone, _unheld(connection, tenant, covered), free, whole, told)
+
+
+def _taken(
+    connection: Connection, tenant: str, wanted: Select[Any], limit: int | None
+) -> tuple[dict[int, Piece], dict[str, set[int]]]:
+    """The revisions that go, with what was made out of them, and hold → rows it keeps. Where all of a batch is held through what it hangs
+    on, the next is taken: what follows it must not wait for the hold's end."""
+    last, every = 0, defaultdict[str, set[int]](set)
+    while True:
+        batch = _pieces(connection, [wanted.where(_ev.row > last).limit(limit)])
+        pieces = batch | _made_out_of(connection, tenant, batch.values())
+        for hold, rows in _held(connection, tenant, pieces).items():
+            every[hold] |= rows
+        for row in set().union(*every.values()):
+            pieces.pop(row, None)
+        if pieces or limit is None or len(batch) < limit:
+            return pieces, every
+        last = max(batch)
+
+
+def _still(connection: Connection, tenant: str, pieces: Mapping[int, Piece]) -> set[str]:
+    """Ids of the pieces of which another revision stands and goes on standing."""
+    found: set[str] = set()
+    for some in chunks({piece.id for piece in pieces.values()}):
+        rows = connection.execute(select(_ev.row, _ev.id).where(_ev.id.in_(some), _ev.tenant == tenant))
+        found |= {id_ for row, id_ in rows if row not in pieces}
+    return found
 
 
 def holds(connection: Connection, tenant: str, *, all_: bool = False) -> list[Hold]:
@@ -71,9 +101,80 @@ def holds(connection: Connection, tenant: str, *, all_: bool = False) -> list[Ho
     return [_hold.decode(body) for body in bodies]
 
 
-def whole_sources(connection: Connection, tenant: str, target: Target, kept: Iterable[str]) -> list[str]:
-    """Sources of which nothing stays, if the target means whole ones; `kept` are those of held pieces."""
-    return [source for source in target.sources if source not in set(kept)] if target.whole else []
+# --- what a hold keeps besides evidence ---
+
+
+def _whole(
+    connection: Connection, tenant: str, target: Target, held: Mapping[str, set[int]]
+) -> tuple[list[str], set[str]]:
+    """Sources of which nothing is held: their records go, and they are not taken in again; and the holds that keep others."""
+    if not target.whole:
+        return [], set()
+    known = set(connection.execute(select(t.sources.c.source).where(t.sources.c.tenant == tenant)).scalars())
+    known |= set(connection.execute(select(t.rejections.c.source).where(t.rejections.c.tenant == tenant)).scalars())
+    named = [each for each in target.sources if each in known]
+    kept = {hold.id: _of_site(connection, tenant, hold) for hold in holds(connection, tenant)}
+    keeping = {id_ for id_, sources in kept.items() if not sources.isdisjoint(named)}
+    stays = set().union(*kept.values())
+    for some in chunks(set().union(*held.values())):
+        stays |= set(connection.execute(select(_ev.source).where(_ev.row.in_(some))).scalars())
+    stays |= {of[0] for source in stays if (of := derived_from(source))}
+    return [each for each in named if each not in stays], keeping
+
+
+def _of_site(connection: Connection, tenant: str, hold: Hold) -> set[str]:
+    """Sources that a hold names, and those that brought entities it names, or their links."""
+    found = set(hold.sources) | {of[0] for source in hold.sources if (of := derived_from(source))}
+    for entity in hold.entities:
+        named = select(t.entities.c.source).where(t.entities.c.tenant == tenant, t.entities.c.id == entity)
+        linked = select(t.links.c.source).where(t.links.c.tenant == tenant, touches(entity))
+        found |= set(connection.execute(named.union(linked)).scalars())
+    return found
+
+
+def touches(entity: str) -> ColumnElement[bool]:
+    """Whether a link begins or ends at an entity."""
+    return or_(
+        *(t.links.c.body.contains(f'"{end}":{to_json(entity)}', autoescape=True) for end in ("source", "target"))
+    )
+
+
+def _free(connection: Connection, tenant: str, persons: Sequence[Entity]) -> tuple[list[Entity], set[str]]:
+    """The persons that no hold keeps, by their id or by a source that tells of them; and the holds that keep others."""
+    ids, kept, keeping = {each.id for each in persons}, set[str](), set[str]()
+    for hold in holds(connection, tenant) if ids else []:
+        of = (t.entities.c.tenant == tenant, t.entities.c.id.in_(ids), t.entities.c.source.in_(hold.sources))
+        mine = ids & set(hold.entities) | set(connection.execute(select(t.entities.c.id).where(*of)).scalars())
+        kept |= mine
+        keeping |= {hold.id} if mine else set()
+    return [each for each in persons if each.id not in kept], keeping
+
+
+def held_ids(connection: Connection, tenant: str, ids: Iterable[str]) -> set[str]:
+    """Those of the pieces that a hold keeps."""
+    found: set[str] = set()
+    for some in chunks(dict.fromkeys(ids)):
+        mine = select(_ev.id).where(_ev.tenant == tenant, _ev.id.in_(some))
+        for hold in holds(connection, tenant):
+            found |= set(connection.execute(mine.where(_keeps(hold))).scalars())
+    return found
+
+
+def held_sources(connection: Connection, tenant: str, sources: Iterable[str]) -> set[str]:
+    """Those of which, or of what was made out of whose pieces, a hold keeps any."""
+    found: set[str] = set()
+    for hold in holds(connection, tenant):
+        for source in sources:
+            on = or_(_ev.source == source, and_(_ev.source >= source + "#", _ev.source < source + "$"))
+            kept = select(_ev.row).where(_ev.tenant == tenant, on, _keeps(hold)).limit(1)
+            found |= {source} if connection.execute(kept).first() else set()
+    return found
+
+
+def count_held(connection: Connection, hold: Hold) -> int:
+    """Pieces of evidence that a hold keeps, in any revision."""
+    of = select(func.count(_ev.id.distinct())).where(_ev.tenant == hold.tenant, _keeps(hold))
+    return int(connection.execute(of).scalar_one())
 
 
 def _pieces(connection: Connection, statements: Iterable[Any]) -> dict[int, Piece]:
@@ -185,6 +286,9 @@ def _coverage(
     if target.whole:
         named = or_(_cov.source.in_(target.sources), _cov.uri.in_(target.sources))
         rows |= set(connection.execute(select(_cov.row).where(mine, named)).scalars())
+        for source in target.sources:
+            made = (mine, _cov.source >= source + "#", _cov.source < source + "$")
+            rows |= set(connection.execute(select(_cov.row).where(*made)).scalars())
     about = [*(target.entities if not target.kinds else ()), *(each.id for each in persons)]
     if about and target.before is None and not target.evidence:
         rows |= set(connection.execute(select(_cov.row).where(mine, _cov.subject.in_(about))).scalars())
@@ -226,6 +330,7 @@ def keeps_coverage(hold: Hold) -> ColumnElement[bool]:
         kept += [_cov.source.in_(of), _cov.uri.in_(of)]
     if hold.sources:
         kept += [_cov.source.in_(hold.sources), _cov.uri.in_(hold.sources)]
+        kept += [and_(_cov.source >= source + "#", _cov.source < source + "$") for source in hold.sources]
     if hold.entities:
         kept.append(_cov.subject.in_(hold.entities))
     if hold.window is not None:
@@ -246,20 +351,6 @@ def unshared_media(connection: Connection, tenant: str, pieces: Iterable[Piece])
         others = select(_ev.media, _ev.row).where(_ev.tenant == tenant, _ev.media.in_(some))
         shared |= {media for media, row in connection.execute(others) if row not in rows}
     return sorted({media for media in rows.values() if media} - shared)
-
-
-def quoting(connection: Connection, tenant: str, ids: Iterable[str], persons: Sequence[Entity]) -> list[str]:
-    """Answers that tell of any of this evidence, or name one of these persons."""
-    found: set[str] = set()
-    of = select(t.quotes.c.answer).join(t.asks, t.asks.c.id == t.quotes.c.answer).where(t.asks.c.tenant == tenant)
-    for some in chunks(dict.fromkeys(ids)):
-        found |= set(connection.execute(of.where(t.quotes.c.evidence.in_(some)).distinct()).scalars())
-    names = {name for each in persons for name in (each.id, each.name, *each.aliases) if name}
-    told = select(t.answers.c.id).join(t.asks, t.asks.c.id == t.answers.c.id).where(t.asks.c.tenant == tenant)
-    for name in sorted(names):
-        naming = told.where(t.answers.c.body.icontains(to_json(name)[1:-1], autoescape=True))
-        found |= set(connection.execute(naming).scalars())
-    return sorted(found)
 
 
 def standing(connection: Connection, tenant: str, ids: Iterable[str]) -> set[str]:

@@ -102,6 +102,11 @@ def _provenance_of(text: str) -> Provenance:
     return _provenance.decode(text)
 
 
+def forget() -> None:
+    """Drop what is remembered of rows that were read."""
+    _provenance_of.cache_clear()
+
+
 def vector_values(embedding: Embedding) -> dict[str, Any]:
     """The columns of a vector. Raises UnitRefused for a shape other than (dim,) and for values that are not finite."""
     vector = np.ascontiguousarray(embedding.vector, dtype=_DTYPE)

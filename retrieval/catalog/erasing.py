@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from sqlalchemy import Connection, Row, Table, and_, delete, exists, func, insert, or_, select, update
 
-from retrieval.catalog import choosing, commits, journal, never_again
+from retrieval.catalog import choosing, commits, journal, never_again, quoting
 from retrieval.catalog import tables as t
 from retrieval.catalog.choosing import Chosen
 from retrieval.catalog.clock import Clock
@@ -51,7 +51,7 @@ def tally(connection: Connection, tenant: str, chosen: Chosen) -> Tally:
         by_kind=dict(sorted(Counter(ids.values()).items())),
         media=len(choosing.unshared_media(connection, tenant, pieces.values())),
         coverage=len(chosen.coverage),
-        answers=len(choosing.quoting(connection, tenant, ids, chosen.persons)),
+        answers=len(quoting.answers_about(connection, tenant, chosen.gone, chosen.persons)),
         held={id_: len(rows) for id_, rows in chosen.held.items()},
     )
 
@@ -67,21 +67,29 @@ def hide(
     last, known_at = commits.lock(connection)
     chosen = choosing.choose(connection, principal.tenant, target, some.limit)
     counted = tally(connection, principal.tenant, chosen)
-    gone = _whole_sources(connection, principal.tenant, target, chosen)
-    if counted.empty and counted.held:
-        raise LegalHold(f"all of it is under a legal hold ({', '.join(counted.held)}); release that first")
+    gone = chosen.sources
     if counted.empty and not gone and not chosen.persons:
+        if counted.held:
+            raise LegalHold(f"all of it is under a legal hold ({', '.join(counted.held)}); release that first")
         return None
     made = _begun(principal, target, counted, last + 1, max(clock(), known_at + 1))
     _record(connection, made, some.salt or secrets.token_bytes(SALT_BYTES))
     _carry_out(connection, made, chosen, gone)
     # what only grew old may come again: it is taken again when it is old again
     if target.before is None:
-        ids = [piece.id for piece in chosen.pieces.values()]
-        never_again.remember(connection, made.tenant, made.id, ids, _brought_content(connection, made, gone))
+        _remember(connection, made, chosen)
     detail = {"erasure": made.id, "what": made.what, **msgspec.to_builtins(counted)}
     journal.record_audit(connection, principal, "erase", detail, made.hidden_at)
     return made
+
+
+def _remember(connection: Connection, made: Erasure, chosen: Chosen) -> None:
+    """Persons, and pieces by id but for those of whole sources, which are remembered as such."""
+    whole = _brought_content(connection, made, chosen.sources)
+    named = ((piece.id, derived_from(piece.source) or (piece.source,)) for piece in chosen.pieces.values())
+    ids = [id_ for id_, of in named if id_ in chosen.gone and of[0] not in set(whole)]
+    persons = list(dict.fromkeys(each.id for each in chosen.persons))
+    never_again.remember(connection, made, never_again.Marks(ids, whole, persons))
 
 
 def _carry_out(connection: Connection, made: Erasure, chosen: Chosen, gone: Sequence[str]) -> None:
@@ -109,18 +117,6 @@ def hidden_under(erasure: str) -> str:
     return t.HIDDEN + erasure
 
 
-def _whole_sources(connection: Connection, tenant: str, target: Target, chosen: Chosen) -> list[str]:
-    """Sources of which nothing is held: their records go, and they are not taken in again."""
-    rows = set().union(*chosen.held.values())
-    kept = set[str]()
-    for some in chunks(rows):
-        kept |= set(connection.execute(select(_ev.source).where(_ev.row.in_(some))).scalars())
-    bases = {of[0] for source in kept if (of := derived_from(source))}
-    known = set(connection.execute(select(t.sources.c.source).where(t.sources.c.tenant == tenant)).scalars())
-    known |= set(connection.execute(select(t.rejections.c.source).where(t.rejections.c.tenant == tenant)).scalars())
-    return [each for each in choosing.whole_sources(connection, tenant, target, kept | bases) if each in known]
-
-
 def _record(connection: Connection, made: Erasure, salt: bytes) -> None:
     words = dict.fromkeys(("commitments", "receipt", "trouble"), "") | {"notes": "{}"}
     kept = {name: getattr(made, name) for name in ("id", "tenant", "subject", "what", "sequence", "hidden_at")}
@@ -144,8 +140,8 @@ def _hide_rows(connection: Connection, made: Erasure, chosen: Chosen, gone: Sequ
         connection.execute(update(t.coverage).where(t.coverage.c.row.in_(some)).values(**under))
     sited = 0
     for source in gone:
-        for table in (t.sources, t.entities, t.links, t.coverage, t.rejections):
-            mine = (table.c.tenant == made.tenant, _at_or_on(table, source))
+        for table in (t.sources, t.entities, t.links, t.rejections):
+            mine = (table.c.tenant == made.tenant, at_or_on(table, source))
             hidden = connection.execute(update(table).where(*mine).values(**under)).rowcount
             sited += hidden if table in (t.entities, t.links) else 0
     for person in {each.id for each in chosen.persons}:
@@ -153,7 +149,7 @@ def _hide_rows(connection: Connection, made: Erasure, chosen: Chosen, gone: Sequ
     return bool(sited)
 
 
-def _at_or_on(table: Table, source: str) -> Any:
+def at_or_on(table: Table, source: str) -> Any:
     """A source, and what was made out of its evidence."""
     return or_(table.c.source == source, and_(table.c.source >= source + "#", table.c.source < source + "$"))
 
@@ -171,14 +167,12 @@ def _brought_content(connection: Connection, made: Erasure, gone: Sequence[str])
 def _hide_person(connection: Connection, tenant: str, person: str, under: dict[str, str]) -> int:
     named = (t.entities.c.tenant == tenant, t.entities.c.id == person)
     count = connection.execute(update(t.entities).where(*named).values(**under)).rowcount
-    ends = [t.links.c.body.contains(f'"{end}":{to_json(person)}', autoescape=True) for end in ("source", "target")]
-    linked = (t.links.c.tenant == tenant, or_(*ends))
+    linked = (t.links.c.tenant == tenant, choosing.touches(person))
     return count + connection.execute(update(t.links).where(*linked).values(**under)).rowcount
 
 
 def _forget_quoting(connection: Connection, tenant: str, chosen: Chosen) -> None:
-    ids = {piece.id for piece in chosen.pieces.values()}
-    forget_answers(connection, tenant, choosing.quoting(connection, tenant, ids, chosen.persons))
+    forget_answers(connection, tenant, quoting.answers_about(connection, tenant, chosen.gone, chosen.persons))
 
 
 def forget_answers(connection: Connection, tenant: str, answers: Sequence[str]) -> None:
@@ -194,16 +188,19 @@ def forget_answers(connection: Connection, tenant: str, answers: Sequence[str]) 
 
 
 def _forget_jobs(connection: Connection, tenant: str, gone: Sequence[str]) -> None:
-    """What was told of these sources, and their paths among those that were asked for."""
+    """What was told of these sources, and their names, as paths or as uris, among those that were asked for."""
     mine = select(t.jobs.c.id).where(t.jobs.c.tenant == tenant)
     for some in chunks(gone):
         of = (t.job_sources.c.source.in_(some), t.job_sources.c.job.in_(mine))
         connection.execute(delete(t.job_sources).where(*of))
-    for path in (unquote(urlsplit(source).path) for source in gone if source.startswith("file:")):
-        asked = (t.jobs.c.tenant == tenant, t.jobs.c.paths.contains(to_json(path), autoescape=True))
-        for id_, paths in connection.execute(select(t.jobs.c.id, t.jobs.c.paths).where(*asked)).all():
-            kept = to_json([each for each in msgspec.json.decode(paths) if each != path])
-            connection.execute(update(t.jobs).where(t.jobs.c.id == id_).values(paths=kept))
+    named = set(gone) | {unquote(urlsplit(source).path) for source in gone if source.startswith("file:")}
+    asked = select(t.jobs.c.id, t.jobs.c.paths, t.jobs.c.source).where(t.jobs.c.tenant == tenant)
+    for id_, paths, source in connection.execute(asked).all() if named else []:
+        before = msgspec.json.decode(paths, type=list[str])
+        kept = [each for each in before if each not in named]
+        if len(kept) < len(before) or source in named:
+            fresh = {"paths": to_json(kept), "reason": "", "source": "" if source in named else source}
+            connection.execute(update(t.jobs).where(t.jobs.c.id == id_).values(**fresh))
 
 
 def _tell(connection: Connection, made: Erasure, ids: Sequence[str], site: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from retrieval.catalog import ageing, choosing, commits, erasing, journal, never_again, purging
 from retrieval.catalog import tables as t
@@ -97,11 +97,16 @@ class ErasureBook:
     def allow(
         self, principal: Principal, sources: Sequence[str], ids: Sequence[str], hashes: Sequence[str] = ()
     ) -> int:
-        """Let what was erased be taken in again, by uri, by evidence id or by the hash of a source's content; how many marks went."""
+        """Let what was erased be taken in again, by uri, by the id of a piece or a person, or by the hash of a source's content; how many
+        marks went. Refusals of the named sources are forgotten."""
+        refused = (t.rejections.c.tenant == principal.tenant, t.rejections.c.code == never_again.ERASED)
         with self._writing() as connection:
             gone = never_again.allow(connection, principal.tenant, sources, ids, hashes)
-            refused = (t.rejections.c.tenant == principal.tenant, t.rejections.c.code == never_again.ERASED)
-            connection.execute(delete(t.rejections).where(*refused))
+            for source in sources if gone else ():
+                # a feed has one refusal for all its messages of what was erased
+                feed = [f"{source.rpartition('/')[0]}/~dead%2Ferased"] if source.startswith("feed:") else []
+                named = or_(erasing.at_or_on(t.rejections, source), t.rejections.c.source.in_(feed))
+                connection.execute(delete(t.rejections).where(*refused, named))
             journal.record_audit(connection, principal, "allow again", {"marks": gone}, self._clock())
         return gone
 
@@ -116,7 +121,7 @@ class ErasureBook:
         """Note commitments to what is about to be removed; after that the rows are not needed. Done once, before the first row goes."""
         with self._db.read() as connection:
             row = erasing.one(connection, erasure.tenant, erasure.id)
-            made = list(dict.fromkeys(purging.needles(connection, erasure.id, row.salt)))
+            made = list(dict.fromkeys(purging.needles(connection, erasure.tenant, erasure.id, row.salt)))
         fresh = {"commitments": packed(made), "notes": to_json(dict(notes)), "state": str(State.PURGING)}
         self._update(erasure, fresh)
 
@@ -129,11 +134,15 @@ class ErasureBook:
         return Secrets(row.salt, unpacked(row.commitments), _notes.decode(row.notes))
 
     def remove(self, erasure: Erasure, ids: Collection[str]) -> None:
-        """Scrub and delete, some rows a transaction, so that others write in between; once more changes nothing."""
-        with self._db.read() as connection:
-            named = purging.naming(connection, erasure.tenant, ids, erasure.sequence)
-        with self._writing() as connection:
-            purging.scrub(connection, named)
+        """Scrub and delete, some rows a transaction, so that others write in between; once more changes nothing. An id of which another
+        revision stands goes on being named."""
+        missed = 1
+        while missed:
+            with self._db.read() as connection:
+                gone_ids = set(ids) - choosing.standing(connection, erasure.tenant, ids)
+                named = purging.naming(connection, erasure.tenant, gone_ids, erasure.sequence)
+            with self._writing() as connection:
+                missed = purging.scrub(connection, named)
         gone = 1
         while gone:
             with self._writing() as connection:
@@ -170,10 +179,16 @@ class ErasureBook:
         with self._db.read() as connection:
             return connection.execute(select(t.evidence.c.row).where(*stands).limit(1)).first() is not None
 
-    def forget_message(self, key: str) -> None:
-        """Forget the refusal whose message was the blob of this key."""
+    def refused_message(self, tenant: str, key: str) -> bool:
+        """Whether a message of the tenant that was refused is the blob of this key."""
+        mine = (t.rejections.c.tenant == tenant, t.rejections.c.tried == key)
+        with self._db.read() as connection:
+            return connection.execute(select(t.rejections.c.source).where(*mine).limit(1)).first() is not None
+
+    def forget_message(self, tenant: str, key: str) -> None:
+        """Forget the tenant's refusal whose message was the blob of this key."""
         with self._writing() as connection:
-            connection.execute(delete(t.rejections).where(t.rejections.c.tried == key))
+            connection.execute(delete(t.rejections).where(t.rejections.c.tenant == tenant, t.rejections.c.tried == key))
 
     def settle(self) -> bool:
         """Empty SQLite's log into its file; whether it could be."""
@@ -215,12 +230,13 @@ class ErasureBook:
     # --- legal holds
 
     def hold(self, hold: Hold, principal: Principal) -> Hold:
-        """Place it; its id, tenant, subject and time are given here. Raises BadQuery."""
+        """Place it; its id, tenant, subject and time, and how many pieces it keeps, are given here. Raises BadQuery."""
         hold.check()
         with self._writing() as connection:
             now = self._clock()
             who = {"id": f"hold_{secrets.token_hex(6)}", "tenant": principal.tenant, "subject": principal.subject}
             placed = msgspec.structs.replace(hold, **who, placed_at=now, released_at=None)
+            placed = msgspec.structs.replace(placed, keeps=choosing.count_held(connection, placed))
             connection.execute(insert(t.holds), {**who, "placed_at": now, "released_at": None, "body": to_json(placed)})
             journal.record_audit(connection, principal, "hold", {"hold": placed.id, "why": placed.why}, now)
         return placed

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, exists, insert, or_, select
+from sqlalchemy import Connection, delete, exists, insert, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
+from retrieval.erasure.values import Erasure
 from retrieval.errors import SourceRejected
 from retrieval.ids import derived_from
 from retrieval.ports import Unit
@@ -24,20 +26,41 @@ _KEY_BYTES = 32
 _REFUSED = "it was erased ({}); `watchfloor erase again` lets it be taken in once more"
 
 
-def remember(connection: Connection, tenant: str, erasure: str, ids: Sequence[str], sources: Sequence[str]) -> None:
-    """Keep these pieces from being taken in again, and of whole sources, which are hidden already, the name and the content."""
-    hidden = (t.sources.c.tenant == t.HIDDEN + erasure, t.sources.c.source.in_(sources))
-    hashes = connection.execute(select(t.sources.c.content_hash).where(*hidden)).scalars() if sources else ()
-    key = _key(connection, tenant)
-    marks = [("evidence", id_) for id_ in ids] + [("source", each) for each in sources]
-    marks += [("content", each) for each in hashes if each]
-    digests = list(dict.fromkeys(_digest(key, *mark) for mark in marks))
-    for some in chunks(digests):
+class Marks(NamedTuple):
+    """What is remembered: pieces by id, whole sources by uri, which stand for all their pieces, and persons by their entity's id."""
+
+    ids: Sequence[str]
+    sources: Sequence[str]
+    persons: Sequence[str]
+
+
+def remember(connection: Connection, made: Erasure, marks: Marks) -> None:
+    """Keep these from being taken in again: of whole sources, which are hidden already, the name and the content."""
+    key, hashes = _key(connection, made.tenant), set[str]()
+    for some in chunks(marks.sources):
+        hidden = (t.sources.c.tenant == t.HIDDEN + made.id, t.sources.c.source.in_(some))
+        hashes |= set(connection.execute(select(t.sources.c.content_hash).where(*hidden)).scalars())
+    told = [("evidence", id_) for id_ in marks.ids] + [("source", each) for each in marks.sources]
+    told += [("person", id_) for id_ in marks.persons] + [("content", each) for each in sorted(hashes) if each]
+    _add(connection, made.tenant, made.id, [_digest(key, *mark) for mark in told])
+    _drop(connection, made.tenant, [_digest(key, "allowed", each) for each in marks.sources])
+
+
+def _add(connection: Connection, tenant: str, erasure: str, digests: Iterable[str]) -> None:
+    for some in chunks(dict.fromkeys(digests)):
         mine = (t.erased.c.tenant == tenant, t.erased.c.digest.in_(some))
         known = set(connection.execute(select(t.erased.c.digest).where(*mine)).scalars())
         fresh = [{"tenant": tenant, "digest": each, "erasure": erasure} for each in some if each not in known]
         if fresh:
             connection.execute(insert(t.erased), fresh)
+
+
+def _drop(connection: Connection, tenant: str, digests: Iterable[str]) -> int:
+    gone = 0
+    for some in chunks(dict.fromkeys(digests)):
+        mine = (t.erased.c.tenant == tenant, t.erased.c.digest.in_(some))
+        gone += connection.execute(delete(t.erased).where(*mine)).rowcount
+    return gone
 
 
 def without_erased(connection: Connection, units: Sequence[Unit]) -> list[Unit]:
@@ -53,28 +76,48 @@ def refuse(connection: Connection, tenant: str, source: str, content_hash: str) 
     if key is None:
         return
     base = derived_from(source)
-    named = [("source", source), ("source", base[0] if base else ""), ("content", content_hash)]
-    met = _met(connection, tenant, {_digest(key, *mark) for mark in named})
+    names, content = {source, base[0] if base else source}, _digest(key, "content", content_hash)
+    allowed = {_digest(key, "allowed", each) for each in names}
+    met = _met(connection, tenant, {_digest(key, "source", each) for each in names} | allowed | {content})
+    if not allowed.isdisjoint(met):
+        met = {digest: erasure for digest, erasure in met.items() if digest not in allowed | {content}}
     if met:
         raise SourceRejected(_REFUSED.format(met[min(met)]), kind=ERASED)
 
 
 def erased(connection: Connection, tenant: str, ids: Sequence[str]) -> set[str]:
     """Those of the pieces that were erased."""
-    key = _key_if_erased(connection, tenant) if ids else None
+    return _marked(connection, tenant, "evidence", ids)
+
+
+def _marked(connection: Connection, tenant: str, sort: str, ids: Iterable[str]) -> set[str]:
+    """Those of the ids that there is a mark of this sort against."""
+    wanted = list(ids)
+    key = _key_if_erased(connection, tenant) if wanted else None
     if key is None:
         return set()
-    pieces = {_digest(key, "evidence", id_): id_ for id_ in ids}
-    return {pieces[digest] for digest in _met(connection, tenant, pieces)}
+    by_digest = {_digest(key, sort, id_): id_ for id_ in wanted}
+    return {by_digest[digest] for digest in _met(connection, tenant, by_digest)}
 
 
 def _without(connection: Connection, unit: Unit) -> Unit:
     refuse(connection, unit.tenant, unit.source, unit.content_hash)
+    unit = _without_persons(connection, unit)
     gone = erased(connection, unit.tenant, [each.id for each in unit.evidence])
     if not gone:
         return unit
     kept = [each for each in unit.evidence if each.id not in gone]
     return unit._replace(evidence=kept, embeddings=[v for v in unit.embeddings if v.evidence not in gone])
+
+
+def _without_persons(connection: Connection, unit: Unit) -> Unit:
+    """A file of the site tells of a person again whenever it is read."""
+    named = {each.id for each in unit.entities} | {end for link in unit.links for end in (link.source, link.target)}
+    gone = _marked(connection, unit.tenant, "person", named)
+    if not gone:
+        return unit
+    links = [link for link in unit.links if gone.isdisjoint((link.source, link.target))]
+    return unit._replace(entities=[each for each in unit.entities if each.id not in gone], links=links)
 
 
 def _met(connection: Connection, tenant: str, digests: Collection[str]) -> dict[str, str]:
@@ -87,17 +130,20 @@ def _met(connection: Connection, tenant: str, digests: Collection[str]) -> dict[
 
 
 def allow(
-    connection: Connection, tenant: str, sources: Sequence[str], ids: Sequence[str], hashes: Sequence[str]
+    connection: Connection, tenant: str, sources: Sequence[str], ids: Sequence[str], hashes: Sequence[str] = ()
 ) -> int:
-    """Let what was erased be taken in again: sources by uri or by the hash of their content, pieces by id; how many marks went."""
+    """Let what was erased be taken in again: sources by uri, pieces and persons by id, any source by the hash of its content; how many
+    marks went. What was erased together with it, or piece by piece, stays out."""
     key = _key(connection, tenant)
-    marks = [("source", each) for each in sources] + [("evidence", each) for each in ids]
-    digests = [_digest(key, *mark) for mark in (*marks, *(("content", each) for each in hashes))]
-    # what erased a source by name refuses its content too, and each of its pieces
-    by = select(t.erased.c.erasure).where(t.erased.c.tenant == tenant, t.erased.c.digest.in_(digests))
-    erasures = set(connection.execute(by).scalars()) if sources or hashes else set[str]()
-    mine = (t.erased.c.tenant == tenant, or_(t.erased.c.digest.in_(digests), t.erased.c.erasure.in_(erasures)))
-    return connection.execute(delete(t.erased).where(*mine)).rowcount
+    gone = _drop(connection, tenant, (_digest(key, sort, id_) for id_ in ids for sort in ("evidence", "person")))
+    gone += _drop(connection, tenant, (_digest(key, "content", each) for each in hashes))
+    for source in dict.fromkeys(sources):
+        met = _met(connection, tenant, [_digest(key, "source", source)])
+        gone += _drop(connection, tenant, met)
+        # a copy under another name stays out by its content
+        for erasure in met.values():
+            _add(connection, tenant, erasure, [_digest(key, "allowed", source)])
+    return gone
 
 
 def _digest(key: bytes, sort: str, value: str) -> str:

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, union_all, update
 
+from retrieval.catalog import choosing
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, to_json
 from retrieval.catalog.erasing import hidden_under
 from retrieval.erasure.needles import ID, VECTOR, WORD, Finder, Needle, needle
+from retrieval.ids import derived_from
 
 _ev = t.evidence.c
 _BATCH = 500
@@ -30,38 +32,54 @@ _TELLING = re.compile(r"\d|\B[A-Z]")
 
 class Traces(NamedTuple):
     """Where else bytes of hidden evidence lie. `ids` are (id, revision); `media` keys of blobs that nothing else has, `shared` how many
-    others do; `sources` the uris that hidden evidence came from; `dead` (source, key of its blob) of messages that could not be read."""
+    others do; `sources` the uris that hidden evidence came from, but for `held` ones, of which a legal hold keeps more; `whole` those
+    of which nothing stays; `dead` (source, key of its blob) of messages that could not be read."""
 
     ids: list[tuple[str, int]]
     media: list[str]
     shared: int
     sources: list[str]
     dead: list[tuple[str, str]]
+    held: list[str]
+    whole: list[str]
 
 
 def traces(connection: Connection, tenant: str, erasure: str) -> Traces:
     under = hidden_under(erasure)
-    ids = [
-        (row.id.partition("~")[0], row.revision)
-        for row in connection.execute(_hidden(_ev.id, _ev.revision, under=under))
-    ]
+    ids = [(_plain(row.id), row.revision) for row in connection.execute(_hidden(_ev.id, _ev.revision, under=under))]
     held = set(connection.execute(_hidden(_ev.media, under=under).where(_ev.media.is_not(None)).distinct()).scalars())
     shared: set[str] = set()
     for some in chunks(held):
         mine = (_ev.tenant == tenant, _ev.media.in_(some))
         shared |= set(connection.execute(select(_ev.media).where(*mine).distinct()).scalars())
-    sources = set(connection.execute(_hidden(_ev.source, under=under).distinct()).scalars())
-    sources |= set(connection.execute(select(t.sources.c.source).where(t.sources.c.tenant == under)).scalars())
+    sources = _sources(connection, tenant, under)
+    kept = choosing.held_sources(connection, tenant, sources)
     dead = select(t.rejections.c.source, t.rejections.c.tried).where(t.rejections.c.tenant == under)
     letters = [(source, tried) for source, tried in connection.execute(dead)]
-    return Traces(ids, sorted(held - shared), len(shared), sorted(sources), letters)
+    whole = sorted(set(connection.execute(select(t.sources.c.source).where(t.sources.c.tenant == under)).scalars()))
+    return Traces(ids, sorted(held - shared), len(shared), sorted(sources - kept), letters, sorted(kept), whole)
 
 
-def needles(connection: Connection, erasure: str, salt: bytes) -> Iterator[Needle]:
-    """Commitments to ids, vectors, and words that no text that stays has."""
+def _sources(connection: Connection, tenant: str, under: str) -> set[str]:
+    """Those that something went of for good: none of a piece of which another revision stands, and none that has no bytes of its own."""
+    named = connection.execute(_hidden(_ev.id, _ev.source, under=under).distinct()).all()
+    standing = choosing.standing(connection, tenant, (_plain(id_) for id_, _ in named))
+    found = {source for id_, source in named if _plain(id_) not in standing}
+    found |= set(connection.execute(select(t.sources.c.source).where(t.sources.c.tenant == under)).scalars())
+    return {source for source in found if derived_from(source) is None}
+
+
+def _plain(id_: str) -> str:
+    """An id without what hides it."""
+    return id_.partition("~")[0]
+
+
+def needles(connection: Connection, tenant: str, erasure: str, salt: bytes) -> Iterator[Needle]:
+    """Commitments to ids of which no revision stands, to vectors, and to words that no text that stays has."""
     under = hidden_under(erasure)
-    for id_ in connection.execute(_hidden(_ev.id, under=under).distinct()).scalars():
-        yield from _made(salt, ID, id_.partition("~")[0].encode())
+    ids = {_plain(id_) for id_ in connection.execute(_hidden(_ev.id, under=under).distinct()).scalars()}
+    for id_ in sorted(ids - choosing.standing(connection, tenant, ids)):
+        yield from _made(salt, ID, id_.encode())
     vectors = select(t.vectors.c.data).join(t.evidence, _ev.row == t.vectors.c.row).where(_ev.tenant == under)
     for data in connection.execute(vectors.execution_options(yield_per=_BATCH)).scalars():
         yield from _made(salt, VECTOR, data)
@@ -71,7 +89,7 @@ def needles(connection: Connection, erasure: str, salt: bytes) -> Iterator[Needl
 
 
 def elsewhere(connection: Connection, finder: Finder, *, texts_only: bool = False) -> set[Needle]:
-    """Those that rows which stay have too: another piece with the same words, or the very same vector."""
+    """Those that rows which stay have too: another piece with the same words, the very same vector, or an id that stands again."""
     found: set[Needle] = set()
     stays = _ev.tenant.not_like(f"{t.HIDDEN}%")
     columns = [select(_ev.text).where(stays)] if texts_only else _columns(stays)
@@ -79,16 +97,26 @@ def elsewhere(connection: Connection, finder: Finder, *, texts_only: bool = Fals
         for rows in connection.execute(statement.execution_options(yield_per=_BATCH)).partitions(_BATCH):
             values = (value for row in rows for value in row if value)
             data = b"\n".join(v if isinstance(v, bytes) else v.encode(errors="ignore") for v in values)
-            found |= {each.needle for each in finder.in_bytes(data)}
+            found |= {each.needle for each in finder.in_bytes(data) if each.needle.kind != ID}
+    return found if texts_only else found | _standing(connection, finder, stays)
+
+
+def _standing(connection: Connection, finder: Finder, stays: ColumnElement[bool]) -> set[Needle]:
+    """Ids of evidence that stays: who names one in passing does not make it stand."""
+    found: set[Needle] = set()
+    for rows in connection.execute(select(_ev.id).where(stays).execution_options(yield_per=_BATCH)).partitions(_BATCH):
+        data = "\n".join(row.id for row in rows).encode()
+        found |= {each.needle for each in finder.in_bytes(data) if each.needle.kind == ID}
     return found
 
 
 class Mention(NamedTuple):
-    """A value that names something, as it is to read: its table, column, and key."""
+    """A value that names something: its table, column, and key, how it reads, and how it is to read."""
 
     table: Table
     column: str
     key: tuple[Any, ...]
+    seen: str
     value: str
 
 
@@ -115,7 +143,7 @@ def naming(connection: Connection, tenant: str, ids: Collection[str], sequence: 
         t.outbox.c.tenant == tenant, t.outbox.c.sequence <= sequence
     )
     found = [
-        Mention(t.outbox, "payload", (number,), kept)
+        Mention(t.outbox, "payload", (number,), told, kept)
         for number, told in _paged(connection, log, t.outbox.c.sequence)
         if (kept := _log_without(told, gone)) != told
     ]
@@ -125,15 +153,19 @@ def naming(connection: Connection, tenant: str, ids: Collection[str], sequence: 
             select(*keys, table.c[column]).where(table.c[column].contains("ev_", autoescape=True))
         ):
             if (kept := _text_without(told, gone)) != told:
-                found.append(Mention(table, column, tuple(key), kept))
+                found.append(Mention(table, column, tuple(key), told, kept))
     return found
 
 
-def scrub(connection: Connection, mentions: Iterable[Mention]) -> None:
-    """Write them as they are to read."""
+def scrub(connection: Connection, mentions: Iterable[Mention]) -> int:
+    """Write them as they are to read; how many read otherwise by now, and were left as they are."""
+    missed = 0
     for each in mentions:
         at = [column == value for column, value in zip(each.table.primary_key.columns, each.key, strict=True)]
-        connection.execute(update(each.table).where(*at).values({each.column: each.value}))
+        same = each.table.c[each.column] == each.seen
+        fresh = {each.column: each.value}
+        missed += connection.execute(update(each.table).where(*at, same).values(fresh)).rowcount == 0
+    return missed
 
 
 def telling(connection: Connection, tenant: str, finder: Finder) -> list[str]:
@@ -211,13 +243,26 @@ def _telling(text: str) -> Iterator[str]:
         yield text.strip()
 
 
+_IN_PASSING = (
+    t.sources.c.source,
+    t.rejections.c.reason,
+    t.holds.c.body,
+    t.jobs.c.paths,
+    t.jobs.c.reason,
+    t.feedback.c.note,
+    t.audit.c.detail,
+)
+
+
 def _columns(stays: ColumnElement[bool]) -> list[Any]:
     """Whatever of other evidence and of the site may have the same words or the same vector."""
     of = select(t.vectors.c.data).join(t.evidence, _ev.row == t.vectors.c.row).where(stays)
     told = (_ev.text, _ev.data, _ev.locator, _ev.source, _ev.provenance)
     bodies = (t.entities.c.body, t.links.c.body, t.coverage.c.body)
     rest = [select(body).where(body.table.c.tenant.not_like(f"{t.HIDDEN}%")) for body in bodies]
-    plain = [select(column) for column in (t.sources.c.source, t.rejections.c.reason, t.holds.c.body)]
+    plain = [select(column) for column in _IN_PASSING]
+    hung = [(t.labels, t.labels.c.label), (t.mentions, t.mentions.c.entity)]
+    plain += [select(name.distinct()).join(t.evidence, _ev.row == by.c.row).where(stays) for by, name in hung]
     return [select(*told).where(stays), of, *rest, *plain]
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
 from sqlalchemy import Connection, insert, select
 
 from retrieval.catalog import choosing
 from retrieval.catalog import tables as t
+from retrieval.catalog.codec import chunks
 from retrieval.errors import ErasedMeanwhile
-from retrieval.types import Answer
+from retrieval.types import Answer, Entity
+
+_answer = msgspec.json.Decoder(Answer)
+_BATCH = 500
 
 
 def quoted(answer: Answer) -> set[str]:
@@ -27,3 +36,45 @@ def keep(connection: Connection, answer: Answer, tenant: str) -> None:
     told = [{"answer": answer.id, "evidence": id_} for id_ in sorted(ids)]
     if told:
         connection.execute(insert(t.quotes), told)
+
+
+def answers_about(connection: Connection, tenant: str, ids: Iterable[str], persons: Sequence[Entity]) -> list[str]:
+    """Answers that tell of any of this evidence, or name one of these persons and do not rest on evidence under a hold alone."""
+    found: set[str] = set()
+    of = select(t.quotes.c.answer).join(t.asks, t.asks.c.id == t.quotes.c.answer).where(t.asks.c.tenant == tenant)
+    for some in chunks(dict.fromkeys(ids)):
+        found |= set(connection.execute(of.where(t.quotes.c.evidence.in_(some)).distinct()).scalars())
+    named = _naming(connection, tenant, persons) - found if persons else set()
+    return sorted(found | {each for each in named if not _on_held_alone(connection, tenant, each)})
+
+
+def _naming(connection: Connection, tenant: str, persons: Sequence[Entity]) -> set[str]:
+    """Answers in whose words one of the names stands as a word of its own, in any case."""
+    names = {_folded(name) for each in persons for name in (each.id, each.name, *each.aliases) if name.strip()}
+    wanted = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(names)))
+    told = select(t.answers.c.id, t.answers.c.body).join(t.asks, t.asks.c.id == t.answers.c.id)
+    rows = connection.execute(told.where(t.asks.c.tenant == tenant).execution_options(yield_per=_BATCH))
+    return {id_ for id_, body in rows if any(wanted.search(_folded(text)) for text in _words(body))}
+
+
+def _words(body: str) -> Iterator[str]:
+    """What an answer says, and what was asked, not the names of its fields; all of one that cannot be read any more."""
+    try:
+        answer = _answer.decode(body)
+    except msgspec.DecodeError:
+        yield body
+        return
+    yield from (answer.question, answer.resolved)
+    for claim in answer.claims:
+        yield from (claim.text, claim.why, *claim.recomputed, *(citation.quote for citation in claim.citations))
+    yield from (entry.text for entry in answer.timeline)
+    yield from (note.subject for note in answer.coverage)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def _on_held_alone(connection: Connection, tenant: str, answer: str) -> bool:
+    ids = set(connection.execute(select(t.quotes.c.evidence).where(t.quotes.c.answer == answer)).scalars())
+    return bool(ids) and ids == choosing.held_ids(connection, tenant, ids)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
+import stat
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -133,11 +135,12 @@ _MOST_TOLD = 8
 
 
 def look_through(folder: Path, finder: Finder) -> Look:
-    """Read every file below a folder. Files that go away meanwhile are not there any more; links are not followed."""
+    """Read every file below a folder, links followed, each place once. What goes away meanwhile is not there any more; folders and files
+    that cannot be opened are among the unread."""
     files, size = 0, 0
     unread: list[str] = []
     found: list[tuple[Path, Found]] = []
-    for path in sorted(each for each in folder.rglob("*") if each.is_file() and not each.is_symlink()):
+    for path in sorted(_files(folder, unread)):
         try:
             with path.open("rb") as file:
                 here = finder.in_file(file)
@@ -148,6 +151,37 @@ def look_through(folder: Path, finder: Finder) -> Look:
         except OSError as error:
             unread.append(f"{path.relative_to(folder)}: {error.strerror}")
     return Look(files, size, tuple(unread), tuple(found))
+
+
+def _files(folder: Path, unread: list[str]) -> Iterator[Path]:
+    """Every regular file, the first of those that lead to the same; folders that cannot be listed are added to `unread`."""
+    seen: set[tuple[int, int]] = set()
+
+    def missed(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            unread.append(f"{os.path.relpath(error.filename, folder)}: {error.strerror}")
+
+    for place, below, names in os.walk(folder, onerror=missed, followlinks=True):
+        here = Path(place)
+        below[:] = [name for name in sorted(below) if _first(here / name, seen, missed) is not None]
+        for name in sorted(names):
+            mode = _first(here / name, seen, missed)
+            if mode is not None and stat.S_ISREG(mode):
+                yield here / name
+
+
+def _first(path: Path, seen: set[tuple[int, int]], missed: Callable[[OSError], None]) -> int | None:
+    """The mode of what a path leads to; None where that was met before or is not there."""
+    try:
+        told = path.stat()
+    except OSError as error:
+        missed(error)
+        return None
+    place = (told.st_dev, told.st_ino)
+    if place in seen:
+        return None
+    seen.add(place)
+    return told.st_mode
 
 
 def _multiplier(salt: bytes) -> int:

@@ -10,6 +10,9 @@ import msgspec
 from retrieval.errors import BadQuery
 from retrieval.types import Interval, Kind, Micros
 
+# each is a condition of one statement, which SQLite takes 1,000 of
+_MOST_HELD = 200
+
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What is to be erased: each given field must match, as in a Filter.
@@ -92,7 +95,8 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
 class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A legal hold: what matches any of its fields is neither erased nor taken by retention until it is released.
 
-    `window` holds evidence whose valid time overlaps it, of unknown times what was recorded in it. Times are UTC µs.
+    `window` holds evidence whose valid time overlaps it, of unknown times what was recorded in it; `keeps` is how many pieces it kept
+    when it was placed. Times are UTC µs.
     """
 
     id: str
@@ -105,10 +109,13 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     entities: tuple[str, ...] = ()
     window: Interval | None = None
     released_at: Micros | None = None
+    keeps: int = 0
 
     def check(self) -> None:
-        """Raises BadQuery where it holds nothing or does not say why."""
+        """Raises BadQuery where it names nothing or too much, or does not say why."""
         if not (self.evidence or self.sources or self.entities or self.window is not None):
             raise BadQuery("say what to hold: evidence, a source, an entity, or a window of time")
+        if max(len(self.evidence), len(self.sources), len(self.entities)) > _MOST_HELD:
+            raise BadQuery(f"one hold may name {_MOST_HELD} things of a sort at most; place several")
         if not self.why.strip():
             raise BadQuery("say why it is held")

@@ -104,6 +104,13 @@ class Rings:
         self._graph, self._catalog = graph, catalog
         self._kept: OrderedDict[tuple[object, ...], list[tuple[str, ...]]] = OrderedDict()
         self._lock = threading.Lock()
+        self._forgotten = 0
+
+    def forget(self) -> None:
+        """Drop them all."""
+        with self._lock:
+            self._kept.clear()
+            self._forgotten += 1
 
     def of(self, ask: Ask) -> list[tuple[str, ...]]:
         """Raises GraphUnavailable. A filter that names entities lets nothing through which hangs on their neighbours alone."""
@@ -112,6 +119,7 @@ class Rings:
         as_of = ask.filter.as_of
         key = (self._graph.applied(), ask.principal.tenant, ask.principal.labels, ask.entities, as_of)
         with self._lock:
+            begun = self._forgotten
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
@@ -122,7 +130,8 @@ class Rings:
         around = [tuple(each.entity for each in near if each.hops == hops) for hops in range(1, HOPS + 1)]
         rings = [ring for ring in (ask.entities, *around) if ring]
         with self._lock:
-            self._kept[key] = rings
+            if begun == self._forgotten:
+                self._kept[key] = rings
             if len(self._kept) > _RINGS_KEPT:
                 self._kept.popitem(last=False)
         return rings
@@ -133,6 +142,9 @@ class GraphExpansion:
 
     def __init__(self, rings: Rings, vectors: VectorIndex) -> None:
         self._rings, self._vectors = rings, vectors
+
+    def forget(self) -> None:
+        self._rings.forget()
 
     def find(self, ask: Ask) -> Rows:
         found: Rows = {}
@@ -150,6 +162,9 @@ class TimeAndPlace:
 
     def __init__(self, rings: Rings, vectors: VectorIndex) -> None:
         self._rings, self._vectors = rings, vectors
+
+    def forget(self) -> None:
+        self._rings.forget()
 
     def find(self, ask: Ask) -> Rows:
         window = ask.filter.window

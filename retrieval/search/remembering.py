@@ -5,11 +5,19 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from retrieval.ports import TextEncoder
 from retrieval.types import Vector
 
 _KEPT = 4096
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """What keeps something of evidence in memory."""
+
+    def forget(self) -> None: ...
 
 
 class Remembering:
@@ -20,6 +28,7 @@ class Remembering:
         self._most = kept
         self._kept: OrderedDict[str, Vector] = OrderedDict()
         self._lock = threading.Lock()
+        self._forgotten = 0
 
     @property
     def space(self) -> str:
@@ -30,15 +39,17 @@ class Remembering:
         """Drop them all."""
         with self._lock:
             self._kept.clear()
+            self._forgotten += 1
 
     def encode(self, texts: Sequence[str]) -> list[Vector]:
         """One (dim,) array a text."""
         with self._lock:
-            known = {text: self._kept[text] for text in texts if text in self._kept}
+            known, begun = {text: self._kept[text] for text in texts if text in self._kept}, self._forgotten
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         made = dict(zip(missing, self._encoder.encode(missing), strict=True)) if missing else {}
         with self._lock:
-            self._kept.update(made)
+            # what was begun before all was to be forgotten is not remembered after
+            self._kept.update(made if begun == self._forgotten else {})
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         return [made[text] if text in made else known[text] for text in texts]

@@ -30,7 +30,7 @@ from retrieval.search.explaining import Explainer
 from retrieval.search.feedback import common_words, rocchio
 from retrieval.search.fusion import Part, blend, by_rank, by_score, fuse, order
 from retrieval.search.nearby import Nearby
-from retrieval.search.remembering import Remembering
+from retrieval.search.remembering import Forgetful, Remembering
 from retrieval.search.visible import Lately, Visible
 from retrieval.search.weights import CHANNELS, Weights
 from retrieval.tags import asked, tags
@@ -127,6 +127,10 @@ class Searcher:
         if self._vectors_of is not None:
             self._vectors_of.forget()
         self._lately = Lately(self._indexes.catalog)
+        parts: list[object] = [*self._channels.values(), self._models.reranker]
+        for part in parts:
+            if isinstance(part, Forgetful):
+                part.forget()
 
     def search(self, query: Query, principal: Principal) -> list[Hit]:
         """Ranked evidence the principal may see, at most query.k, best first. Raises BadQuery."""

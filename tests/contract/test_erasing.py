@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 from alembic import command
 from alembic.config import Config
+from erasing_cases import ANN, BOB, CLIP, LOG, Books, Ticking, answer, on, piece, unit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -22,67 +22,20 @@ from retrieval.catalog.erasures import ErasureBook
 from retrieval.catalog.talks import Talk
 from retrieval.erasure.values import Hold, State, Target
 from retrieval.errors import BadQuery, ErasedMeanwhile, ErasureNotFound, EvidenceNotFound, LegalHold, SourceRejected
-from retrieval.ids import derived_source, evidence_id
+from retrieval.ids import derived_source
 from retrieval.ports import Unit
 from retrieval.types import (
-    Answer,
-    CharSpan,
-    Citation,
-    Claim,
     Coverage,
-    Embedding,
     Entity,
     EntityType,
-    Evidence,
     Filter,
     Interval,
     Kind,
     Layer,
     Link,
     LinkType,
-    Mention,
     Principal,
-    Provenance,
-    Relation,
-    Support,
-    Verdict,
 )
-
-ANN = Principal("t", "ann")
-BOB = Principal("other", "bob")
-CLIP, LOG = "file:///site/cam.mp4", "file:///site/log.md"
-
-
-class Ticking:
-    def __init__(self) -> None:
-        self.now = 1_000_000
-
-    def __call__(self) -> int:
-        self.now += 1_000
-        return self.now
-
-
-class Books(NamedTuple):
-    catalog: Catalog
-    erasures: ErasureBook
-    clock: Ticking
-
-    def count(self, **target: Any) -> Any:
-        return self.erasures.count(Target(**target), ANN)
-
-    def erase(self, **target: Any) -> Any:
-        return self.erasures.hide(Target(**target), ANN)
-
-    def gone(self, **target: Any) -> Any:
-        """Hidden, and removed."""
-        made = self.erase(**target)
-        ids = {id_ for id_, _ in self.erasures.traces(made).ids}
-        self.erasures.commit_to(made, {})
-        self.erasures.remove(made, ids)
-        return made
-
-    def texts(self, principal: Principal = ANN, as_of: int | None = None) -> list[str]:
-        return sorted(each.text for each in self.catalog.scan(Filter(as_of=as_of), principal))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -94,35 +47,6 @@ def books(request: pytest.FixtureRequest, tmp_path: Path, store_at: Callable[[Pa
     yield made
     made.erasures.close()
     made.catalog.close()
-
-
-def piece(source: str, text: str, tenant: str = "t", **more: Any) -> Evidence:
-    return Evidence(
-        id=evidence_id(tenant.encode(), source, CharSpan(0, 1), text),
-        tenant=tenant,
-        source=source,
-        kind=more.pop("kind", Kind.PASSAGE),
-        locator=CharSpan(0, 1),
-        text=text,
-        provenance=Provenance("test"),
-        **more,
-    )
-
-
-def unit(source: str, *pieces: Evidence, tenant: str = "t", content: str = "A", **more: Any) -> Unit:
-    vectors = [Embedding(e.id, "text", np.random.default_rng(len(e.text)).random(8, np.float32)) for e in pieces]
-    return Unit(tenant, source, f"{source} {content}", "reader", pieces, vectors, **more)
-
-
-def on(*entities: str) -> tuple[Mention, ...]:
-    return tuple(Mention(each, Relation.MENTIONS) for each in entities)
-
-
-def answer(id_: str, *cited: Evidence, text: str = "It was so.", sequence: int = 99) -> Answer:
-    quotes = tuple(Citation(e.id, e.kind, e.source, e.locator, e.valid, e.text) for e in cited)
-    claims = (Claim(text, Support.SUPPORTED, quotes),)
-    rest: dict[str, Any] = {"timeline": (), "coverage": (), "as_of": 1, "sequence": sequence, "model": "brief"}
-    return Answer(id=id_, question="What?", verdict=Verdict.ANSWERED, confidence=None, claims=claims, **rest)
 
 
 def test_hidden_is_nowhere_now_or_as_of_any_time(books: Books) -> None:

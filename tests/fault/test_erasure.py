@@ -258,11 +258,11 @@ def test_what_cannot_be_removed_is_told_and_keeps_no_other_waiting(opened: Calla
     stuck = floor.office.erase(Target(sources=(kit.source(0),)), ANN)
     free = floor.office.erase(Target(sources=(kit.source(1),)), ANN)
     foreign = data / "somebody's notes.txt"
-    foreign.write_bytes(b"note: " + kit.word(0, 0).encode())
+    foreign.write_bytes(b"note: " + kit.pieces(0, 1)[0].id.encode())
     states = {each.id: each for each in floor.office.resume()}
     assert states[free.id].state is State.PURGED
     assert states[stuck.id].state is State.PURGING
-    assert states[stuck.id].trouble == "not gone yet: somebody's notes.txt: a word at byte 6"
+    assert states[stuck.id].trouble == "not gone yet: somebody's notes.txt: an evidence id at byte 6"
     assert floor.office.receipt(stuck.id, ANN) is None
     foreign.unlink()
     assert [each.state for each in floor.office.resume()] == [State.PURGED]

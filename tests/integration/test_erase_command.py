@@ -118,6 +118,31 @@ def test_erase_says_what_goes_asks_and_proves_it(noted: Place, tmp_path: Path) -
     assert [each["state"] for each in listed["erasures"]] == ["receipted"] and len(listed["key"]) == 64
 
 
+def test_a_receipt_with_its_salt_is_never_written_over(noted: Place, tmp_path: Path) -> None:
+    receipt, own = tmp_path / "receipt.json", tmp_path / "mine.json"
+    made = noted.call("erase", "--source", str(noted.files / "night.md"), "--yes", "--receipt", str(receipt), "--json")
+    salted, id_ = receipt.read_text(), made.json["erasure"]["id"]
+    again = noted.call("erase", "receipt", id_, "--receipt", str(receipt))
+    assert again.code == 2 and receipt.read_text() == salted and json.loads(salted)["salt"]
+    own.write_text("somebody's")
+    assert noted.call("erase", "receipt", "er_none", "--receipt", str(own)).code != 0
+    assert noted.call("erase", "receipt", id_, "--receipt", str(own)).code == 2
+    assert noted.call("erase", "--source", str(noted.files / "day.md"), "--yes", "--receipt", str(own)).code == 2
+    assert own.read_text() == "somebody's" and len(with_catalog(noted, lambda c: c.scan(Filter(), ME))) == 1
+
+
+def test_a_hold_says_what_it_keeps_and_means_links_by_their_own_name(noted: Place) -> None:
+    night = noted.files / "night.md"
+    link = noted.files / "link.md"
+    link.symlink_to(night)
+    with_catalog(noted, lambda catalog: take(catalog, link, text="by its own name"))
+    placed = noted.call("hold", "place", "--source", str(link), "--why", "court", "--json")
+    assert (placed.json["sources"], placed.json["keeps"]) == ([link.as_uri()], 1)
+    assert "keeps: 1" in noted.call("hold", "place", "--source", str(night), "--why", "court").out
+    assert "keeps: 0; check" in noted.call("hold", "place", "--source", str(night) + "x", "--why", "court").out
+    assert noted.call("erase", "--source", str(link), "--yes").code != 0
+
+
 def noted_trail(place: Place) -> list[Any]:
     return list(with_catalog(place, lambda catalog: catalog.audit_trail(ME)))
 

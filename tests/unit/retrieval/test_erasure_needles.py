@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -84,15 +86,45 @@ def test_needles_come_back_from_text_and_damage_is_told() -> None:
         unpacked(packed(made)[:-8])
 
 
-def test_every_file_below_a_folder_is_read_and_links_are_not(tmp_path: Path) -> None:
+def test_every_file_below_a_folder_is_read_once_whatever_leads_to_it(tmp_path: Path) -> None:
     made = needle(SALT, WORD, b"Okaforsen")
     assert made is not None
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "deep" / "er" / "log").write_bytes(b"xx Okaforsen")
     (tmp_path / "empty").touch()
     (tmp_path / "link").symlink_to(tmp_path / "deep" / "er" / "log")
+    (tmp_path / "deep" / "round").symlink_to(tmp_path)
+    (tmp_path / "nowhere").symlink_to(tmp_path / "not there")
+    os.mkfifo(tmp_path / "pipe")
     look = look_through(tmp_path, Finder(SALT, [made]))
-    assert (look.files, [(path.name, at.offset) for path, at in look.found]) == (2, [("log", 3)])
+    assert (look.files, [at.offset for _, at in look.found], look.unread) == (2, [3], ())
+
+
+def test_what_a_linked_folder_has_is_found(tmp_path: Path) -> None:
+    made = needle(SALT, WORD, b"Okaforsen")
+    assert made is not None
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "log").write_bytes(b"Okaforsen")
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "models").symlink_to(tmp_path / "elsewhere")
+    assert [path.name for path, _ in look_through(data, Finder(SALT, [made])).found] == ["log"]
+
+
+@pytest.mark.parametrize(("problem", "unread"), [(PermissionError, ("shut: shut",)), (FileNotFoundError, ())])
+def test_a_folder_that_cannot_be_listed_is_told_and_one_that_went_away_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: type[OSError], unread: tuple[str, ...]
+) -> None:
+    (tmp_path / "shut").mkdir()
+    listing = os.scandir
+
+    def scandir(place: str) -> Any:
+        if Path(place).name == "shut":
+            raise problem(1, "shut", str(place))
+        return listing(place)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    assert look_through(tmp_path, Finder(SALT, [])).unread == unread
 
 
 @pytest.mark.parametrize(("seed", "public", "message", "signature"), VECTORS)
