@@ -15,7 +15,7 @@ from retrieval.fakes.encoders import HashTextEncoder
 from retrieval.search.channels import Ask, TextVectors
 from retrieval.search.collapse import collapse
 from retrieval.search.feedback import common_words, rocchio
-from retrieval.search.remembering import Remembering
+from retrieval.search.remembering import Forgetful, Remembering
 from retrieval.search.weights import CHANNELS, load_weights
 from retrieval.types import CharSpan, Evidence, Filter, FrameAt, Hit, Kind, Principal, Provenance, Query, Vector
 
@@ -111,6 +111,29 @@ def test_searches_with_the_same_words_encode_them_once() -> None:
         query = Query(text="pump leak", filter=Filter(kinds=(kind,)))
         assert channel.find(Ask(query, Principal("t"), 10, ())) == {}
     assert encoder.seen == ["pump leak"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_was_begun_before_all_was_to_be_forgotten_is_not_remembered(late: bool) -> None:
+    class Slow(Counting):
+        def encode(self, texts: Sequence[str]) -> Vector:
+            parts[0].forget()
+            return super().encode(texts)
+
+        def encode_tokens(self, texts: Sequence[str]) -> list[Vector]:
+            parts[0].forget()
+            return super().encode_tokens(texts)
+
+    encoder = Slow()
+    parts = [LateInteraction(encoder) if late else Remembering(encoder)]
+    assert isinstance(parts[0], Forgetful)
+    for _ in range(2):
+        if isinstance(parts[0], LateInteraction):
+            parts[0].score("which", ["erased text"])
+        else:
+            parts[0].encode(["erased text"])
+    assert encoder.seen.count("erased text") == 2
+    assert not parts[0]._kept
 
 
 def test_late_interaction_prefers_the_text_with_the_words_and_encodes_it_once() -> None:

@@ -122,6 +122,18 @@ def test_the_passage_with_the_words_comes_first(indexes: Indexes) -> None:
     assert [hit.score for hit in result.hits] == sorted((hit.score for hit in result.hits), reverse=True)
 
 
+def test_once_forgotten_nothing_of_evidence_is_kept_in_memory(indexes: Indexes) -> None:
+    late = LateInteraction(TEXT)
+    searcher = make(indexes, Models(TEXT, IMAGE, late), lambda text: ["P-3"])
+    searcher.search(Query(text="seal of pump P-3"), ME)
+    (rings,) = {
+        id(each._rings): each._rings for each in searcher._channels.values() if hasattr(each, "_rings")
+    }.values()
+    assert rings._kept and late._kept
+    searcher.forget()
+    assert not rings._kept and not late._kept
+
+
 def test_labels_and_tenants_are_kept_apart(indexes: Indexes) -> None:
     searcher = make(indexes)
     found = sources(searcher, "seal of pump P-3")
