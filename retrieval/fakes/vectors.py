@@ -120,7 +120,7 @@ class MemoryVectors(Shelf):
 
     def _added(self, ids: Sequence[str], present: dict[int, Evidence], log: LogReader) -> None:
         for row in present:
-            self._vectors.pop(row, None)
+            self._dropped(row)
         for row, space, vector in log.embeddings(ids):
             if row not in present:
                 continue

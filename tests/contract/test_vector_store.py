@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -12,15 +14,18 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
+from retrieval.adapters.faiss_vectors import builder as building
 from retrieval.adapters.faiss_vectors.builder import Builder
 from retrieval.adapters.faiss_vectors.device import Device
-from retrieval.adapters.faiss_vectors.plan import Thresholds, Way
+from retrieval.adapters.faiss_vectors.floats import Floats
+from retrieval.adapters.faiss_vectors.plan import Thresholds, Way, broad
 from retrieval.adapters.faiss_vectors.selection import Selection
 from retrieval.adapters.faiss_vectors.store import Store
+from retrieval.errors import ProjectionError
 from retrieval.locks import ReadWriteLock
 
 DIM = 16
-LOW = Thresholds(exact=16, coded=64, graphed=64, worth=1, loose=16, few_dead=32)
+LOW = Thresholds(exact=16, coded=64, graphed=64, worth=1, gain=0, loose=16, few_dead=32)
 # codes from the start, and no graph
 CODED = LOW._replace(graphed=2**62)
 Vectors: TypeAlias = np.ndarray
@@ -33,10 +38,22 @@ def made(n: int, seed: int = 0) -> Vectors:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
+def frames(n: int, dim: int, cameras: int, alike: float) -> Vectors:
+    """Unit vectors as of fixed cameras, shape (n, dim): two of one camera have about this cosine."""
+    rng = np.random.default_rng(3)
+    scenes, noise = rng.standard_normal((cameras, dim)), rng.standard_normal((n, dim))
+    scenes /= np.linalg.norm(scenes, axis=1, keepdims=True)
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    rows = scenes[rng.integers(cameras, size=n)] + np.sqrt(1 / alike - 1) * noise
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
 @contextmanager
-def room(at: Thresholds = LOW, folder: Path | None = None) -> Iterator[tuple[Store, Builder, ReadWriteLock]]:
+def room(
+    at: Thresholds = LOW, folder: Path | None = None, dim: int = DIM
+) -> Iterator[tuple[Store, Builder, ReadWriteLock]]:
     """A store and the thread that tends it."""
-    lock, store = ReadWriteLock(), Store(DIM, Device(False), at, folder)
+    lock, store = ReadWriteLock(), Store(dim, Device(False), at, folder)
     builder = Builder(lock, lambda: [store])
     try:
         yield store, builder, lock
@@ -227,3 +244,141 @@ def test_the_thread_ends_in_the_midst_of_its_work() -> None:
         builder.wake()
         assert builder._thread is not None
         assert not builder._thread.is_alive()
+
+
+@pytest.mark.parametrize("alike", [0.9, 0.97])
+def test_of_frames_of_fixed_cameras_nearly_all_of_the_nearest_are_found_by_codes(alike: float) -> None:
+    vectors = frames(8000, 128, 4, alike)
+    with room(CODED, dim=128) as (store, builder, _):
+        store.put(np.arange(8000), vectors)
+        tended(builder)
+        assert found_by(store, vectors, Way.CODES) >= 0.98
+        assert store.reach > 1
+        # as many come again, and what was measured of the first does not have to hold of all
+        store.put(np.arange(8000, 11_000), vectors[:3000])
+        tended(builder)
+        assert store.reached_at == 11_000
+
+
+def found_by(store: Store, vectors: Vectors, way: Way) -> float:
+    """The share of the ten nearest that are found, of 50 of the vectors held at the slots of their numbers."""
+    found = 0
+    for query in vectors[:: len(vectors) // 50][:50]:
+        (got, scores), plan = store.search(query, 10, Selection.listed(np.arange(len(vectors))))
+        assert plan.way is way
+        assert way is not Way.CODES or plan.wanted == store.reach * broad(10)
+        np.testing.assert_allclose(scores, vectors[got] @ query, rtol=1e-5)
+        found += len(set(got.tolist()) & set(np.argsort(-(vectors @ query))[:10].tolist()))
+    return found / 500
+
+
+def test_codes_that_do_not_tell_vectors_apart_are_not_kept() -> None:
+    vectors = frames(20_000, 32, 2, 0.9999)
+    with room(LOW, dim=32) as (store, builder, _):
+        store.put(np.arange(20_000), vectors)
+        tended(builder)
+        assert (store.codes, store.graph, store.blurred_at) == (None, None, 20_000)
+        assert found_by(store, vectors, Way.SCAN) >= 0.99
+        assert not store.uncoded
+
+
+def test_equal_vectors_are_as_good_as_each_other_when_codes_are_judged() -> None:
+    vectors = np.repeat(made(40), 100, axis=0)
+    with room(CODED) as (store, builder, _):
+        store.put(np.arange(4000), vectors)
+        tended(builder)
+        assert store.reach == 1
+
+
+def open_files(folder: Path) -> int:
+    """Files of this folder that the process holds, named or not."""
+    held = [str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    return sum(name.startswith(str(folder)) for name in held)
+
+
+@pytest.mark.parametrize("dim", [1, 7, 16, 384])
+def test_inner_products_are_those_of_the_rows_asked_for(dim: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(dim)
+    rows, query = rng.standard_normal((6000, dim)).astype(np.float32), rng.standard_normal(2 * dim).astype(np.float32)
+    for floats in (Floats(dim), Floats(dim, tmp_path)):
+        floats.add(rows)
+        for positions in (rng.permutation(6000)[:5000], np.arange(0, 6000, 7)[::2], np.zeros(0, np.int64)):
+            right = rows[positions].astype(np.float64) @ query[::2].astype(np.float64)
+            np.testing.assert_allclose(floats.gathered(query[::2], positions), right, rtol=1e-4, atol=1e-4)
+            ranked, scores = floats.ranked(query[::2], positions)
+            assert sorted(ranked.tolist()) == sorted(positions.tolist())
+            np.testing.assert_allclose(scores, np.sort(right)[::-1], rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(scores, rows[ranked] @ query[::2], rtol=1e-4, atol=1e-4)
+        floats.close()
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_a_compaction_that_is_stopped_leaves_no_file_open(tmp_path: Path, steps: int) -> None:
+    with room(LOW, tmp_path) as (store, _, lock):
+        store.put(np.arange(2000), made(2000))
+        store.forget(np.arange(0, 2000, 3))
+        left, held = iter([False] * steps), open_files(tmp_path)
+        with pytest.raises(building._Stopped):
+            building._compact(building._Work(store, lock, lambda: next(left, True)))
+        assert (open_files(tmp_path), len(store), store.generation) == (held, 1333, 0)
+    assert open_files(tmp_path) == 0
+
+
+def test_room_that_was_found_in_part_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    floats, vectors = Floats(DIM, tmp_path), made(1024)
+    floats.add(vectors)
+    assert floats._file is not None
+    before = os.fstat(floats._file).st_size
+
+    def full(descriptor: int, offset: int, length: int) -> None:
+        os.truncate(descriptor, offset + length // 2 + before)
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(ProjectionError, match="no space left"):
+        floats.add(made(5000))
+    assert os.fstat(floats._file).st_size == before
+    assert np.array_equal(floats.rows, vectors)
+    floats.close()
+
+
+def test_a_store_that_fails_does_not_keep_the_others_waiting(tmp_path: Path) -> None:
+    lock, folder = ReadWriteLock(), tmp_path / "vectors"
+    stores = [Store(DIM, Device(False), LOW, folder), Store(DIM, Device(False), LOW)]
+    builder = Builder(lock, lambda: stores)
+    for store in stores:
+        store.put(np.arange(500), made(500))
+    stores[0].forget(np.arange(400))
+    # where its files are made there is something else now
+    folder.rmdir()
+    folder.write_text("")
+    builder.wake()
+    assert builder.settle(60)
+    assert "no file for the vectors can be made" in builder.trouble
+    assert stores[1].graph is not None
+    folder.unlink()
+    tended(builder)
+    assert stores[0].places.size == 100
+    builder.close()
+    for store in stores:
+        store.close()
+
+
+def test_what_nobody_foresaw_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    encode, times = building._encode, list[int]()
+
+    def failing(work: building._Work) -> None:
+        times.append(1)
+        if len(times) == 1:
+            raise ValueError("a number nobody foresaw")
+        encode(work)
+
+    monkeypatch.setattr(building, "_encode", failing)
+    with room() as (store, builder, _):
+        store.put(np.arange(500), made(500))
+        builder.wake()
+        assert builder.settle(60)
+        assert "a number nobody foresaw" in builder.trouble
+        assert store.codes is None
+        tended(builder)
+        assert store.graph is not None

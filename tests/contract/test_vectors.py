@@ -106,6 +106,33 @@ def test_removed_evidence_is_gone_and_its_place_is_reused(index, log):
     assert first not in index.rows()
 
 
+def test_vectors_that_were_taken_back_are_not_found_any_more(index, log):
+    image = "image:test"
+    log.add(
+        [make("a"), make("b")], [Embedding(id_, space, unit(1, id_ == "b")) for id_ in "ab" for space in (SPACE, image)]
+    )
+    log.add([make("x", tenant="other")], [Embedding("x", image, unit(1))])
+    log.add([make("c")], [Embedding("c", SPACE, np.full(DIM, np.nan, np.float32))])
+    follow(index, log)
+    assert index.spaces() == {SPACE: 2, image: 3}
+    log._vectors[1] = log._vectors[1][:1]
+    log._vectors[4] = [Embedding("c", SPACE, unit(0, 1))]
+    log.relabel("acme", "a", ())
+    log.relabel("acme", "c", ())
+    follow(index, log)
+    assert find(index, unit(1), space=image) == [2]
+    assert find(index, unit(1), space=image, principal=Principal("other")) == [3]
+    assert find(index, unit(0, 1)) == [4, 2, 1]
+    assert (index.spaces(), len(index.left_out)) == ({SPACE: 3, image: 2}, 0)
+    log._vectors[1], log._vectors[2] = [], []
+    log.relabel("acme", "a", ())
+    log.relabel("acme", "b", ())
+    follow(index, log)
+    assert (find(index, unit(1)), find(index, unit(1), space=image)) == ([4], [])
+    assert sorted(row for row, *_ in index.held()) == [3, 4]
+    assert index.rows() == {1, 2, 3, 4}
+
+
 def test_windows_overlap_as_intervals_do_instants_too(index, log):
     spans = [Interval(t0, t1) for t0 in range(-1, 4) for t1 in range(t0, 4)]
     rows = put(
@@ -318,7 +345,7 @@ def test_of_very_many_vectors_nearly_all_of_the_nearest_are_found(log, graphed):
     pieces = [make(f"{n}", kind=Kind.ALERT if owner[n] < 30 else Kind.ROW) for n in range(12_000)]
     rows = np.array(log.add(pieces, [Embedding(f"{n}", SPACE, vectors[n]) for n in range(0)]))
     log._vectors = {int(row): [Embedding(f"{n}", SPACE, vectors[n])] for n, row in enumerate(rows)}
-    index = FaissVectors(gpu=False, at=Thresholds(exact=1000, coded=1000, graphed=graphed))
+    index = FaissVectors(gpu=False, at=Thresholds(exact=1000, coded=1000, graphed=graphed, gain=0))
     follow(index, log)
     assert index.settle()
     for passing, filter_ in ((owner >= 0, Filter()), (owner < 30, Filter(kinds=(Kind.ALERT,)))):

@@ -1,7 +1,12 @@
 """Every VectorIndex: how a search went is told, what is held is told, dumped, and comes back."""
 
+import os
+import threading
+import time
 import zlib
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from vector_cases import DIM, MAKERS, ME, SPACE, find, follow, make, put, quantised, unit
@@ -9,7 +14,7 @@ from vector_cases import DIM, MAKERS, ME, SPACE, find, follow, make, put, quanti
 from retrieval.adapters.faiss_vectors import FaissVectors
 from retrieval.adapters.faiss_vectors.codes import Codes
 from retrieval.errors import ProjectionError
-from retrieval.fakes import MemoryLog
+from retrieval.fakes import MemoryLog, MemoryVectors
 from retrieval.types import Embedding, Filter, Interval, Kind, Mention, Principal, Relation
 
 
@@ -182,14 +187,110 @@ def test_the_canary_tells_of_vectors_that_are_not_found(log):
     index.close()
 
 
-def test_room_that_is_given_back_holds_nothing_that_was_dropped(log, tmp_path):
-    for index in (FaissVectors(gpu=False), quantised(tmp_path)):
+def test_a_dump_keeps_nobody_waiting_and_is_of_its_moment(index, maker, log, tmp_path):
+    """Its first large file is a pipe, so that it lasts until somebody reads."""
+    if isinstance(index, MemoryVectors):
+        pytest.skip("has no lock")
+    grown(index, log)
+    assert index.settle()
+    folder, pipe = tmp_path / "dumped", tmp_path / "dumped" / "space0-vectors.npy"
+    folder.mkdir()
+    os.mkfifo(pipe)
+    before = outside(index)
+
+    def change():
+        log.remove("acme", ["e7", "e10"])
+        put(index, log, *[(make(f"new{i}"), unit(1, i)) for i in range(1200)])
+        index.settle()
+        outside(index)
+
+    dumping, changing = threading.Thread(target=index.dump, args=[folder]), threading.Thread(target=change)
+    dumping.start()
+    until = time.monotonic() + 60
+    while not (folder / "tenant1-alive.npy").exists():
+        assert time.monotonic() < until
+    changing.start()
+    changing.join(20)
+    waited = changing.is_alive()
+    vectors = pipe.read_bytes()
+    dumping.join()
+    changing.join()
+    assert not waited
+    pipe.unlink()
+    pipe.write_bytes(vectors)
+    again = maker()
+    again.restore(folder)
+    assert outside(again) == before
+    again.close()
+
+
+def test_a_dump_that_is_refused_leaves_no_file_open(log, tmp_path):
+    index, folder = quantised(tmp_path / "vectors"), tmp_path / "dumped"
+    grown(index, log)
+    folder.mkdir()
+    index.dump(folder)
+    (folder / "space1-slots.npy").write_bytes(b"")
+    again = quantised(tmp_path / "others")
+    with pytest.raises(ProjectionError):
+        again.restore(folder)
+    held = [str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    assert not [name for name in held if name.startswith(str(tmp_path / "others"))]
+    for each in (index, again):
+        each.close()
+
+
+def test_a_dump_of_before_codes_were_judged_is_judged_before_it_is_used(log, tmp_path):
+    index = MAKERS["codes"]()
+    grown(index, log)
+    assert index.settle()
+    index.dump(tmp_path)
+    page = msgspec.json.decode((tmp_path / "index.json").read_bytes())
+    for space in page["spaces"]:
+        for name in ("reach", "reached_at", "blurred_at"):
+            del space[name]
+    (tmp_path / "index.json").write_bytes(msgspec.json.encode(page))
+    again = MAKERS["codes"]()
+    again.restore(tmp_path)
+    assert again.settle()
+    assert "codes" in again.explain(SPACE, unit(1), 3, Filter(), ME).plan
+    assert outside(again) == outside(index)
+    for each in (index, again):
+        each.close()
+
+
+def test_of_what_was_dropped_no_name_stays(log):
+    index = FaissVectors(gpu=False)
+    gone = make("gone", source="file:///zebra", labels=("yak",), entities=(Mention("okapi", Relation.MENTIONS),))
+    rows = put(index, log, *[(make(f"e{i}"), unit(1, i)) for i in range(9)], (gone, unit(0, 1)))
+    before = find(index, unit(1))
+    index.forget([rows[-1]])
+    index.compact()
+    words = index._columns["acme"]._words
+    held = str([each.values for each in words.values()])
+    assert not [name for name in ("zebra", "yak", "okapi") if name in held]
+    assert find(index, unit(1)) == [row for row in before if row != rows[-1]]
+    index.close()
+
+
+def test_of_what_was_dropped_no_bytes_stay_and_all_else_stays_where_it_is(log, tmp_path):
+    for index in (FaissVectors(gpu=False), quantised(tmp_path), MAKERS["graph"]()):
         log = MemoryLog()
-        rows = put(index, log, *[(make(f"e{i}"), unit(1, i)) for i in range(50)])
-        index.forget(rows[::2])
-        index.compact()
+        rows = put(index, log, *[(make(f"e{i}"), unit(1, i)) for i in range(200)])
+        assert index.settle()
         store = index._stores["acme", SPACE]
-        kept = [unit(1, i) for i in range(1, 50, 2)]
-        assert np.array_equal(store.floats.rows, np.stack(kept))
-        assert find(index, unit(1), k=99) == rows[1::2]
+        graph, generation = store.graph, store.generation
+        index.forget(rows[::5])
+        index.compact()
+        kept = np.array([unit(1, i) if i % 5 else np.zeros(DIM) for i in range(200)], np.float32)
+        assert np.array_equal(store.floats.rows, kept)
+        assert store.codes is None or not store.codes.bytes[::5].any()
+        assert store.graph is graph
+        # work that began before is void: it has copies
+        assert store.generation == generation + 1
+        index.compact()
+        assert store.generation == generation + 1
+        left = [row for number, row in enumerate(rows) if number % 5]
+        assert sorted(find(index, unit(1), k=999)) == left
+        assert find(index, unit(1, 7), k=1) == [rows[7]]
+        assert index.canary() == []
         index.close()

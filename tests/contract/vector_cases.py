@@ -21,8 +21,8 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "memory": MemoryVectors,
     "faiss": lambda: FaissVectors(gpu=False),
     "gathered": lambda: FaissVectors(gpu=False, self_test=lambda index: False),
-    "codes": lambda: FaissVectors(gpu=False, at=Thresholds(exact=0, coded=1, graphed=2**62)),
-    "graph": lambda: FaissVectors(gpu=False, at=Thresholds(exact=0, coded=1, graphed=1, worth=1)),
+    "codes": lambda: FaissVectors(gpu=False, at=Thresholds(exact=0, coded=1, graphed=2**62, gain=0)),
+    "graph": lambda: FaissVectors(gpu=False, at=Thresholds(exact=0, coded=1, graphed=1, worth=1, gain=0)),
     "gpu": lambda: FaissVectors(gpu=Gpus(fake_gpu, few=0)),
     "gpu selectors": lambda: FaissVectors(gpu=Gpus(lambda: fake_gpu(selectors="honoured"), few=0)),
 }
@@ -30,7 +30,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
 
 def quantised(folder: Path) -> FaissVectors:
     """Vectors in a file, codes and a graph from the start."""
-    return FaissVectors(gpu=False, at=Thresholds(exact=0, coded=1, graphed=1, worth=1), folder=folder)
+    return FaissVectors(gpu=False, at=Thresholds(exact=0, coded=1, graphed=1, worth=1, gain=0), folder=folder)
 
 
 def make(id_: str, **more: object) -> Evidence:

@@ -253,7 +253,7 @@ def test_its_process_ends_when_nobody_holds_the_other_end():
 
 def test_what_the_cpu_is_quick_with_is_built_once_the_gpu_is_lost():
     """Not before: codes and graph cost processor time that a GPU's owner need not spend."""
-    at = Thresholds(exact=0, coded=1, graphed=2**62)
+    at = Thresholds(exact=0, coded=1, graphed=2**62, gain=0)
     gpus = Gpus(lambda: fake_gpu(cues=[(2, "lost")]), few=0, rest_s=600.0)
     pair = Pair(gpus, 5, FaissVectors(gpu=gpus, at=at))
     pair.add(400)

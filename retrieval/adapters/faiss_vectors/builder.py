@@ -18,19 +18,20 @@ from retrieval.adapters.faiss_vectors.codes import Codes
 from retrieval.adapters.faiss_vectors.floats import Positions
 from retrieval.adapters.faiss_vectors.graph import Building, Graph
 from retrieval.adapters.faiss_vectors.library import library
-from retrieval.adapters.faiss_vectors.store import Store
-from retrieval.errors import ProjectionError
+from retrieval.adapters.faiss_vectors.plan import LEAST_BY_GRAPH, broad
+from retrieval.adapters.faiss_vectors.store import JUDGE_AGAIN, Store
 from retrieval.locks import ReadWriteLock
 from retrieval.types import Vector
 
 # rows copied at once: a millisecond, and so little memory (1.5 MB at 384 dimensions) that what a thread keeps of it does not weigh
 _PIECE = 1024
 _SAMPLE = 4096
-# held-out vectors that a new graph is judged by, and the share of their ten nearest it must find at one of the breadths
-_JUDGES, _NEAREST, _ENOUGH = 64, 10, 0.98
-_BREADTHS = (64, 128, 256)
-_JUDGE_AGAIN = 1.25
-_LOOSE = 64  # of the best by graph that are compared exactly when it is judged
+# vectors that a graph (they are held out of it) and codes (they have one) are judged by, and the share of their ten nearest that must
+# be found at one of the breadths; by codes: among the best that are compared exactly, as multiples of plan.broad
+_JUDGES, _NEAREST, _ENOUGH, _ENOUGH_BY_CODE = 64, 10, 0.98, 0.99
+_BREADTHS, _REACHES = (64, 128, 256), (1, 3, 12, 48)
+# inner products of unit vectors that differ by less are the same number summed up in another order
+_SAME = 5e-7
 
 
 class _Stopped(Exception):
@@ -58,7 +59,7 @@ class Builder:
             if self._ended:
                 return
             self._asked = True
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="vectors", daemon=True)
                 self._thread.start()
             self._turn.notify_all()
@@ -81,14 +82,9 @@ class Builder:
         library().omp_set_num_threads(max(1, (os.cpu_count() or 1) - 1))
         while self._next():
             try:
-                self._round()
-                self.trouble = ""
-            except _Stopped:
-                pass
-            # MemoryError and RuntimeError are how numpy and faiss say that there is no room
-            except (ProjectionError, MemoryError, RuntimeError) as error:
-                self.trouble = f"codes or graph could not be built, searches compare more than they need to: {error}"
-                self._log.warning("vectors are searched without what could not be built", why=str(error))
+                self.trouble = self._round()
+            except Exception as error:  # noqa: BLE001 - the thread's edge: it is told, and the next work begun
+                self.trouble = self._failed(error)
             finally:
                 with self._turn:
                     self._busy = False
@@ -100,16 +96,36 @@ class Builder:
             self._asked, self._busy = False, not self._ended
             return self._busy
 
-    def _round(self) -> None:
-        """Until no store needs anything."""
-        while True:
+    def _round(self) -> str:
+        """Until no store needs anything; what could not be built, in words. A store that fails is left till the next round."""
+        failed: dict[int, str] = {}
+        while not self._ended:
             with self._lock.reading():
-                needy = [(store, step) for store in self._stores() if (step := self._step(store)) is not None]
+                steps = [(store, self._step(store)) for store in self._stores() if id(store) not in failed]
+            needy = [(store, step) for store, step in steps if step is not None]
             if not needy:
-                return
+                break
             for store, step in needy:
-                step(_Work(store, self._lock, lambda: self._ended))
+                if why := self._tried(store, step):
+                    failed[id(store)] = why
                 give_back()
+        return "; ".join(dict.fromkeys(failed.values()))
+
+    def _tried(self, store: Store, step: Callable[[_Work], None]) -> str:
+        """Take this step; why it failed, "" where it did not, or is void."""
+        try:
+            step(_Work(store, self._lock, lambda: self._ended))
+        except _Stopped:
+            return ""
+        except Exception as error:  # noqa: BLE001 - the edge of the work on one store: the others do not wait for it
+            return self._failed(error)
+        return ""
+
+    def _failed(self, error: Exception) -> str:
+        # a MemoryError says nothing more than its name
+        why = str(error) or type(error).__name__
+        self._log.warning("vectors are searched without what could not be built", why=why, exc_info=error)
+        return f"codes or graph could not be built, searches compare more than they need to: {why}"
 
     def _step(self, store: Store) -> Callable[[_Work], None] | None:
         if store.wasteful:
@@ -137,6 +153,17 @@ class _Work:
             rows: Vector = self.store.floats.rows[positions]
             return rows
 
+    def sampled(self, total: int, most: int) -> Positions:
+        """At most so many live positions of the first `total`, evenly spread."""
+        with self.lock.reading():
+            self.check()
+            alive = np.flatnonzero(self.store.places.slot[:total] >= 0)
+        return alive[_spread(alive.size, most)]
+
+    def hits(self, query: Vector, seen: Positions, least: float, k: int) -> int:
+        """How many of these are among the k nearest, of which `least` is the last one's inner product: any of equal ones will do."""
+        return min(k, int(np.count_nonzero(self.copied(seen) @ query >= least - _SAME)))
+
     def pieces(self, positions: Positions) -> Iterator[Vector]:
         """The same, some rows at a time."""
         for start in range(0, positions.size, _PIECE):
@@ -157,30 +184,66 @@ def _compact(work: _Work) -> None:
     with work.lock.reading():
         work.check()
         kept, fresh = store.places.alive(), store.empty()
-    fresh.reserve(kept.size)
-    for rows in work.pieces(kept):
-        fresh.add(rows)
-    with work.lock.writing():
-        work.check()
-        store.move(kept, fresh)
+    try:
+        fresh.reserve(kept.size)
+        for rows in work.pieces(kept):
+            fresh.add(rows)
+        with work.lock.writing():
+            work.check()
+            store.move(kept, fresh)
+    # even where the process is ending: the file has no name by which it could be found again
+    except BaseException:
+        if store.floats is not fresh:
+            fresh.close()
+        raise
 
 
 def _encode(work: _Work) -> None:
-    """Codes for all that have none; new ones for all, about a new centre, once there are many more than it was taken from."""
-    store = work.store
-    codes = store.codes
+    """Codes for all that have none; new ones for all, about a new centre, once there are many more than it was taken from.
+
+    New ones are judged before they are used, and again whenever they have grown by a quarter.
+    """
+    store, codes = work.store, work.store.codes
     if codes is None or store.recentre:
-        codes = Codes(_centre(work))
-        for rows in work.pieces(np.arange(store.places.size)):
-            codes.add(codes.encode(rows))
-        with work.lock.writing():
-            work.check()
-            store.coded_by(codes)
+        _encode_anew(work)
+        return
     for rows in work.pieces(np.arange(len(codes), store.places.size)):
         more = codes.encode(rows)
         with work.lock.writing():
             work.check()
             codes.add(more)
+    if store.unjudged:
+        reach = _reach(work, codes)
+        with work.lock.writing():
+            work.check()
+            store.reaching(reach)
+
+
+def _encode_anew(work: _Work) -> None:
+    codes = Codes(_centre(work))
+    for rows in work.pieces(np.arange(work.store.places.size)):
+        codes.add(codes.encode(rows))
+    reach = _reach(work, codes)
+    with work.lock.writing():
+        work.check()
+        work.store.coded_by(codes, reach)
+
+
+def _reach(work: _Work, codes: Codes) -> int:
+    """The least multiple of plan.broad that are to be compared exactly of the best by code; 0 = not even the greatest is enough."""
+    judges, nearest = work.sampled(len(codes), _JUDGES), min(_NEAREST + 1, len(codes))
+    if not judges.size:
+        return _REACHES[0]
+    queries = work.copied(judges)
+    right = _nearest(work, queries, len(codes), nearest)[:, -1]
+    for reach in _REACHES:
+        wanted, found = reach * broad(_NEAREST), 0
+        for query, least in zip(queries, right, strict=True):
+            # each finds itself, which proves nothing
+            found += work.hits(query, codes.search(query, wanted, None), least, nearest) - 1
+        if wanted >= len(codes) or found >= _ENOUGH_BY_CODE * judges.size * (nearest - 1):
+            return reach
+    return 0
 
 
 def _link(work: _Work) -> None:
@@ -189,11 +252,11 @@ def _link(work: _Work) -> None:
     if codes is None:
         return
     before, total = store.graph, len(codes)
-    building = Building(store.dim, work.copied(_sampled(total)), before)
+    building = Building(store.dim, work.copied(_spread(total, _SAMPLE)), before)
     linked = 0 if before is None else len(before)
     for rows in work.pieces(np.arange(linked)):
         building.copy(rows)
-    if before is None or total > _JUDGE_AGAIN * before.judged_at:
+    if before is None or total > JUDGE_AGAIN * before.judged_at:
         judges = np.arange(max(linked, total - min(_JUDGES, total // 4)), total)
         _grow(work, building, np.arange(linked, total - judges.size))
         breadth, judged_at = _judged(work, building.so_far(codes), judges), total
@@ -217,42 +280,33 @@ def _judged(work: _Work, graph: Graph, judges: Positions) -> int:
     """The least breadth at which the graph finds enough of the nearest of vectors that are not in it; 0 = none does."""
     if not judges.size:
         return _BREADTHS[0]
-    queries = work.copied(judges)
-    right = _nearest(work, queries, len(graph))
+    queries, nearest = work.copied(judges), min(_NEAREST, len(graph))
+    right = _nearest(work, queries, len(graph), nearest)[:, -1]
     for breadth in _BREADTHS:
         found = 0
-        for query, near in zip(queries, right, strict=True):
-            seen = graph.search(query, _LOOSE, breadth)
-            best = seen[np.argsort(-(work.copied(seen) @ query))[:_NEAREST]]
-            found += np.intersect1d(best, near).size
-        if found >= _ENOUGH * right.size:
+        for query, least in zip(queries, right, strict=True):
+            found += work.hits(query, graph.search(query, LEAST_BY_GRAPH, breadth), least, nearest)
+        if found >= _ENOUGH * judges.size * nearest:
             return breadth
     return 0
 
 
-def _nearest(work: _Work, queries: Vector, total: int) -> Positions:
-    """The nearest of positions 0 … total - 1 by comparing all, shape (queries, 10)."""
-    best = np.zeros((len(queries), 0), np.float32)
-    at = np.zeros((len(queries), 0), np.int64)
-    begin = 0
+def _nearest(work: _Work, queries: Vector, total: int, k: int) -> Vector:
+    """The k greatest inner products with positions 0 … total - 1 by comparing all, greatest first, shape (queries, k)."""
+    best: Vector = np.zeros((len(queries), 0), np.float32)
     for rows in work.pieces(np.arange(total)):
         best = np.concatenate([best, queries @ rows.T], axis=1)
-        at = np.concatenate(
-            [at, np.broadcast_to(np.arange(begin, begin + len(rows)), (len(queries), len(rows)))], axis=1
-        )
-        kept = np.argsort(-best, axis=1)[:, :_NEAREST]
-        best, at = np.take_along_axis(best, kept, 1), np.take_along_axis(at, kept, 1)
-        begin += len(rows)
-    return at
+        best = -np.sort(-best, axis=1)[:, :k]
+    return best
 
 
 def _centre(work: _Work) -> Vector:
-    with work.lock.reading():
-        total = work.store.places.size
-    centre: Vector = work.copied(_sampled(total)).mean(axis=0)
+    """The mean of what lives; where nothing does, nothing is searched."""
+    sample = work.copied(work.sampled(work.store.places.size, _SAMPLE))
+    centre: Vector = sample.mean(axis=0) if len(sample) else np.zeros(work.store.dim, np.float32)
     return centre
 
 
-def _sampled(total: int) -> Positions:
-    """At most 4,096 positions, evenly spread."""
-    return np.unique(np.linspace(0, total - 1, min(total, _SAMPLE)).astype(np.int64))
+def _spread(total: int, most: int) -> Positions:
+    """At most so many of the numbers below `total`, evenly spread."""
+    return np.unique(np.linspace(0, total - 1, min(total, most)).astype(np.int64))

@@ -23,6 +23,8 @@ _CODES = ("kind", "source", "audience", "hung")
 _IDS = ("id_high", "id_low")
 # questions share a handful of kinds and audiences; each costs a byte a slot, and its list of slots 8 once it is asked for
 _KEPT = 8
+# entries of a list, or values with a code, beside twice as many as there are rows, before what is out of date is thrown away
+_STALE = 100_000
 
 
 class _Base(NamedTuple):
@@ -48,7 +50,7 @@ class Columns:
         self._alive = np.zeros(0, np.bool_)
         self._used = self._count = 0
         self._free: list[int] = []
-        self._version = 0
+        self._version, self._stale = 0, False
         self._bases: OrderedDict[Hashable, _Base] = OrderedDict()
         self._lock = threading.Lock()
         self._index()
@@ -95,10 +97,27 @@ class Columns:
         slot = self.slot(row)
         if slot is None:
             return
-        self._alive[slot] = False
+        self._alive[slot], self._stale = False, True
         self._free.append(slot)
         self._count -= 1
         self._changed(np.array([slot]))
+
+    @property
+    def overgrown(self) -> bool:
+        """Whether what is out of date outweighs what is there: lists and values only ever grow."""
+        lists = (self._of_row, self._of_id, self._of_source, self._words["source"], self._words["hung"])
+        # of entities a row has any number
+        most = 2 * self._count + _STALE
+        return any(len(each) > most for each in lists) or len(self._of_entity) > 2 * self._hanging_at + _STALE
+
+    def tidied(self) -> Columns:
+        """The same without what is out of date, so that nothing is left of what was dropped; every row keeps its slot."""
+        if not self._stale:
+            return self
+        tidied = Columns.of(*self.told())
+        # selections are kept by version
+        tidied._version = self._version + 1
+        return tidied
 
     def select(self, filter_: Filter, principal: Principal) -> Selection:
         """The slots that pass. The principal's tenant is the owner of these columns.
@@ -289,6 +308,7 @@ class Columns:
         values |= {name: self._words[name].code(word) for name, word in zip(_CODES, words, strict=True)}
         values["row"] = item.row
         fresh = not self._alive[slot]
+        self._stale = self._stale or not fresh
         stood = {name: None if fresh else int(self._column[name][slot]) for name in ("source", "hung")}
         for name, value in values.items():
             self._column[name][slot] = value
@@ -328,6 +348,7 @@ class Columns:
         many = sizes[hung]
         within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
         self._of_entity = Postings.of(flat[np.repeat(begins[hung], many) + within], np.repeat(slots, many))
+        self._hanging_at = len(self._of_entity)
 
 
 def _hashed(id_: str) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from retrieval.adapters.faiss_vectors.columns import Columns
 from retrieval.adapters.faiss_vectors.graph import Graph
 from retrieval.adapters.faiss_vectors.store import Store
 from retrieval.errors import ProjectionError
+from retrieval.types import Vector
 
 _FORMAT = 1
 _PAGE = "index.json"
@@ -57,6 +58,10 @@ class _Space(msgspec.Struct, frozen=True):
     centred_at: int
     unfit_at: int
     links: _Links | None
+    # 0 in what earlier versions dumped: codes are judged before they are used
+    reach: int = 0
+    reached_at: int = 0
+    blurred_at: int = 0
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -68,54 +73,106 @@ class _Page(msgspec.Struct, frozen=True):
     spaces: list[_Space]
 
 
-def dump(whole: Whole, folder: Path) -> None:
+class _Seen(NamedTuple):
+    """A store as it is at one moment. The rows are a view, of which nothing changes but that more is added; the rest is copied, but for
+    a graph, which never changes."""
+
+    rows: Vector
+    slots: NDArray[np.int32]
+    codes: NDArray[np.uint8] | None
+    centre: Vector | None
+    graph: Graph | None
+    counts: tuple[int, ...]  # centred_at, unfit_at, reach, reached_at, blurred_at
+
+
+class Seen(NamedTuple):
+    """All of an index at one moment: what `write` needs, so that nobody has to wait for the disk."""
+
+    tenants: list[tuple[str, tuple[dict[str, NDArray[Any]], dict[str, list[Any]]]]]
+    stores: list[tuple[tuple[str, str], _Seen]]
+    dims: dict[str, int]
+    left_out: list[tuple[int, str, str]]
+    applied: int
+
+
+def seen(whole: Whole) -> Seen:
+    """To be called while nothing changes; what it gives stays as it is."""
+    return Seen(
+        [(tenant, columns.told()) for tenant, columns in sorted(whole.columns.items())],
+        [(name, _looked_at(store)) for name, store in sorted(whole.stores.items())],
+        dict(whole.dims),
+        [(row, space, why) for (row, space), why in sorted(whole.left_out.items())],
+        whole.applied,
+    )
+
+
+def _looked_at(store: Store) -> _Seen:
+    codes = store.codes
+    counts = (store.centred_at, store.unfit_at, store.reach, store.reached_at, store.blurred_at)
+    kept, centre = (None, None) if codes is None else (codes.bytes.copy(), codes.centre)
+    return _Seen(store.floats.rows, store.places.slot.copy(), kept, centre, store.graph, counts)
+
+
+def write(whole: Seen, folder: Path) -> None:
     """Write it into an empty folder. Raises OSError where there is no room."""
-    tenants = [
-        _tenant(folder, number, tenant, each) for number, (tenant, each) in enumerate(sorted(whole.columns.items()))
-    ]
-    spaces = [_space(folder, number, name, each) for number, (name, each) in enumerate(sorted(whole.stores.items()))]
-    left_out = [(row, space, why) for (row, space), why in sorted(whole.left_out.items())]
-    page = _Page(_FORMAT, whole.applied, whole.dims, left_out, tenants, spaces)
+    tenants = [_tenant(folder, number, *each) for number, each in enumerate(whole.tenants)]
+    spaces = [_space(folder, number, *each) for number, each in enumerate(whole.stores)]
+    page = _Page(_FORMAT, whole.applied, whole.dims, whole.left_out, tenants, spaces)
     (folder / _PAGE).write_bytes(msgspec.json.encode(page))
 
 
 def restore(folder: Path, store: Callable[[int], Store]) -> Whole:
     """What was dumped there; `store` makes an empty one of a dimension. Raises ProjectionError when the files do not fit together."""
+    made: list[Store] = []
+
+    def one_more(dim: int) -> Store:
+        made.append(store(dim))
+        return made[-1]
+
     try:
-        page = msgspec.json.decode((folder / _PAGE).read_bytes(), type=_Page)
-        if page.format != _FORMAT:
-            raise ProjectionError(
-                f"the vectors' files in {folder} have format {page.format}, this version reads {_FORMAT}"
-            )
-        columns = {each.tenant: _columns(folder, each) for each in page.tenants}
-        stores = {(each.tenant, each.space): _store(folder, each, page, columns, store) for each in page.spaces}
-    # how numpy, faiss and msgspec say that a file is not what it should be
-    except (OSError, ValueError, KeyError, IndexError, RuntimeError) as error:
-        raise ProjectionError(f"the vectors' files in {folder} cannot be used: {error}") from error
+        return _restored(folder, one_more)
+    # whatever it is: files of stores that nobody will have are closed
+    except BaseException as error:
+        for each in made:
+            each.close()
+        # how numpy, faiss and msgspec say that a file is not what it should be
+        if isinstance(error, (OSError, EOFError, ValueError, KeyError, IndexError, RuntimeError)):
+            raise ProjectionError(f"the vectors' files in {folder} cannot be used: {error}") from error
+        raise
+
+
+def _restored(folder: Path, store: Callable[[int], Store]) -> Whole:
+    page = msgspec.json.decode((folder / _PAGE).read_bytes(), type=_Page)
+    if page.format != _FORMAT:
+        raise ProjectionError(f"the vectors' files in {folder} have format {page.format}, this version reads {_FORMAT}")
+    columns = {each.tenant: _columns(folder, each) for each in page.tenants}
+    stores = {(each.tenant, each.space): _store(folder, each, page, columns, store) for each in page.spaces}
     left_out = {(row, space): why for row, space, why in page.left_out}
     return Whole(columns, stores, dict(page.dims), left_out, page.applied)
 
 
-def _tenant(folder: Path, number: int, tenant: str, columns: Columns) -> _Tenant:
-    arrays, words = columns.told()
+def _tenant(
+    folder: Path, number: int, tenant: str, told: tuple[dict[str, NDArray[Any]], dict[str, list[Any]]]
+) -> _Tenant:
+    arrays, words = told
     for name, column in arrays.items():
         np.save(folder / f"tenant{number}-{name}.npy", column, allow_pickle=False)
     return _Tenant(tenant, number, words)
 
 
-def _space(folder: Path, number: int, name: tuple[str, str], store: Store) -> _Space:
-    dead = store.places.slot < 0
-    _save(folder / f"space{number}-vectors.npy", store.floats.rows, dead)
-    np.save(folder / f"space{number}-slots.npy", store.places.slot, allow_pickle=False)
-    codes, graph, links = store.codes, store.graph, None
-    if codes is not None:
-        _save(folder / f"space{number}-codes.npy", codes.bytes, dead[: len(codes)])
-        np.save(folder / f"space{number}-centre.npy", codes.centre, allow_pickle=False)
-    if graph is not None:
-        graph.write(folder / f"space{number}-graph.faiss")
-        links = _Links(graph.breadth, graph.judged_at, len(graph))
-    coded = 0 if codes is None else len(codes)
-    return _Space(*name, number, store.places.size, coded, store.centred_at, store.unfit_at, links)
+def _space(folder: Path, number: int, name: tuple[str, str], store: _Seen) -> _Space:
+    dead, coded, links = store.slots < 0, 0, None
+    _save(folder / f"space{number}-vectors.npy", store.rows, dead)
+    np.save(folder / f"space{number}-slots.npy", store.slots, allow_pickle=False)
+    if store.codes is not None and store.centre is not None:
+        coded = len(store.codes)
+        _save(folder / f"space{number}-codes.npy", store.codes, dead[:coded])
+        np.save(folder / f"space{number}-centre.npy", store.centre, allow_pickle=False)
+    if store.graph is not None:
+        store.graph.write(folder / f"space{number}-graph.faiss")
+        links = _Links(store.graph.breadth, store.graph.judged_at, len(store.graph))
+    centred_at, unfit_at, *reach = store.counts
+    return _Space(*name, number, store.slots.size, coded, centred_at, unfit_at, links, *reach)
 
 
 def _save(path: Path, rows: NDArray[Any], dead: NDArray[np.bool_]) -> None:
@@ -145,7 +202,7 @@ def _store(folder: Path, told: _Space, page: _Page, columns: dict[str, Columns],
     store.places.append(slots.astype(np.int64))
     if told.coded:
         _derive(folder, told, store, dim)
-    store.unfit_at = told.unfit_at
+    store.unfit_at, store.blurred_at = told.unfit_at, told.blurred_at
     return store
 
 
@@ -154,8 +211,9 @@ def _derive(folder: Path, told: _Space, store: Store, dim: int) -> None:
     codes.add(_array(folder / f"space{told.number}-codes.npy", (told.coded, codes.width), np.uint8))
     if told.coded > told.total:
         raise ProjectionError(f"{told.coded} codes of {told.total} vectors in {told.space}")
-    store.coded_by(codes)
-    store.centred_at = told.centred_at
+    # not by `reaching`: codes that are not judged yet are kept, and judged
+    store.codes, store.centred_at = codes, told.centred_at
+    store.reach, store.reached_at = told.reach, told.reached_at
     if told.links is None:
         return
     graph = Graph.read(folder / f"space{told.number}-graph.faiss", told.links.breadth, told.links.judged_at)

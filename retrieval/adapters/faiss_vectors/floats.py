@@ -16,7 +16,7 @@ from retrieval.types import Vector
 
 Positions = NDArray[np.int64]
 Found = tuple[Positions, NDArray[np.float32]]
-_LEAST = 1024
+_LEAST, _PIECE = 1024, 4096
 
 
 class Floats:
@@ -67,6 +67,19 @@ class Floats:
         )
         return found, scores
 
+    def ranked(self, query: Vector, positions: Positions) -> Found:
+        """All of these positions and their inner products, best first. Nothing is copied, and no other thread is waited for, as numpy and
+        faiss' function for this do: on a busy machine that is 20 ms at times, for what takes 0.01."""
+        if not positions.size:
+            return positions, np.zeros(0, np.float32)
+        listed = np.ascontiguousarray(positions, np.int64)
+        return self.compare(query, listed.size, library().IDSelectorArray(listed))
+
+    def gathered(self, query: Vector, positions: Positions) -> NDArray[np.float32]:
+        """Inner products with these rows, same shape; by copies of some at a time, which needs no selector."""
+        pieces = [positions[start : start + _PIECE] for start in range(0, positions.size, _PIECE)]
+        return np.concatenate([np.zeros(0, np.float32), *(self.rows[piece] @ query for piece in pieces)])
+
     def close(self) -> None:
         """Give the file's room back; the rows may not be used any more."""
         if self._file is not None:
@@ -97,9 +110,12 @@ def _mapped(descriptor: int, capacity: int, dim: int) -> Vector:
     """The file at a new length. Room is taken up front: a write to a map on a full disk would end the process."""
     import mmap
 
+    before = os.fstat(descriptor).st_size
     try:
         os.posix_fallocate(descriptor, 0, capacity * dim * 4)
         whole = mmap.mmap(descriptor, capacity * dim * 4)
     except OSError as error:
+        # what was found of the room is of no use
+        os.ftruncate(descriptor, before)
         raise ProjectionError(f"the vectors' file cannot grow to {capacity * dim * 4} bytes: {error}") from error
     return np.frombuffer(whole, np.float32).reshape(capacity, dim)

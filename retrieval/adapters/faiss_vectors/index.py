@@ -21,6 +21,7 @@ from retrieval.adapters.faiss_vectors.builder import Builder, give_back
 from retrieval.adapters.faiss_vectors.columns import Columns
 from retrieval.adapters.faiss_vectors.device import Device, Wanted, selector_works
 from retrieval.adapters.faiss_vectors.plan import NOTHING, Plan, Thresholds
+from retrieval.adapters.faiss_vectors.selection import Slots
 from retrieval.adapters.faiss_vectors.store import Store
 from retrieval.errors import BadQuery
 from retrieval.locks import ReadWriteLock
@@ -134,10 +135,11 @@ class FaissVectors:
         self._builder.wake()
 
     def compact(self) -> None:
-        """Give the room of dropped vectors back now, so that their bytes are nowhere in this index."""
+        """Overwrite dropped vectors now, so that their bytes are nowhere in this index, nor are names that only they had."""
         with self._lock.writing():
             for store in self._stores.values():
                 store.compact()
+            self._columns = {tenant: columns.tidied() for tenant, columns in self._columns.items()}
             self._device.clear()
         self._builder.wake()
 
@@ -157,7 +159,9 @@ class FaissVectors:
     def dump(self, folder: Path) -> None:
         """Write plain files into the empty folder: everything held, and the sequence applied."""
         with self._lock.reading():
-            dumping.dump(dumping.Whole(self._columns, self._stores, self._dims, self._left_out, self._applied), folder)
+            whole = dumping.Whole(self._columns, self._stores, self._dims, self._left_out, self._applied)
+            seen = dumping.seen(whole)
+        dumping.write(seen, folder)
 
     def restore(self, folder: Path) -> int:
         """Become what was dumped there; the sequence applied. Raises ProjectionError when the files do not fit together."""
@@ -241,18 +245,29 @@ class FaissVectors:
         held = set().union(*(columns.rows_of(id_) for id_ in change.ids))
         self._drop(change.tenant, columns, held - present)
         columns.put(change.present)
+        self._left_out = {key: why for key, why in self._left_out.items() if key[0] not in present}
+        usable = [each for each in vectors if each[0] in present and self._usable(*each)]
+        self._put(change.tenant, dict(zip(present, _slots(columns, present).tolist(), strict=True)), usable)
+        if columns.overgrown:
+            self._columns[change.tenant] = columns.tidied()
+
+    def _put(self, tenant: str, slots: Mapping[int, int], vectors: Sequence[tuple[int, str, Vector]]) -> None:
+        """Give these slots, by row, these vectors, and no others in any space."""
         by_space: dict[str, list[tuple[int, Vector]]] = {}
         for row, space, vector in vectors:
-            if row in present and self._usable(row, space, vector):
-                by_space.setdefault(space, []).append((row, vector))
-        for space, rows in by_space.items():
-            slots = np.array([columns.slot(row) for row, _ in rows], np.int64)
-            self._store(change.tenant, space).put(slots, np.stack([vector for _, vector in rows]).astype(np.float32))
+            by_space.setdefault(space, []).append((slots[row], vector))
+        all_ = np.fromiter(slots.values(), np.int64, len(slots))
+        for (owner, space), store in self._stores.items():
+            if owner == tenant:
+                store.forget(np.setdiff1d(all_, [slot for slot, _ in by_space.get(space, ())]))
+        for space, given in by_space.items():
+            stacked = np.stack([vector for _, vector in given]).astype(np.float32)
+            self._store(tenant, space).put(np.array([slot for slot, _ in given], np.int64), stacked)
 
     def _drop(self, tenant: str, columns: Columns, rows: set[int]) -> None:
         if not rows:
             return
-        slots = np.sort(np.array([columns.slot(row) for row in rows], np.int64))
+        slots = np.sort(_slots(columns, rows))
         for (owner, _), store in self._stores.items():
             if owner == tenant:
                 store.forget(slots)
@@ -276,6 +291,11 @@ class FaissVectors:
         if key not in self._stores:
             self._stores[key] = Store(self._dims[space], self._device, self._at, self._folder)
         return self._stores[key]
+
+
+def _slots(columns: Columns, rows: Collection[int]) -> Slots:
+    """Of rows that are held, in their order."""
+    return np.array([columns.slot(row) for row in rows], np.int64)
 
 
 def _none() -> Scored:

@@ -41,6 +41,10 @@ class Postings:
         made._put(keys.astype(np.int64), slots.astype(np.int32))
         return made
 
+    def __len__(self) -> int:
+        """Entries, those that are out of date among them."""
+        return len(self._keys) + self._count
+
     def add(self, keys: Iterable[int], slot: int) -> None:
         """A slot may be added to a key that has it."""
         for key in keys:

@@ -21,6 +21,8 @@ from retrieval.types import Vector
 _DEAD, _LOOSE_SHARE = 0.25, 1000
 # growth after which codes are taken about a new centre, and after which a graph that did not find enough is tried again
 _RECENTRE, _RETRY = 4.0, 2.0
+# growth after which codes and graphs are judged anew
+JUDGE_AGAIN = 1.25
 _KEPT = 8
 
 
@@ -56,8 +58,10 @@ class Allowed:
 class Store:
     """Vectors of one tenant and space, by slot.
 
-    `generation` counts the times positions moved; `centred_at` and `unfit_at` how many vectors there were when codes were last taken
-    about a new centre, and when a graph last did not find enough (0 = it did).
+    `generation` counts the times positions moved or were overwritten; `centred_at` and `unfit_at` how many vectors there were when codes
+    were last taken about a new centre, and when a graph last did not find enough (0 = it did). `reach`: how many times plan.broad of the
+    best by code must be compared exactly, which `reached_at` vectors were asked for; `blurred_at`: how many there were when codes last
+    could not tell them apart (0 = they could), and so were not kept.
     """
 
     def __init__(self, dim: int, device: Device, at: Thresholds, folder: Path | None = None) -> None:
@@ -67,6 +71,8 @@ class Store:
         self.codes: Codes | None = None
         self.graph: Graph | None = None
         self.centred_at = self.unfit_at = 0
+        self.reach = self.reached_at = self.blurred_at = 0
+        self._blank = 0  # dead ones whose bytes are overwritten
         self._kept: dict[Hashable, Allowed] = {}
 
     def __len__(self) -> int:
@@ -85,7 +91,14 @@ class Store:
         """Whether enough have no code yet."""
         if not self._device.selects or self._device.gpu or self.places.size < self._at.coded:
             return False
-        return self.codes is None or self.recentre or self.places.size - len(self.codes) >= self._at.loose
+        if self.codes is None:
+            return self.places.size >= _RETRY * self.blurred_at
+        return self.recentre or self.unjudged or self.places.size - len(self.codes) >= self._at.loose
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether it is not known, or no more, how many of the best by code hold enough."""
+        return self.codes is not None and len(self.codes) > JUDGE_AGAIN * self.reached_at
 
     @property
     def recentre(self) -> bool:
@@ -110,19 +123,28 @@ class Store:
         came = np.arange(int(kept[-1]) + 1 if kept.size else 0, before.size)
         came = came[before[came] >= 0]
         fresh.add(self.floats.rows[came])
-        slots = np.concatenate([before[kept], before[came]]).astype(np.int64)
-        self._codes_of(kept)
-        old, self.floats, self.places = self.floats, fresh, Places()
-        old.close()
+        places, codes = Places(), self._codes_of(kept)
         # a slot that died meanwhile has no number any more: its row is dead from the start
-        self.places.append(slots)
-        self.graph, self.generation = None, self.generation + 1
+        places.append(np.concatenate([before[kept], before[came]]).astype(np.int64))
+        # nothing can fail from here on
+        old, self.floats, self.places, self.codes = self.floats, fresh, places, codes
+        self.graph, self.generation, self._blank = None, self.generation + 1, 0
         self._forget_derived()
+        old.close()
 
-    def coded_by(self, codes: Codes) -> None:
+    def coded_by(self, codes: Codes, reach: int) -> None:
         self.codes, self.centred_at = codes, len(codes)
         if self.graph is not None:
             self.graph.over(codes)
+        self.reaching(reach)
+
+    def reaching(self, reach: int) -> None:
+        """Codes of which no number holds enough are not kept, nor is a graph that would go by them."""
+        assert self.codes is not None
+        self.reach, self.reached_at, self.blurred_at = reach, len(self.codes), 0
+        if not reach:
+            self.blurred_at = len(self.codes)
+            self.codes = self.graph = None
 
     def linked_by(self, graph: Graph) -> None:
         """One that would not find enough is not kept."""
@@ -152,12 +174,15 @@ class Store:
             self._forget_derived()
 
     def compact(self) -> None:
-        """Give the room of dead ones back now, and with it their bytes."""
-        if self.places.dead:
-            kept, fresh = self.places.alive(), self.empty()
-            fresh.reserve(kept.size)
-            fresh.add(self.floats.rows[kept])
-            self.move(kept, fresh)
+        """Overwrite the bytes of dead ones now. Positions stay, and with them the graph; the room is given back once it is worth it."""
+        if self.places.dead == self._blank:
+            return
+        dead = np.flatnonzero(self.places.slot < 0)
+        self.floats.rows[dead] = 0
+        if self.codes is not None:
+            self.codes.bytes[dead[dead < len(self.codes)]] = 0
+        # what the builder has copied of them must not come back
+        self._blank, self.generation = self.places.dead, self.generation + 1
 
     def close(self) -> None:
         """Nothing is searched here any more."""
@@ -174,6 +199,7 @@ class Store:
             0 if graph is None else len(graph),
             self.places.size,
             0 if graph is None else graph.breadth,
+            0 if codes is None else self.reach,
         )
 
     def search(self, query: Vector, k: int, selection: Selection) -> tuple[Found, Plan]:
@@ -250,9 +276,8 @@ class Store:
 
     def _best(self, query: Vector, k: int, positions: Positions) -> Found | None:
         """The k best slots of those at these positions, compared exactly; None where they are of fewer than k slots."""
-        scores = self.floats.rows[positions] @ query
-        order = np.argsort(-scores, kind="stable")
-        slots, scores = self.places.slot[positions[order]].astype(np.int64), scores[order]
+        positions, scores = self.floats.ranked(query, positions)
+        slots = self.places.slot[positions].astype(np.int64)
         first = np.sort(np.unique(slots, return_index=True)[1])[:k]
         return (slots[first], scores[first]) if first.size == k else None
 
@@ -299,7 +324,7 @@ class Store:
 
     def _gathered(self, query: Vector, want: int, positions: Positions) -> Found:
         """The same by copying the candidates out: exact wherever selectors cannot be trusted."""
-        scores = self.floats.rows[positions] @ query
+        scores = self.floats.gathered(query, positions)
         best = np.argsort(-scores, kind="stable")[:want]
         return positions[best], scores[best]
 
@@ -340,13 +365,13 @@ class Store:
         other = (self.floats.rows[held] != vectors[asked]).any(axis=1)
         return np.unique(ours[other])
 
-    def _codes_of(self, kept: Positions) -> None:
+    def _codes_of(self, kept: Positions) -> Codes | None:
         """The codes of these positions, as far as they have some, in their new order."""
-        if self.codes is not None:
-            had = kept[: int(np.searchsorted(kept, len(self.codes)))]
-            fresh = Codes(self.codes.centre)
-            fresh.add(self.codes.bytes[had])
-            self.codes = fresh
+        if self.codes is None:
+            return None
+        fresh = Codes(self.codes.centre)
+        fresh.add(self.codes.bytes[kept[: int(np.searchsorted(kept, len(self.codes)))]])
+        return fresh
 
     def _forget_derived(self) -> None:
         self._kept = {}

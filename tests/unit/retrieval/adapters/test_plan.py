@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from retrieval.adapters.faiss_vectors.plan import EXACT, Holdings, Thresholds, Way, broad, deep, fitting, plan
 
 AT = Thresholds()
-FULL = Holdings(live=200_000, coded=200_000, graphed=200_000, total=200_000, breadth=64)
+FULL = Holdings(live=200_000, coded=200_000, graphed=200_000, total=200_000, breadth=64, reach=1)
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,13 @@ FULL = Holdings(live=200_000, coded=200_000, graphed=200_000, total=200_000, bre
         # nor is one that lacks too many, as while much is being taken in
         (200_000, FULL._replace(graphed=100_000), Way.CODES),
         (200_000, FULL._replace(graphed=100_000, coded=100_000), Way.SCAN),
+        # codes that do not tell vectors apart are not asked
+        (200_000, FULL._replace(breadth=0, reach=0), Way.SCAN),
+        # nor such as would have most of what passes compared anyway
+        (30_000, FULL._replace(breadth=0, reach=48), Way.SCAN),
+        (200_000, FULL._replace(breadth=0, reach=48), Way.CODES),
         (30_000, FULL._replace(graphed=0, coded=0, breadth=0), Way.SCAN),
-        (19_000, Holdings(19_000, 0, 0, 19_000, 0), Way.SCAN),
+        (19_000, Holdings(19_000, 0, 0, 19_000, 0, 0), Way.SCAN),
         # all of what lives: of 200,000 positions most are dead
         (30_000, FULL._replace(live=30_000), Way.GRAPH),
     ],
@@ -45,15 +50,18 @@ def test_the_way_follows_from_the_counts(passing: int, held: Holdings, way: Way)
     k=st.integers(1, 500),
     coded=st.integers(0, 500_000),
     breadth=st.sampled_from([0, 64]),
+    reach=st.sampled_from([0, 1, 12]),
 )
-def test_exact_is_exact_and_what_is_looked_at_is_enough(passing: int, k: int, coded: int, breadth: int) -> None:
-    held = Holdings(500_000, coded, coded, 500_000, breadth)
+def test_exact_is_exact_and_what_is_looked_at_is_enough(
+    passing: int, k: int, coded: int, breadth: int, reach: int
+) -> None:
+    held = Holdings(500_000, coded, coded, 500_000, breadth, reach)
     assert plan(passing, k, held, EXACT).way in (Way.NOTHING, Way.CANDIDATES, Way.SCAN)
     chosen = plan(passing, k, held, AT)
     if chosen.way is Way.GRAPH:
         assert chosen.wanted * passing / held.live >= fitting(k) >= k
     if chosen.way is Way.CODES:
-        assert chosen.wanted >= 10 * k
+        assert 10 * k * reach <= chosen.wanted < passing / 4
 
 
 def test_the_graph_is_left_alone_where_too_much_had_to_be_looked_at() -> None:
@@ -65,3 +73,11 @@ def test_the_graph_is_left_alone_where_too_much_had_to_be_looked_at() -> None:
 def test_more_is_looked_at_where_fewer_pass() -> None:
     assert deep(10, 1.0) < deep(10, 0.5) < deep(10, 0.25)
     assert broad(10) < broad(50)
+
+
+def test_codes_are_left_alone_where_most_had_to_be_compared_anyway() -> None:
+    """As when words are compared with every frame there is, 20,000 at most."""
+    held = Holdings(30_000, 30_000, 0, 30_000, 0, 1)
+    assert plan(30_000, 20_000, held, AT).way is Way.SCAN
+    assert plan(200_000, 20_000, FULL, AT).way is Way.SCAN
+    assert plan(30_000, 20_000, held, AT._replace(gain=0)).way is Way.CODES
