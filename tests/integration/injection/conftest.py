@@ -134,7 +134,8 @@ class Plain(Parts):
 
     @cached_property
     def seeker(self) -> Searcher:
-        indexes = Indexes(self.book, self._vectors, self._words, self._graph)
+        rooms = self._rooms
+        indexes = Indexes(self.book, rooms.vectors, rooms.words, rooms.graph)
         return Searcher(indexes, Models(self._text, None, None), load_weights())
 
 
