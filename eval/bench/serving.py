@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from app.budget import Allowance, Budget
+from app.cli.common import log_to_stderr
 from app.http.app import create_app
 from app.http.context import Options
 from app.http.serve import Listener, collect_rarely, free_port, one_blas_thread
@@ -27,6 +28,8 @@ _UP_S = 30.0
 @click.option("--model", required=True, help="Address of the stub, ending in /v1.")
 def main(store: Path, model: str) -> None:
     """Serve the store on a free port of loopback and print {"url": …} once it answers."""
+    # standard output holds the address alone
+    log_to_stderr()
     one_blas_thread()
     collect_rarely()
     settings = settings_for(store, model)
