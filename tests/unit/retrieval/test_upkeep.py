@@ -245,7 +245,7 @@ def test_others_are_not_held_up_while_the_indexes_are_kept(shop: Shop) -> None:
     slow = Slow()
     projector = Projector(shop.catalog, [slow, shop.words], lambda: 7, batch=1)
     canary = Canary(shop.catalog, shop.catalog.census, slow, shop.words)
-    upkeep = Upkeep(projector, canary, None, Policy(patience_s=0.01, look_s=0.01))
+    upkeep = Upkeep(projector, canary, None, Policy(patience_s=1.0, look_s=0.01))
     keeping = threading.Thread(target=upkeep.keep, args=(stop,))
     keeping.start()
     assert inside.wait(20)
