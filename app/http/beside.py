@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from litestar import Litestar
 
@@ -30,3 +31,19 @@ def beside(
             await asyncio.to_thread(thread.join, _END_S)
 
     return lifespan
+
+
+def lasting(
+    name: str, work: Callable[[threading.Event], None], rest_s: float, log: Any, failed: str
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """The same for work that must go on: what it raises is logged as `failed`, and it is begun again after `rest_s` seconds."""
+
+    def go_on(stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                work(stop)
+            except Exception:  # the edge of the thread: a mistake must not end for good what it does
+                log.exception(failed)
+                stop.wait(rest_s)
+
+    return beside(name, go_on)

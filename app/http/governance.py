@@ -5,7 +5,6 @@ Whoever changes anything here must show the token of serve.json: that they may r
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated
@@ -19,7 +18,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from app.governance.port import Again, Retained
 from app.governance.receipts import Signed
 from app.governance.wire import WireErasure, WireHold, WireTarget, erasure_out, hold_in, hold_out, target_in
-from app.http.beside import beside
+from app.http.beside import lasting
 from app.http.context import AnyRequest, context_of
 from app.http.guards import check_token
 from app.http.requests import Failure
@@ -224,13 +223,5 @@ GOVERNANCE_ROUTES = [count, erase, erasures, erasure, receipt, again, holds, hol
 def governing(service: Service, again_s: float = _AGAIN_S) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """A lifespan in which a thread removes what is hidden and applies the rules."""
 
-    return beside("governance", lambda stop: _keep(service, stop, again_s))
-
-
-def _keep(service: Service, stop: threading.Event, again_s: float) -> None:
-    while not stop.is_set():
-        try:
-            service.governance.keep(stop)
-        except Exception:  # noqa: BLE001 - the edge of the thread: it must go on removing
-            _log.exception("removing what was erased failed; it is gone on with in a moment")
-            stop.wait(again_s)
+    failed = "removing what was erased failed; it is gone on with in a moment"
+    return lasting("governance", lambda stop: service.governance.keep(stop), again_s, _log, failed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -15,7 +14,7 @@ from litestar import Litestar, Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
-from app.http.beside import beside
+from app.http.beside import lasting
 from app.http.context import AnyRequest, context_of
 from app.http.requests import Failure
 from app.jobs.wire import WireJob, job_out
@@ -102,13 +101,4 @@ def working_off(service: Service, rest_s: float = _REST_S) -> Callable[[Litestar
     """A lifespan in which a thread works jobs off, one at a time; after a mistake of its own it rests for `rest_s` seconds."""
 
     # a reader that does not end in time is left to its lease: the job goes on at the next start
-    return beside("jobs", lambda stop: _work(service, stop, rest_s))
-
-
-def _work(service: Service, stop: threading.Event, rest_s: float) -> None:
-    while not stop.is_set():
-        try:
-            service.work(stop)
-        except Exception:  # noqa: BLE001 - the edge of the worker's thread: the queue must not stall for good
-            _log.exception("the worker failed; it goes on in a moment")
-            stop.wait(rest_s)
+    return lasting("jobs", lambda stop: service.work(stop), rest_s, _log, "the worker failed; it goes on in a moment")

@@ -13,7 +13,7 @@ from litestar import Litestar, MediaType, Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
 
-from app.http.beside import beside
+from app.http.beside import lasting
 from app.http.context import AnyRequest, context_of
 from app.http.guards import CSP
 from app.http.requests import Failure
@@ -91,12 +91,8 @@ def watching_over(
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """A lifespan in which a thread looks every so many seconds who has fallen silent."""
 
-    return beside("watch", lambda stop: _watch(service, stop, every_s))
-
-
-def _watch(service: Service, stop: threading.Event, every_s: float) -> None:
-    while not stop.wait(every_s):
-        try:
+    def watch(stop: threading.Event) -> None:
+        while not stop.wait(every_s):
             service.look()
-        except Exception:  # noqa: BLE001 - the edge of the watcher's thread: it must go on looking
-            _log.exception("looking who is silent failed; it is done again in a moment")
+
+    return lasting("watch", watch, 0, _log, "looking who is silent failed; it is done again in a moment")

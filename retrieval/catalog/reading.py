@@ -50,7 +50,14 @@ _KNOWN = and_(
     _ev.recorded_at <= bindparam("as_of"), or_(_ev.superseded_at.is_(None), _ev.superseded_at > bindparam("as_of"))
 )
 _WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
-_WHEN = {False: _OPEN, True: and_(_KNOWN, _granted_today(bindparam("granted", expanding=True)))}
+
+
+def _whens(labels: Any) -> dict[bool, ColumnElement[bool]]:
+    """What stands now, and what was known at a time."""
+    return {False: _OPEN, True: and_(_KNOWN, _granted_today(labels))}
+
+
+_WHEN = _whens(bindparam("granted", expanding=True))
 _MENTIONS = select(Listed(t.mentions.c.position, t.mentions.c.entity, t.mentions.c.relation)).where(
     t.mentions.c.row == _ev.row
 )
@@ -69,10 +76,10 @@ class _Wanted:
 
     def __init__(self, columns: Select[Any], by: ColumnElement[Any]) -> None:
         lean = and_(_OF_TENANT_TOO, _granted(each_of("granted")))
-        whens = {False: _OPEN, True: and_(_KNOWN, _granted_today(each_of("granted")))}
         self._any = {known: columns.where(by.in_(_WANTED), when, _MAY_SEE_TOO) for known, when in _WHEN.items()}
         self._lean = {
-            known: Lean(columns.where(by.in_(each_of("wanted")), when, lean)) for known, when in whens.items()
+            known: Lean(columns.where(by.in_(each_of("wanted")), when, lean))
+            for known, when in _whens(each_of("granted")).items()
         }
 
     def read(self, db: Database, wanted: Sequence[Any], principal: Principal, as_of: Micros | None) -> Iterator[Any]:
