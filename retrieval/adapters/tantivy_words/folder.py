@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,10 +16,11 @@ from retrieval.adapters.tantivy_words.analysis import Analysis, body, composed
 from retrieval.digests import of_document
 from retrieval.errors import ProjectionError, StoreBusy
 from retrieval.ports import Projected, Scored
-from retrieval.projecting import EVERYONE, Times, audience
+from retrieval.projecting import EVERYONE, Times, audience, known_at
 from retrieval.tags import tags
-from retrieval.types import Micros
+from retrieval.types import Kind, Micros
 
+NOW = known_at(None)
 _HEAP = 50_000_000
 _LIKELY = 64  # of a word's documents, how many are looked at before all are
 _BEGUN = 4  # words looked at for each that is wanted, before all that begin so are
@@ -50,6 +52,7 @@ class View:
         everyone = tantivy.Query.term_query(analysis.schema, "audience", EVERYONE, index_option="basic")
         # no row is labelled, so that nobody need be told apart
         self.open_to_all = bool(searcher.search(everyone, 1, count=True).count == searcher.num_docs)
+        self._everyone = everyone
 
     def search(self, query: Any, k: int) -> Scored:
         with typed("searching"):
@@ -68,8 +71,12 @@ class View:
 
     def shows(self, field: str, term: str, shown: Shown) -> bool:
         """Whether any document that is shown has the term. Of a word that many have, one that everybody may see is soon met."""
-        if not self._searcher.doc_freq(field, term):
+        held = self._searcher.doc_freq(field, term)
+        if not held:
             return False
+        if shown.at == NOW and held > self._unlike:
+            # more have it than are not there for all
+            return True
         option = "basic" if field == "plain" else "freq"
         query = tantivy.Query.term_query(self.analysis.schema, field, term, index_option=option)
         with typed("searching"):
@@ -78,6 +85,16 @@ class View:
                 return True
             both = [(tantivy.Occur.Must, query), (tantivy.Occur.Must, shown.query)]
             return bool(self._searcher.search(tantivy.Query.boolean_query(both), 1, count=False).hits)
+
+    @cached_property
+    def _unlike(self) -> int:
+        """How many documents, of those that counts of a term count, are not for everybody now: labelled, ended, or deleted and not yet
+        merged away."""
+        ended = tantivy.Query.range_query(self.analysis.schema, "superseded", tantivy.FieldType.Integer, None, NOW)
+        free = tantivy.Query.boolean_query([(tantivy.Occur.Must, self._everyone), (tantivy.Occur.MustNot, ended)])
+        # each document is of one kind
+        counted = sum(self._searcher.doc_freq("kind", kind.value) for kind in Kind)
+        return int(counted) - self.count(free)
 
     def _open(self, addresses: list[Any], at: Micros) -> bool:
         """Whether one of the documents is for everybody, and of that time."""
