@@ -174,7 +174,7 @@ class LogReader(Protocol):
     def sequence(self) -> int: ...
 
     def log(self, after: int, limit: int = 500) -> list[LogEntry]:
-        """Log entries with sequence > after, in order."""
+        """Log entries with sequence > after, in order; at most `limit`, and fewer where they name many pieces."""
 
     def projected(self, ids: Sequence[str]) -> list[Projected]:
         """All revisions of these ids, open and closed."""

@@ -42,6 +42,8 @@ _KEY_BYTES = 32
 _SEQUENCE = str(select(t.head.c.sequence))
 # vectors are 1.5 kB each: a few hundred ids at a time keep memory flat while a projection is rebuilt
 _VECTOR_CHUNK = 256
+# an entry of a large source names thousands of pieces: a hundred such at once would take as much memory as an index of them
+_LOG_CHUNK, _LOG_NAMES = 10, 5_000
 
 
 class _Payload(msgspec.Struct, frozen=True):
@@ -156,9 +158,14 @@ class Catalog:
 
     def log(self, after: int, limit: int = 500) -> list[LogEntry]:
         statement = select(t.outbox).where(t.outbox.c.sequence > after).order_by(t.outbox.c.sequence).limit(limit)
+        entries, named = list[LogEntry](), 0
         with self._db.read() as connection:
-            rows = connection.execute(statement).all()
-        return [LogEntry(row.sequence, row.tenant, *_told(row.payload)) for row in rows]
+            for row in connection.execute(statement.execution_options(yield_per=_LOG_CHUNK)):
+                entries.append(LogEntry(row.sequence, row.tenant, *_told(row.payload)))
+                named += len(entries[-1].evidence) + len(entries[-1].closed)
+                if named >= _LOG_NAMES:
+                    break
+        return entries
 
     def projected(self, ids: Sequence[str]) -> list[Projected]:
         with self._db.read() as connection:

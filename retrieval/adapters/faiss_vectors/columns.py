@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from retrieval.adapters.faiss_vectors.postings import Postings, room
 from retrieval.adapters.faiss_vectors.selection import Mask, Selection, Slots, Words
+from retrieval.adapters.faiss_vectors.sets import Sets
 from retrieval.ports import Projected
 from retrieval.projecting import OPEN, UNKNOWN, Times, audience, audiences, known_at
 from retrieval.types import Filter, Interval, Kind, Principal
 
 _TIMES = Times._fields
-_CODES = ("kind", "source", "audience", "hung")
+_WORDS = ("kind", "source", "audience")
+_CODES = (*_WORDS, "hung")
 _IDS = ("id_high", "id_low")
 # questions share a handful of kinds and audiences; each costs a byte a slot, and its list of slots 8 once it is asked for
 _KEPT = 8
@@ -46,7 +48,8 @@ class Columns:
     def __init__(self) -> None:
         self._column: dict[str, NDArray[Any]] = {name: np.zeros(0, np.int64) for name in ("row", *_TIMES, *_IDS)}
         self._column |= {name: np.zeros(0, np.int32) for name in _CODES}
-        self._words = {name: Words() for name in (*_CODES, "entity")}
+        self._words = {name: Words() for name in (*_WORDS, "entity")}
+        self._hung = Sets()
         self._alive = np.zeros(0, np.bool_)
         self._used = self._count = 0
         self._free: list[int] = []
@@ -105,7 +108,7 @@ class Columns:
     @property
     def overgrown(self) -> bool:
         """Whether what is out of date outweighs what is there: lists and values only ever grow."""
-        lists = (self._of_row, self._of_id, self._of_source, self._words["source"], self._words["hung"])
+        lists = (self._of_row, self._of_id, self._of_source, self._words["source"], self._hung)
         # of entities a row has any number
         most = 2 * self._count + _STALE
         return any(len(each) > most for each in lists) or len(self._of_entity) > 2 * self._hanging_at + _STALE
@@ -157,7 +160,7 @@ class Columns:
         words = dict[str, list[Any]]()
         for name in _CODES:
             used = np.unique(arrays[name][alive])
-            values = self._words[name].values
+            values = self._hung.values if name == "hung" else self._words[name].values
             words[name] = [values[code] for code in used]
             arrays[name] = np.where(alive, np.searchsorted(used, arrays[name]), 0).astype(np.int32)
         entities = sorted({entity for each in words["hung"] for entity in each})
@@ -174,9 +177,9 @@ class Columns:
             "kind": Words(Kind(each) for each in words["kind"]),
             "source": Words(words["source"]),
             "audience": Words(tuple(each) for each in words["audience"]),
-            "hung": Words(tuple(each) for each in words["hung"]),
             "entity": Words(words["entity"]),
         }
+        made._hung = Sets.of([tuple(each) for each in words["hung"]])
         made._alive = np.array(arrays["alive"], np.bool_)
         made._used, made._count = made._alive.size, int(np.count_nonzero(made._alive))
         for name, column in made._column.items():
@@ -225,7 +228,7 @@ class Columns:
         if code is None:
             return np.zeros(0, np.int64)
         slots = self._of_entity.get(code)
-        table = np.zeros(max(1, len(self._words["hung"])), np.bool_)
+        table = np.zeros(max(1, len(self._hung)), np.bool_)
         table[np.array(self._sets_of.get(code, ()), np.int64)] = True
         found: Slots = slots[self._alive[slots] & table[self._column["hung"][slots]]]
         return found
@@ -304,9 +307,9 @@ class Columns:
         evidence = item.evidence
         values = dict(zip(_TIMES, Times.of(evidence), strict=True)) | dict(zip(_IDS, _hashed(evidence.id), strict=True))
         entities = sorted({self._words["entity"].code(mention.entity) for mention in evidence.entities})
-        words: tuple[Any, ...] = (evidence.kind, evidence.source, tuple(audience(evidence.labels)), tuple(entities))
-        values |= {name: self._words[name].code(word) for name, word in zip(_CODES, words, strict=True)}
-        values["row"] = item.row
+        words: tuple[Any, ...] = (evidence.kind, evidence.source, tuple(audience(evidence.labels)))
+        values |= {name: self._words[name].code(word) for name, word in zip(_WORDS, words, strict=True)}
+        values |= {"hung": self._hung.code(tuple(entities)), "row": item.row}
         fresh = not self._alive[slot]
         self._stale = self._stale or not fresh
         stood = {name: None if fresh else int(self._column[name][slot]) for name in ("source", "hung")}
@@ -337,11 +340,9 @@ class Columns:
         self._of_row = Postings.of(self._column["row"][slots], slots)
         self._of_id = Postings.of(self._column["id_low"][slots], slots)
         self._of_source = Postings.of(self._column["source"][slots], slots)
-        members = self._words["hung"].values
-        for code, each in enumerate(members):
+        for code, each in enumerate(self._hung.values):
             self._know(code, each)
-        sizes = np.array([len(each) for each in members], np.int64)
-        flat = np.array([entity for each in members for entity in each], np.int64)
+        sizes, flat = self._hung.sizes.astype(np.int64), self._hung.members
         begins = np.cumsum(sizes) - sizes
         hung = self._column["hung"][slots]
         # the members of each slot's set, one after another

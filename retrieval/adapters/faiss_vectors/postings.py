@@ -1,16 +1,17 @@
-"""Numbers → the slots they stand at, as sorted arrays: 12 bytes an entry, where dicts of sets take hundreds."""
+"""Numbers → the slots they stand at, as sorted arrays: 8 or 12 bytes an entry, where dicts of sets take hundreds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Slots = NDArray[np.int64]
-# entries that wait to be sorted in: at least so many, and a share of those sorted, so that sorting is paid once for many
-_WAITING, _SHARE = 1024, 32
+# entries that wait to be sorted in: at least so many, and a share of those sorted, so that sorting is paid once for many; no more than
+# are looked through in 20 µs
+_WAITING, _SHARE, _MOST = 1024, 32, 65_536
 
 
 def room(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
@@ -26,59 +27,76 @@ def room(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
 
 
 class Postings:
-    """Key (int64) → slots. Entries are never taken out one by one: what is given may be out of date, and the caller checks it."""
+    """Key → slots. Entries are never taken out one by one: what is given may be out of date, and the caller checks it."""
 
-    def __init__(self) -> None:
-        self._keys = np.zeros(0, np.int64)
+    def __init__(self, keys: type[np.int32] | type[np.int64] = np.int64) -> None:
+        self._keys: NDArray[Any] = np.zeros(0, keys)
         self._slots = np.zeros(0, np.int32)
-        self._waiting: dict[int, list[int]] = {}
-        self._count = 0
+        # the last to come are looked through one by one
+        self._late_keys, self._late_slots, self._late = self._keys, self._slots, 0
 
     @classmethod
     def of(cls, keys: NDArray[Any], slots: Slots) -> Postings:
-        """Of many at once; both of shape (n,)."""
-        made = cls()
-        made._put(keys.astype(np.int64), slots.astype(np.int32))
+        """Of many at once; both of shape (n,). Keys are kept in as many bits as they come in."""
+        made = cls(keys.dtype.type)
+        made._put(keys, slots.astype(np.int32))
         return made
 
     def __len__(self) -> int:
         """Entries, those that are out of date among them."""
-        return len(self._keys) + self._count
+        return len(self._keys) + self._late
 
-    def add(self, keys: Iterable[int], slot: int) -> None:
+    def add(self, keys: Collection[int], slot: int) -> None:
         """A slot may be added to a key that has it."""
-        for key in keys:
-            self._waiting.setdefault(key, []).append(slot)
-            self._count += 1
-        if self._count > max(_WAITING, len(self._keys) // _SHARE):
+        total = self._late + len(keys)
+        self._late_keys, self._late_slots = room(self._late_keys, total), room(self._late_slots, total)
+        self._late_keys[self._late : total], self._late_slots[self._late : total] = list(keys), slot
+        self._late = total
+        if total > min(max(_WAITING, len(self._keys) // _SHARE), _MOST):
             self._sort_in()
 
     def get(self, key: int) -> Slots:
         """Ascending, each once."""
-        begin, end = np.searchsorted(self._keys, key, "left"), np.searchsorted(self._keys, key, "right")
+        begin, end = self._at(key), self._at(key, "right")
         sorted_: Slots = self._slots[begin:end].astype(np.int64)
-        waiting = self._waiting.get(key)
-        return sorted_ if waiting is None else np.union1d(sorted_, waiting)
+        late = self._late_of(key)
+        return _with(sorted_, np.unique(late).astype(np.int64)) if late.size else sorted_
 
     def one(self, key: int) -> list[int]:
         """The same as a list: quicker where few are expected."""
-        begin = int(np.searchsorted(self._keys, key))
-        found = set(self._waiting.get(key, ()))
+        begin = self._at(key)
+        found = set(self._late_of(key).tolist())
         while begin < len(self._keys) and self._keys[begin] == key:
             found.add(int(self._slots[begin]))
             begin += 1
         return sorted(found)
 
-    def _sort_in(self) -> None:
-        sizes = [len(slots) for slots in self._waiting.values()]
-        keys = np.concatenate([self._keys, np.repeat(np.fromiter(self._waiting, np.int64, len(sizes)), sizes)])
-        waiting = np.fromiter((slot for slots in self._waiting.values() for slot in slots), np.int32, self._count)
-        self._waiting, self._count = {}, 0
-        self._put(keys, np.concatenate([self._slots, waiting]))
+    def _at(self, key: int, side: Literal["left", "right"] = "left") -> int:
+        # a key of another type would have all keys converted
+        return int(np.searchsorted(self._keys, self._keys.dtype.type(key), side))
 
-    def _put(self, keys: Slots, slots: NDArray[np.int32]) -> None:
+    def _late_of(self, key: int) -> NDArray[np.int32]:
+        found: NDArray[np.int32] = self._late_slots[: self._late][self._late_keys[: self._late] == key]
+        return found
+
+    def _sort_in(self) -> None:
+        keys = np.concatenate([self._keys, self._late_keys[: self._late]])
+        slots = np.concatenate([self._slots, self._late_slots[: self._late]])
+        self._late = 0
+        self._put(keys, slots)
+
+    def _put(self, keys: NDArray[Any], slots: NDArray[np.int32]) -> None:
         order = np.lexsort((slots, keys))
         keys, slots = keys[order], slots[order]
         first = np.ones(len(keys), np.bool_)
         first[1:] = (keys[1:] != keys[:-1]) | (slots[1:] != slots[:-1])
         self._keys, self._slots = keys[first], slots[first]
+
+
+def _with(slots: Slots, few: Slots) -> Slots:
+    """Both ascending, each once: sorting them together would cost ten times what is found of the many."""
+    at = np.searchsorted(slots, few)
+    new = np.ones(few.size, np.bool_)
+    within = at < slots.size
+    new[within] = slots[at[within]] != few[within]
+    return np.insert(slots, at[new], few[new])

@@ -259,12 +259,13 @@ class Store:
         assert self.graph is not None
         near = self.graph.search(query, chosen.wanted, self.graph.breadth)
         near = near[self._passes(near, selection)]
-        late = np.arange(len(self.graph), self.places.size)
-        late = late[self._passes(late, selection)]
-        linked_ones = min(fitting(k), len(self.graph))
-        if near.size < linked_ones:
+        linked = len(self.graph)
+        if near.size < min(fitting(k), linked):
             return None
-        return self._best(query, k, np.concatenate([near, late]))
+        if linked < self.places.size:
+            late = np.arange(linked, self.places.size)
+            near = np.concatenate([near, late[self._passes(late, selection)]])
+        return self._best(query, k, near)
 
     def _by_codes(self, query: Vector, k: int, allowed: Allowed, chosen: Plan) -> Found | None:
         """None where the best belong to fewer than k slots."""
@@ -276,20 +277,25 @@ class Store:
 
     def _best(self, query: Vector, k: int, positions: Positions) -> Found | None:
         """The k best slots of those at these positions, compared exactly; None where they are of fewer than k slots."""
-        positions, scores = self.floats.ranked(query, positions)
+        slots, scores = self._pieces(self.floats.ranked(query, positions), k)
+        return (slots, scores) if slots.size == k else None
+
+    def _pieces(self, found: Found, k: int) -> Found:
+        """The k best slots of ranked positions, each with the score of its best vector."""
+        positions, scores = found
         slots = self.places.slot[positions].astype(np.int64)
+        if self.places.straight:
+            return slots[:k], scores[:k]
         first = np.sort(np.unique(slots, return_index=True)[1])[:k]
-        return (slots[first], scores[first]) if first.size == k else None
+        return slots[first], scores[first]
 
     def _ranked(self, query: Vector, k: int, allowed: Allowed) -> Found:
         """By comparing all that is allowed."""
         want = min(k, allowed.count)
         while want:
-            positions, scores = self._nearest(query, want, allowed)
-            slots = self.places.slot[positions].astype(np.int64)
-            first = np.sort(np.unique(slots, return_index=True)[1])[:k]
-            if first.size == k or want == allowed.count:
-                return slots[first], scores[first]
+            found = self._pieces(self._nearest(query, want, allowed), k)
+            if found[0].size == k or want == allowed.count:
+                return found
             want = min(want * 2, allowed.count)
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
 
@@ -302,10 +308,9 @@ class Store:
             )
             if there is None:
                 break
-            slots = self.places.slot[there.positions].astype(np.int64)
-            first = np.sort(np.unique(slots, return_index=True)[1])[:k]
-            if first.size == k or want == allowed.count:
-                return slots[first], there.scores[first]
+            found = self._pieces((there.positions, there.scores), k)
+            if found[0].size == k or want == allowed.count:
+                return found
             want = min(want * 2, allowed.count)
         return None
 

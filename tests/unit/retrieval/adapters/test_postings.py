@@ -1,4 +1,4 @@
-"""Postings and places against dicts of sets."""
+"""Postings, sets and places against dicts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from retrieval.adapters.faiss_vectors import postings
 from retrieval.adapters.faiss_vectors.places import Places
 from retrieval.adapters.faiss_vectors.postings import Postings, room
+from retrieval.adapters.faiss_vectors.sets import Sets
 
 KEYS = st.integers(-(2**63), 2**63 - 1) | st.integers(0, 5)
 
@@ -28,6 +29,25 @@ def test_postings_are_a_dict_of_sets(entries: list[tuple[int, int]], waiting: in
     flat = [(key, slot) for key, slots in truth.items() for slot in slots]
     at_once = Postings.of(np.array([k for k, _ in flat], np.int64), np.array([s for _, s in flat], np.int64))
     assert all(at_once.one(key) == sorted(slots) for key, slots in truth.items())
+
+
+MEMBERS = st.lists(st.integers(0, 40), max_size=5, unique=True).map(sorted).map(tuple)
+
+
+@given(before=st.lists(MEMBERS, max_size=12, unique=True), asked=st.lists(MEMBERS, max_size=40))
+def test_sets_are_a_dict_of_tuples(before: list[tuple[int, ...]], asked: list[tuple[int, ...]]) -> None:
+    made, truth = Sets.of(before), {members: code for code, members in enumerate(before)}
+    assert [made.code(members) for members in asked] == [truth.setdefault(each, len(truth)) for each in asked]
+    assert (len(made), made.values) == (len(truth), list(truth))
+    assert made.sizes.tolist() == [len(members) for members in truth]
+    assert made.members.tolist() == [each for members in truth for each in members]
+
+
+def test_sets_of_one_hash_are_told_apart() -> None:
+    # numbers below 2**30 hash to themselves, and -1 to what -2 does
+    made = Sets()
+    assert hash((-1,)) == hash((-2,))
+    assert [made.code((-1,)), made.code((-2,)), made.code((-1,))] == [0, 1, 0]
 
 
 @given(
