@@ -171,7 +171,7 @@ def follower(parts: Parts, settings: Settings, target: str, how: How) -> Followe
         raise InputError(f"{target} is no folder that is there; give a folder, or s3://BUCKET/PREFIX")
     if root.is_relative_to(parts._dir):
         raise InputError(f"{target} lies in the store itself ({parts._dir}); follow a folder outside of it")
-    marks = Marks(parts._dir / "follow" / f"{owner}.json")
+    marks = Marks(parts._dir / "follow" / f"{owner}.json", parts.book.tenant_key(settings.tenant))
     job = Ingesting(parts, settings, owner, how.stop)
     closing = parts.book if how.deletions == "close" else None
     return FolderFollower(root, job, marks, settings.tenant, closing, [parts._dir], (how.quiet_s, time.monotonic))

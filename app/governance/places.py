@@ -3,7 +3,7 @@
 blobs/<tenant>/…             media, and messages that could not be read
 cache/charts/ID.REVISION…    charts that were drawn; cache/clips, cache/objects: made or fetched again when asked for
 uploads/…, live/<camera>/…   the originals that are Watchfloor's own; others lie where their owner keeps them
-follow/OWNER.json            names of files that were taken in of a followed folder
+follow/OWNER.json            what was taken in of a followed folder; written by earlier versions it names the files
 shown.json                   ids that were printed lately
 """
 
@@ -41,7 +41,7 @@ class Blobs(Protocol):
 
 
 class _Followed(msgspec.Struct):
-    """A followed folder as its follower keeps it: by uri, how each file looked."""
+    """A followed folder as its follower kept it before it wrote digests: by uri, how each file looked."""
 
     shape: str
     marks: dict[str, str]
@@ -93,7 +93,7 @@ class Places:
             return False
 
     def unmark(self, sources: Collection[str]) -> None:
-        """Forget that these were taken in of a followed folder."""
+        """Forget that these were taken in of a followed folder, where an earlier version wrote their names. What writes now names none."""
         gone = set(sources)
         with _translated():
             for file in (self.folder / "follow").glob("*.json") if gone else ():

@@ -74,7 +74,7 @@ class FolderFollower:
         quiet = self._quiet.settled(
             {str(path): mark for path, mark in (look.marks | look.sites).items()}, self._clock()
         )
-        fresh = [path for path, mark in look.marks.items() if self._done.get(path.as_uri()) != mark]
+        fresh = [path for path, mark in look.marks.items() if self._done.get(self._marks.name(path.as_uri())) != mark]
         ready = [path for path in fresh if str(path) in quiet and all(str(site) in quiet for site in look.sites)]
         done = summed(self._take(sorted(ready, key=_order), look))
         closed, leaving, note = self._close(look)
@@ -102,7 +102,7 @@ class FolderFollower:
             for path, outcome in zip(some, outcomes, strict=True):
                 # a file that went away meanwhile was not read; should it come back as it was, it is still to be taken
                 if outcome.status != WAITS and (outcome.status != LEFT or path.exists()):
-                    self._done[outcome.uri] = look.marks[path]
+                    self._done[self._marks.name(outcome.uri)] = look.marks[path]
             self._marks.write(self._shape or "", self._done)
             yield from outcomes
 
@@ -142,7 +142,7 @@ class FolderFollower:
 
     def _forget(self, uris: Iterable[str]) -> None:
         for uri in uris:
-            self._done.pop(uri, None)
+            self._done.pop(self._marks.name(uri), None)
         self._marks.write(self._shape or "", self._done)
 
 

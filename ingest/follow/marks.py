@@ -1,7 +1,12 @@
-"""What was taken in of a followed folder, so that what has not changed is not read again to find that out. May be lost: then it is."""
+"""What was taken in of a followed folder, so that what has not changed is not read again to find that out. May be lost: then it is.
+
+Files are told apart by a digest under the tenant's key: a follower that runs while one of them is erased writes no name of it back.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,23 +22,30 @@ class _File(msgspec.Struct, frozen=True):
 
 
 class Marks:
-    """One file for one folder; it is replaced whole."""
+    """One file for one folder; it is replaced whole. `key` is the tenant's."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, key: bytes) -> None:
+        self._path, self._key = path, key
+
+    def name(self, uri: str) -> str:
+        """What stands for a file: HMAC-SHA-256, the first 128 bits, in hex."""
+        return hmac.digest(self._key, b"followed\0" + uri.encode(errors="surrogatepass"), hashlib.sha256).hex()[:32]
 
     def read(self, shape: str) -> dict[str, str]:
-        """By uri, how each file looked when it was taken in; empty where that was under another `shape`, or cannot be told."""
+        """By name, how each file looked when it was taken in; empty where that was under another `shape`, or cannot be told."""
         try:
             found = msgspec.json.decode(self._path.read_bytes(), type=_File)
         except (FileNotFoundError, msgspec.DecodeError):
             return {}
         except OSError as problem:
             raise StoreError(f"{self._path} cannot be read: {problem.strerror}") from problem
-        return found.marks if found.shape == shape else {}
+        if found.shape != shape:
+            return {}
+        # earlier versions wrote uris
+        return {self.name(told) if ":" in told else told: mark for told, mark in found.marks.items()}
 
     def write(self, shape: str, marks: Mapping[str, str]) -> None:
-        """Raises StoreError."""
+        """`marks` by name. Raises StoreError."""
         fresh = self._path.with_suffix(f".{os.getpid()}.tmp")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,10 +38,11 @@ class Yard:
 
     def __init__(self, house: Any, root: Path) -> None:
         self.house, self.root, self.clock = house, root, Clock()
+        self.marks: Path = house.folder / "marks.json"
         root.mkdir()
 
     def follower(self, closing: bool = False) -> FolderFollower:
-        marks = Marks(self.house.folder / "marks.json")
+        marks = Marks(self.marks, b"key")
         closes = self.house.catalog if closing else None
         return FolderFollower(self.root, self.house, marks, "t", closes, [], (QUIET, self.clock))
 
@@ -108,6 +110,25 @@ def test_after_a_restart_nothing_is_read_again(yard: Yard, monkeypatch: pytest.M
 
     monkeypatch.setattr(yard.house, "take", read_again)
     assert yard.rounds(yard.follower()).taken == 0
+    # as an earlier version wrote it
+    told = msgspec.json.decode(yard.marks.read_bytes())
+    told["marks"] = dict.fromkeys([(yard.root / "log.md").as_uri()], *told["marks"].values())
+    yard.marks.write_bytes(msgspec.json.encode(told))
+    assert yard.rounds(yard.follower()).taken == 0
+
+
+def test_a_follower_that_runs_writes_no_name_of_an_erased_file_back(yard: Yard) -> None:
+    follower = yard.follower()
+    for name in ("erased.md", "other.md"):
+        yard.put(name, f"Pump of {name} tripped.")
+    yard.rounds(follower)
+    # what an erasure does to what it finds in follow/; the follower is told nothing
+    told = msgspec.json.decode(yard.marks.read_bytes())
+    told["marks"].pop((yard.root / "erased.md").as_uri(), None)
+    yard.marks.write_bytes(msgspec.json.encode(told))
+    yard.put("later.md", "Pump 3 tripped.")
+    assert yard.rounds(follower).taken == 1
+    assert b"erased" not in yard.marks.read_bytes() and yard.rounds(yard.follower()).taken == 0
 
 
 def test_lost_marks_only_cost_a_look_into_each_file(yard: Yard) -> None:
