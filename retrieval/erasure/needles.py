@@ -7,14 +7,17 @@ salt can find the string in any file, wherever it begins; without the salt the n
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 import os
+import re
 import stat
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -135,15 +138,15 @@ _MOST_TOLD = 8
 
 
 def look_through(folder: Path, finder: Finder) -> Look:
-    """Read every file below a folder, links followed, each place once. What goes away meanwhile is not there any more; folders and files
-    that cannot be opened are among the unread."""
+    """Read every file below a folder, links followed, each place once; of messages in base64 what they say too. What goes away meanwhile
+    is not there any more; folders and files that cannot be opened are among the unread."""
     files, size = 0, 0
     unread: list[str] = []
     found: list[tuple[Path, Found]] = []
     for path in sorted(_files(folder, unread)):
         try:
             with path.open("rb") as file:
-                here = finder.in_file(file)
+                here = chain(finder.in_file(file), _in_letter(file, finder))
                 found += [(path, each) for each, _ in zip(here, range(_MOST_TOLD), strict=False)]
                 files, size = files + 1, size + path.stat().st_size
         except FileNotFoundError:
@@ -151,6 +154,41 @@ def look_through(folder: Path, finder: Finder) -> Look:
         except OSError as error:
             unread.append(f"{path.relative_to(folder)}: {error.strerror}")
     return Look(files, size, tuple(unread), tuple(found))
+
+
+# a dead letter as earlier versions wrote it: [feed, key, body in base64, …]
+_LETTER = re.compile(rb'\["(?:[^"\\]|\\.)*","(?:[^"\\]|\\.)*","')
+
+
+def _in_letter(file: IO[bytes], finder: Finder) -> Iterator[Found]:
+    """Every occurrence in the body of a message that lies in base64; offsets are those of the file, to the triple of bytes."""
+    file.seek(0)
+    if file.read(2) != b'["':
+        return
+    file.seek(0)
+    head = _LETTER.match(file.read(_CHUNK))
+    if head is not None:
+        file.seek(head.end())
+        for found in finder.in_file(_Decoded(file)):  # type: ignore[arg-type]
+            yield found._replace(offset=head.end() + found.offset // 3 * 4)
+
+
+class _Decoded:
+    """What stands in base64 from here to a quotation mark, as a file to read; what is no base64 ends it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._over = file, False
+
+    def read(self, size: int) -> bytes:
+        if self._over:
+            return b""
+        text, quote, _ = self._file.read(size // 3 * 4).partition(b'"')
+        self._over = bool(quote) or not text
+        try:
+            return binascii.a2b_base64(text, strict_mode=True)
+        except binascii.Error:
+            self._over = True
+            return b""
 
 
 def _files(folder: Path, unread: list[str]) -> Iterator[Path]:
