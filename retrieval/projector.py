@@ -101,10 +101,12 @@ class Projector:
             self.rebuild(name, progress)
         return self._applied()
 
-    def rebuild(self, name: str, progress: Progress | None = None) -> None:
-        """Throw one projection away and follow the log from its start; it is trusted again."""
-        self._try(name, lambda one: self._rebuild(one, progress))
+    def rebuild(self, name: str, progress: Progress | None = None) -> Failure | None:
+        """Throw one projection away and follow the log from its start; it is trusted again. What kept it from being so, None where
+        nothing did: by the next look, which follows on, it may have been taken off `failures`."""
+        failure = self._try(name, lambda one: self._rebuild(one, progress))
         self._doubts.pop(name, None)
+        return failure
 
     def applied(self, name: str) -> int:
         """The sequence a projection has applied; 0 for a broken one."""
@@ -202,27 +204,30 @@ class Projector:
         projection.reset()
         self._follow(projection, progress)
 
-    def _try(self, name: str, work: Callable[[Projection], None], patience_s: float | None = None) -> None:
+    def _try(self, name: str, work: Callable[[Projection], None], patience_s: float | None = None) -> Failure | None:
+        """What it failed of, None where it did not."""
         turn = self._turns[name]
         if not turn.acquire(timeout=-1 if patience_s is None else patience_s):
-            self._note(name, _Awaited("it is being loaded or brought up"))
-            return
+            return self._noted(name, _Awaited("it is being loaded or brought up"))
         try:
             work(self._projections[name])
         except _BROKEN as error:
-            self._note(name, error)
+            return self._noted(name, error)
         else:
             self._failures.pop(name, None)
+            return None
         finally:
             turn.release()
 
-    def _note(self, name: str, error: Exception) -> None:
+    def _noted(self, name: str, error: Exception) -> Failure:
         before = self._failures.get(name)
         if before is not None and before.kind == "failed" and isinstance(error, _Awaited):
             # why it failed says more than that somebody is trying again
-            return
+            return before
         since = before.since if before else self._clock()
-        self._failures[name] = Failure(str(error), since, "behind" if isinstance(error, _StillBehind) else "failed")
+        told = Failure(str(error), since, "behind" if isinstance(error, _StillBehind) else "failed")
+        self._failures[name] = told
+        return told
 
     def _applied(self) -> dict[str, int]:
         reached: dict[str, int] = {}

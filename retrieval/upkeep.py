@@ -95,10 +95,10 @@ class Upkeep:
         self.probe()
         return reached
 
-    def rebuild(self, name: str) -> None:
+    def rebuild(self, name: str) -> Failure | None:
         """As the projector's."""
         self._begin(None)
-        self._projector.rebuild(name)
+        return self._projector.rebuild(name)
 
     def reconcile(self) -> dict[str, Report]:
         """As the projector's."""

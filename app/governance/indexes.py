@@ -40,8 +40,8 @@ class Follower(Protocol):
 
     def lag(self) -> dict[str, int]: ...
 
-    def rebuild(self, name: str) -> None:
-        """Throw one away and follow the log from its start."""
+    def rebuild(self, name: str) -> Failure | None:
+        """Throw one away and follow the log from its start; what kept it from being so."""
 
     def renew(self) -> object:
         """Remove all snapshots, and take a new one."""
@@ -84,14 +84,14 @@ class OwnIndexes:
             )
 
     def purge(self) -> None:
-        """Give up all bytes of what was dropped, in memory and in files, and snapshots that may have them."""
+        """Give up all bytes of what was dropped, in memory and in files, and snapshots that may have them. Raises ProjectionError."""
         reached = self._sequence()
         self.reach(reached)
         for name, projection in self._projections.items():
             if isinstance(projection, Thorough):
                 projection.compact()
             else:
-                self._follower.rebuild(name)
+                self._rebuild(name)
         self._told(self._follower.catch_up())
         if self._snapshots:
             self._follower.renew()
@@ -102,14 +102,15 @@ class OwnIndexes:
         return _mark_in(self._folder)
 
     def mend(self, place: Sequence[str]) -> bool:
-        """Make anew the projection, or the snapshots, that a file belongs to; whether it belongs to one of ours."""
+        """Make anew the projection, or the snapshots, that a file belongs to; whether it belongs to one of ours. Raises ProjectionError
+        where that fails: what it was made of before may lie there still."""
         if place[:2] != ("projections", self._folder.name) or len(place) < 3:
             return False
         name = next((name for name in self._projections if place[2].startswith(name)), None)
         if name is not None:
-            self._follower.rebuild(name)
+            self._rebuild(name)
         elif place[2] == "snapshots":
-            self._follower.rebuild("vectors")
+            self._rebuild("vectors")
             self._follower.renew()
         return name is not None or place[2] == "snapshots"
 
@@ -120,6 +121,12 @@ class OwnIndexes:
         end = self._sequence()
         self._told(self._follower.catch_up())
         return [name for name, lag in self._follower.lag().items() if end - lag < sequence]
+
+    def _rebuild(self, name: str) -> None:
+        if (failure := self._follower.rebuild(name)) is not None:
+            raise ProjectionError(
+                f"{name} could not be made anew ({failure.reason}); erasing goes on once that is mended"
+            )
 
     def _told(self, failures: Mapping[str, Failure]) -> None:
         failed = [f"{name}: {failure.reason}" for name, failure in failures.items() if failure.kind == "failed"]
