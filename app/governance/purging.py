@@ -24,6 +24,7 @@ from retrieval.types import Micros
 # a look finds something, it is mended, and it is looked again: so often
 _ROUNDS = 4
 _SETTLE_S = 20.0
+_CATALOG = "catalog"
 
 
 class Indexes(Protocol):
@@ -123,7 +124,7 @@ class Purger:
             tenants = {erasure.tenant for erasure, _ in group}
             left = self._looked(salt, [each for _, kept in group for each in kept.needles], tenants)
             # what is in the way of one is not in the way of the others
-            told = "; ".join([*told_places(left.look, self._places.folder), *left.look.unread])
+            told = "; ".join(self._in_the_way(left.look))
             for erasure, kept in group:
                 if told:
                     self._book.trouble(erasure, f"not gone yet: {told}")
@@ -137,7 +138,7 @@ class Purger:
 
     def _looked(self, salt: bytes, needles: Sequence[Needle], tenants: Collection[str]) -> _Left:
         """Look through every file; where something is found, mend it and look again."""
-        shared, tried = set[Needle](), set[Needle]()
+        shared, tried = set[Needle](), set[tuple[str, Needle]]()
         look = look_through(self._places.folder, Finder(salt, needles))
         for _ in range(_ROUNDS):
             if not look.found:
@@ -146,30 +147,27 @@ class Purger:
             for tenant in tenants:
                 own = [at.needle for _, at in look.found if at.needle not in shared]
                 self._book.forget_telling(tenant, Finder(salt, own))
-            self._mend(
+            anew = self._mend(
                 {path for path, at in look.found if at.needle not in shared or self._stray(path, tenants)}, tenants
             )
-            tried |= {at.needle for path, at in look.found if self._of_catalog(path)}
+            tried |= {(area, at.needle) for path, at in look.found if (area := self._area(path)) in anew}
             look = look_through(self._places.folder, Finder(salt, [each for each in needles if each not in shared]))
         return _Left(look, shared)
 
     def _common(self, salt: bytes, found: Iterable[tuple[Path, Found]]) -> set[Needle]:
         """Those that evidence which stays has too, in its rows or in files of its own. An id is nobody else's, unless it stands again."""
         told = [(path, at.needle) for path, at in found]
-        common = self._book.elsewhere(Finder(salt, [needle for _, needle in told]))
+        indexed = any(self._area(path).startswith("projections/") for path, _ in told)
+        common = self._book.elsewhere(Finder(salt, [needle for _, needle in told]), indexed=indexed)
         return common | {needle for path, needle in told if needle.kind != ID and self._owned(path)}
 
     def _by_chance(
-        self, found: Iterable[tuple[Path, Found]], tenants: Collection[str], tried: Collection[Needle]
+        self, found: Iterable[tuple[Path, Found]], tenants: Collection[str], tried: Collection[tuple[str, Needle]]
     ) -> set[Needle]:
-        """Words in files that hold nothing of what was hidden (a model's vocabulary, another upload), and words that the catalog still
-        has after it was written anew for them (`tried`): then a row that stays says them."""
+        """Words in files that hold nothing of what was hidden (a model's vocabulary, another upload), and words that the catalog or an
+        index still has after it was made anew for them (`tried`, by area): then what stays says them."""
         words = {(path, at.needle) for path, at in found if at.needle.kind == WORD}
-        return {
-            needle
-            for path, needle in words
-            if self._foreign(path, tenants) or (needle in tried and self._of_catalog(path))
-        }
+        return {needle for path, needle in words if self._foreign(path, tenants) or (self._area(path), needle) in tried}
 
     def _foreign(self, path: Path, tenants: Collection[str]) -> bool:
         """Whether no bytes of what was hidden can be in a file: neither catalog nor index, and nothing that is made of evidence."""
@@ -183,6 +181,10 @@ class Purger:
     def _of_catalog(self, path: Path) -> bool:
         catalog = self._book.path
         return catalog is not None and path.parent == catalog.parent and path.name.startswith(catalog.name)
+
+    def _area(self, path: Path) -> str:
+        """What is made anew as one: the catalog, or what an instance keeps of one index."""
+        return _CATALOG if self._of_catalog(path) else "/".join(path.relative_to(self._places.folder).parts[:3])
 
     def _owned(self, path: Path) -> bool:
         """Whether a file is the blob or the original of evidence that stays."""
@@ -202,16 +204,36 @@ class Purger:
             return False
         return self._places.settled(path) or any(self._book.refused_message(each, path.name) for each in whose)
 
-    def _mend(self, files: Collection[Path], tenants: Collection[str]) -> None:
-        written = False
-        for path in files:
-            if self._of_catalog(path):
-                written = True
-            elif not self._indexes.mend(path.relative_to(self._places.folder).parts) and self._stray(path, tenants):
+    def _mend(self, files: Collection[Path], tenants: Collection[str]) -> set[str]:
+        """Make anew what these files are of, and remove those that may go; the areas that were made anew."""
+        anew = set[str]()
+        for path in sorted(files):
+            if (area := self._area(path)) in anew:
+                continue
+            if self._of_catalog(path) or self._indexes.mend(path.relative_to(self._places.folder).parts):
+                anew.add(area)
+            elif self._stray(path, tenants):
                 self._drop(path, tenants)
-        if written:
+        if _CATALOG in anew:
             self._book.compact()
         self._settle()
+        return anew
+
+    def _in_the_way(self, look: Look) -> list[str]:
+        """What keeps the receipts back: where it stands, and then what is to be done, each once; nothing where nothing does."""
+        todo = dict.fromkeys(self._advice(path) for path, _ in look.found)
+        told = [*told_places(look, self._places.folder), *look.unread, *todo]
+        return [*told, "let Watchfloor read what it could not"] if look.unread else told
+
+    def _advice(self, path: Path) -> str:
+        place = path.relative_to(self._places.folder).parts
+        if self._of_catalog(path):
+            return "the catalog still names it: end what holds it open, then `watchfloor erase resume`"
+        if place[0] == "projections":
+            return f"run `watchfloor reindex` where instance {place[1]} serves, or remove its folder where none does"
+        if place[0] == "blobs":
+            return "a blob that an ingest may be about to tell of is removed once it is an hour old"
+        return "take it out of the file, or remove the file, which is not Watchfloor's"
 
     def _drop(self, path: Path, tenants: Collection[str]) -> None:
         """Remove a file, and the refusal whose message it was."""

@@ -153,10 +153,10 @@ class ErasureBook:
         with self._db.read() as connection:
             return purging.left(connection, erasure.id)
 
-    def elsewhere(self, finder: Finder) -> set[Needle]:
-        """Those that rows which stay have too."""
+    def elsewhere(self, finder: Finder, *, indexed: bool = False) -> set[Needle]:
+        """Those that rows which stay have too; `indexed`: or that an index makes of them."""
         with self._db.read() as connection:
-            return purging.elsewhere(connection, finder)
+            return purging.elsewhere(connection, finder, indexed=indexed)
 
     def forget_telling(self, tenant: str, finder: Finder) -> int:
         """Forget answers in which any of it stands word for word, though they cite none of it; how many."""

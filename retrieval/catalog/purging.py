@@ -15,19 +15,15 @@ from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, to_json
 from retrieval.catalog.erasing import hidden_under
 from retrieval.erasure.needles import ID, VECTOR, WORD, Finder, Needle, needle
+from retrieval.erasure.wording import distinctive, folded, stored
 from retrieval.ids import derived_from
 
 _ev = t.evidence.c
 _BATCH = 500
 # of all an erasure takes so many words are looked for: each costs a look at every text that stays
 _MOST_WORDS = 256
-_LEAST_BYTES = 8
-_PHRASE = 5
 # of one text so many characters are read for them
 _READ = 20_000
-_WORD = re.compile(r"\w[\w.:/-]*\w")
-# what a word must have to be told from others by its look: a digit or a capital within
-_TELLING = re.compile(r"\d|\B[A-Z]")
 
 
 class Traces(NamedTuple):
@@ -75,7 +71,8 @@ def _plain(id_: str) -> str:
 
 
 def needles(connection: Connection, tenant: str, erasure: str, salt: bytes) -> Iterator[Needle]:
-    """Commitments to ids of which no revision stands, to vectors, and to words that no text that stays has."""
+    """Commitments to ids of which no revision stands, to vectors, and to words, in each form that they may be written in, that no text
+    that stays has."""
     under = hidden_under(erasure)
     ids = {_plain(id_) for id_ in connection.execute(_hidden(_ev.id, under=under).distinct()).scalars()}
     for id_ in sorted(ids - choosing.standing(connection, tenant, ids)):
@@ -83,22 +80,31 @@ def needles(connection: Connection, tenant: str, erasure: str, salt: bytes) -> I
     vectors = select(t.vectors.c.data).join(t.evidence, _ev.row == t.vectors.c.row).where(_ev.tenant == under)
     for data in connection.execute(vectors.execution_options(yield_per=_BATCH)).scalars():
         yield from _made(salt, VECTOR, data)
-    words = [each for word in _words(connection, under) for each in _made(salt, WORD, word.encode(errors="ignore"))]
+    told = (form.encode(errors="ignore") for word in _words(connection, under) for form in stored(word))
+    words = [each for data in told for each in _made(salt, WORD, data)]
     common = elsewhere(connection, Finder(salt, words), texts_only=True)
     yield from (each for each in words if each not in common)
 
 
-def elsewhere(connection: Connection, finder: Finder, *, texts_only: bool = False) -> set[Needle]:
-    """Those that rows which stay have too: another piece with the same words, the very same vector, or an id that stands again."""
+def elsewhere(
+    connection: Connection, finder: Finder, *, texts_only: bool = False, indexed: bool = False
+) -> set[Needle]:
+    """Those that rows which stay have too: another piece with the same words, in whatever form, the very same vector, or an id that
+    stands again. `indexed`: also words as an index writes those of the rows."""
     found: set[Needle] = set()
     stays = _ev.tenant.not_like(f"{t.HIDDEN}%")
     columns = [select(_ev.text).where(stays)] if texts_only else _columns(stays)
     for statement in columns:
         for rows in connection.execute(statement.execution_options(yield_per=_BATCH)).partitions(_BATCH):
-            values = (value for row in rows for value in row if value)
-            data = b"\n".join(v if isinstance(v, bytes) else v.encode(errors="ignore") for v in values)
+            data = b"\n".join(_as_written(value, indexed=indexed) for row in rows for value in row if value)
             found |= {each.needle for each in finder.in_bytes(data) if each.needle.kind != ID}
     return found if texts_only else found | _standing(connection, finder, stays)
+
+
+def _as_written(value: str | bytes, *, indexed: bool) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    return "\n".join([*stored(value), *(folded(value) if indexed else ())]).encode(errors="ignore")
 
 
 def _standing(connection: Connection, finder: Finder, stays: ColumnElement[bool]) -> set[Needle]:
@@ -222,25 +228,10 @@ def _made(salt: bytes, kind: str, data: bytes) -> Iterator[Needle]:
 def _words(connection: Connection, under: str) -> list[str]:
     """Words of hidden texts that are told apart by their look, and phrases; of every text some before any gives more."""
     texts = connection.execute(_hidden(_ev.text, under=under).distinct()).scalars()
-    told = [list(dict.fromkeys(_telling(text[:_READ]))) for text in texts]
+    told = [list(dict.fromkeys(distinctive(text[:_READ]))) for text in texts]
     turns = min(max(map(len, told), default=0), _MOST_WORDS)
     rounds = (words[n] for n in range(turns) for words in told if n < len(words))
     return list(islice(dict.fromkeys(islice(rounds, 4 * _MOST_WORDS)), _MOST_WORDS))
-
-
-def _telling(text: str) -> Iterator[str]:
-    """Names and numbers: words with a digit or a capital where no sentence begins; then every few words as they stand, which nobody
-    else writes by chance."""
-    words = list(_WORD.finditer(text))
-    for match in words:
-        before = text[: match.start()].rstrip(" ")[-1:]
-        capital = match[0][0].isupper() and before not in ("", "\n", *".!?:#")
-        if (capital or _TELLING.search(match[0])) and len(match[0].encode(errors="ignore")) >= _LEAST_BYTES:
-            yield match[0]
-    for first, last in zip(words[::_PHRASE], words[_PHRASE - 1 :: _PHRASE], strict=False):
-        yield text[first.start() : last.end()]
-    if len(words) < _PHRASE:
-        yield text.strip()
 
 
 _IN_PASSING = (

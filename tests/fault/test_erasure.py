@@ -262,7 +262,8 @@ def test_what_cannot_be_removed_is_told_and_keeps_no_other_waiting(opened: Calla
     states = {each.id: each for each in floor.office.resume()}
     assert states[free.id].state is State.PURGED
     assert states[stuck.id].state is State.PURGING
-    assert states[stuck.id].trouble == "not gone yet: somebody's notes.txt: an evidence id at byte 6"
+    where, todo = "somebody's notes.txt: an evidence id at byte 6", "take it out of the file, or remove the file"
+    assert states[stuck.id].trouble == f"not gone yet: {where}; {todo}, which is not Watchfloor's"
     assert floor.office.receipt(stuck.id, ANN) is None
     foreign.unlink()
     assert [each.state for each in floor.office.resume()] == [State.PURGED]

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import pytest
 
 from app.governance import receipts
 from app.governance.office import Pace
+from retrieval.erasure.needles import WORD, unpacked
 from retrieval.erasure.values import State, Target
-from retrieval.errors import StoreError
+from retrieval.errors import ProjectionError, StoreError
 from retrieval.types import Filter, Principal
 
 _spec = importlib.util.spec_from_file_location("erasing_floor", Path(__file__).with_name("erasing_floor.py"))
@@ -85,6 +87,111 @@ def test_a_word_that_stands_by_chance_elsewhere_is_told_and_keeps_nobody_waiting
     assert signed.receipt.shared == 4 and any("4 of its words" in told for told in signed.receipt.beyond)
     assert receipts.verify(signed, tmp_path, floor.office.public_key()).absent
     assert (tmp_path / "uploads/up_1/refused.txt").exists()
+
+
+def _said(floor: Any, number: int, text: str, tenant: str = "t") -> None:
+    """A source of one piece that says this."""
+    (made,) = kit.pieces(number, 1)
+    told = msgspec.structs.replace(made, id=made.id[:-2] + f"{number:02}", text=text, tenant=tenant)
+    floor.catalog.commit(kit.Unit(tenant, kit.source(number), f"hash {number}", "test", [told]))
+    floor.follower.catch_up()
+
+
+def test_a_word_that_an_index_makes_of_what_others_say_keeps_nobody_waiting(
+    opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    floor, other = opened(), tmp_path / "projections" / "second"
+    _said(floor, 3, "part x12serial900q was replaced")
+    _said(floor, 4, "ALSO X12SERIAL900Q", tenant="other")
+    made = floor.office.erase(Target(sources=(kit.source(3),)), ANN)
+    (other / "words").mkdir(parents=True)
+    (other / "words" / "terms").write_bytes(b"also x12serial900q")
+    (other / "erased.json").write_bytes(msgspec.json.encode({"sequence": made.sequence}))
+    (done,) = floor.office.resume()
+    assert done.state is State.PURGED, done.trouble
+    signed = floor.office.receipt(done.id, ANN)
+    assert signed.receipt.shared == 1 and receipts.verify(signed, tmp_path, floor.seal.known()).absent
+
+
+class _Writing:
+    """Indexes in whose files a word stands again whenever they were made anew: they make it of what stays."""
+
+    def __init__(self, part: Any, file: Path) -> None:
+        self._part, self._file = part, file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._part, name)
+
+    def purge(self) -> None:
+        self._part.purge()
+        self._file.write_bytes(b"stem x12serial900q")
+
+    def mend(self, place: Any) -> bool:
+        told = bool(self._part.mend(place))
+        self._file.write_bytes(b"stem x12serial900q")
+        return told
+
+
+def test_a_word_that_an_index_made_anew_still_has_is_one_that_stays(opened: Callable[..., Any], tmp_path: Path) -> None:
+    file = tmp_path / "projections" / kit.INSTANCE / "words" / "terms"
+    floor = opened(around=lambda name, part: _Writing(part, file) if name == "indexes" else part)
+    _said(floor, 3, "part x12serial900q was replaced")
+    done = erased(floor, sources=(kit.source(3),))
+    assert done.state is State.PURGED, done.trouble
+    assert floor.office.receipt(done.id, ANN).receipt.shared == 1
+
+
+def test_an_index_that_cannot_be_made_anew_is_not_taken_for_one_that_was(
+    opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "projections" / kit.INSTANCE / "words" / "terms"
+    floor = opened(around=lambda name, part: _Writing(part, file) if name == "indexes" else part)
+    _said(floor, 3, "part x12serial900q was replaced")
+
+    def broken() -> None:
+        raise ProjectionError("word index: the disk does not answer")
+
+    made = floor.office.erase(Target(sources=(kit.source(3),)), ANN)
+    monkeypatch.setattr(floor.words, "reset", broken)
+    (done,) = floor.office.resume()
+    assert done.state is not State.PURGED and "the disk does not answer" in done.trouble
+    monkeypatch.undo()
+    assert [each.state for each in floor.office.resume()] == [State.PURGED], made.id
+
+
+def test_what_is_kept_back_by_another_s_index_says_what_to_do(opened: Callable[..., Any], tmp_path: Path) -> None:
+    floor, other = opened(), tmp_path / "projections" / "second"
+    made = floor.office.erase(Target(sources=(kit.source(0),)), ANN)
+    (other / "words").mkdir(parents=True)
+    (other / "words" / "terms").write_bytes(kit.word(0, 1).encode())
+    (other / "erased.json").write_bytes(msgspec.json.encode({"sequence": made.sequence}))
+    (done,) = floor.office.resume()
+    assert done.state is State.PURGING
+    assert done.trouble.startswith("not gone yet: projections/second/words/terms: a word at byte 0; run `watchfloor re")
+
+
+@pytest.mark.parametrize(("hidden", "found"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD"), ("NFC", "NFC")])
+def test_a_word_is_found_however_its_accents_are_written(
+    opened: Callable[..., Any], tmp_path: Path, hidden: Any, found: Any
+) -> None:
+    floor, name = opened(), "Sørensen-Müller77"
+    _said(floor, 3, unicodedata.normalize(hidden, f"badge of {name} was lost"))
+    done = erased(floor, sources=(kit.source(3),))
+    assert done.state is State.PURGED, done.trouble
+    signed = floor.office.receipt(done.id, ANN)
+    assert receipts.verify(signed, tmp_path, floor.seal.known()).absent
+    (tmp_path / "planted").write_bytes(unicodedata.normalize(found, f"and {name} came").encode())
+    assert receipts.verify(signed, tmp_path, floor.seal.known()).found == ("planted: a word at byte 4",)
+
+
+def test_a_word_that_others_write_with_other_accents_is_not_counted_on(opened: Callable[..., Any]) -> None:
+    floor = opened()
+    _said(floor, 3, unicodedata.normalize("NFC", "Sørensen-Müller77"))
+    _said(floor, 4, unicodedata.normalize("NFD", "asked Sørensen-Müller77 again"))
+    done = erased(floor, sources=(kit.source(3),))
+    assert done.state is State.PURGED, done.trouble
+    signed = floor.office.receipt(done.id, ANN)
+    assert WORD not in {each.kind for each in unpacked(signed.receipt.commitments)}
 
 
 def test_blobs_and_refusals_of_another_tenant_stay(opened: Callable[..., Any], tmp_path: Path) -> None:
