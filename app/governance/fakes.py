@@ -17,6 +17,7 @@ from retrieval.erasure import ed25519
 from retrieval.erasure.needles import ID, needle, packed
 from retrieval.erasure.values import Erasure, Hold, State, Tally, Target
 from retrieval.errors import ErasureNotFound, LegalHold
+from retrieval.ids import derived_from
 from retrieval.types import Evidence, Interval, Principal
 
 _SEED = bytes(ed25519.SEED_BYTES)
@@ -121,10 +122,19 @@ class MemoryGovernance:
 
     def _chosen(self, target: Target, principal: Principal) -> tuple[list[Evidence], dict[str, int]]:
         """What goes, and hold → how many pieces it keeps."""
-        mine = [e for e in self._evidence.values() if e.tenant == principal.tenant and _meant(e, target)]
-        kept = {hold.id: [e for e in mine if _keeps(hold, e)] for hold in self.holds(principal)}
+        every = [e for e in self._evidence.values() if e.tenant == principal.tenant]
+        meant = {e.id for e in every if _meant(e, target)}
+        mine = [e for e in every if e.id in meant or _family(e) in meant]
+        families = {hold.id: {_family(e) for e in every if _keeps(hold, e)} for hold in self.holds(principal)}
+        kept = {hold: [e for e in mine if _family(e) in named] for hold, named in families.items()}
         held = {e.id for pieces in kept.values() for e in pieces}
         return [e for e in mine if e.id not in held], {id_: len(pieces) for id_, pieces in kept.items() if pieces}
+
+
+def _family(evidence: Evidence) -> str:
+    """The id of what a piece was made out of, or else its own: who holds one of a family holds all."""
+    of = derived_from(evidence.source)
+    return of[1] if of else evidence.id
 
 
 def _meant(evidence: Evidence, target: Target) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, not_, select
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete
 
 from retrieval.catalog import journal
 from retrieval.catalog import tables as t
-from retrieval.catalog.choosing import holds, keeps_coverage
+from retrieval.catalog.codec import chunks
+from retrieval.catalog.holding import covered, in_force
 from retrieval.types import Micros
 
 _cov = t.coverage.c
@@ -14,18 +17,27 @@ _FLOOR = "retention.coverage_floor"
 _BATCH = 2000
 
 
-def drop_coverage(connection: Connection, tenant: str, before: Micros) -> int:
-    """Remove some records that were superseded before a time and no hold keeps; how many, 0 once there are none.
+class Dropped(NamedTuple):
+    """How many records went, and the last row that was looked at; None once there are no more."""
+
+    records: int
+    last: int | None
+
+
+def drop_coverage(connection: Connection, tenant: str, before: Micros, after: int = 0) -> Dropped:
+    """Remove the next records, of those behind the row `after`, that were superseded before a time and no hold keeps.
 
     The time is remembered: what is asked as of an earlier one is told less than was known.
     """
-    kept = [keeps_coverage(hold) for hold in holds(connection, tenant)]
-    old = (_cov.tenant == tenant, _cov.superseded_at < before, *(not_(each) for each in kept))
-    some = select(_cov.row).where(*old).limit(_BATCH)
-    gone = connection.execute(delete(t.coverage).where(_cov.row.in_(some))).rowcount
-    if gone and before > (coverage_floor(connection, tenant) or 0):
+    old = (_cov.tenant == tenant, _cov.superseded_at < before, _cov.row > after)
+    records = covered(connection, *old, limit=_BATCH)
+    kept = in_force(connection, tenant).kept_coverage(connection, records)
+    rows = [each.row for each in records if each.row not in kept]
+    for some in chunks(rows):
+        connection.execute(delete(t.coverage).where(_cov.row.in_(some)))
+    if rows and before > (coverage_floor(connection, tenant) or 0):
         journal.set_meta(connection, tenant, _FLOOR, str(before))
-    return gone
+    return Dropped(len(rows), records[-1].row if len(records) == _BATCH else None)
 
 
 def coverage_floor(connection: Connection, tenant: str) -> Micros | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,75 +11,59 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, to_json
-from retrieval.catalog.reading import overlaps
-from retrieval.erasure.values import Hold, Target
+from retrieval.catalog.holding import Holds, Kept, covered, in_force
+from retrieval.catalog.pieces import PIECE, Piece, made_out_of, read
+from retrieval.erasure.values import Target
 from retrieval.ids import derived_from
-from retrieval.types import Entity, EntityType, Interval, Layer
+from retrieval.types import Entity, EntityType, Interval, Layer, Link
 
 _ev, _cov = t.evidence.c, t.coverage.c
 _entity = msgspec.json.Decoder(Entity)
-_hold = msgspec.json.Decoder(Hold)
-
-
-class Piece(NamedTuple):
-    """A revision that is meant. `valid` is [t0, t1) in UTC µs, (None, None) where unknown."""
-
-    row: int
-    id: str
-    source: str
-    kind: str
-    media: str | None
-    valid: tuple[int | None, int | None]
+_link = msgspec.json.Decoder(Link)
 
 
 class Chosen(NamedTuple):
     """What an erasure takes: revisions by row, the ids of which no other revision stands, rows of coverage, persons with all their names,
-    and whole sources. `held` is hold id → rows it keeps, none where it keeps persons or sources alone."""
+    and whole sources. `held` is hold id → how many rows it keeps, 0 where it keeps persons or sources alone."""
 
     pieces: dict[int, Piece]
     gone: set[str]
     coverage: list[int]
     persons: list[Entity]
     sources: list[str]
-    held: dict[str, set[int]]
-
-
-_PIECE = select(_ev.row, _ev.id, _ev.source, _ev.kind, _ev.media, _ev.valid_t0, _ev.valid_t1)
+    held: dict[str, int]
 
 
 def choose(connection: Connection, tenant: str, target: Target, limit: int | None = None) -> Chosen:
-    """Everything that the target means now, what was made out of it too, less what is held. `limit` takes the oldest so many."""
-    persons = _persons(connection, tenant, target.subject)
-    wanted = _PIECE.where(_ev.tenant == tenant, *_conditions(target, persons)).order_by(_ev.row)
-    if limit is not None:
-        # of so many the held ones must not be all
-        wanted = wanted.where(*(_ev.row.not_in(select(_ev.row).where(_keeps(h))) for h in holds(connection, tenant)))
-    pieces, held = _taken(connection, tenant, wanted, limit)
-    whole, keeping = _whole(connection, tenant, target, held)
-    free, shielding = _free(connection, tenant, persons)
+    """Everything that the target means now, what was made out of it too, less what is held. `limit` takes the oldest so many, or some
+    more: at most twice as many."""
+    persons, kept_by = _persons(connection, tenant, target.subject), in_force(connection, tenant)
+    wanted = PIECE.where(_ev.tenant == tenant, *_conditions(target, persons)).order_by(_ev.row)
+    pieces, held = _taken(connection, tenant, wanted, limit, kept_by)
+    whole, keeping = _whole(connection, tenant, target, held.rows, kept_by)
+    free, shielding = _free(connection, tenant, persons, kept_by)
     gone = {piece.id for piece in pieces.values()} - _still(connection, tenant, pieces)
-    covered = _coverage(connection, tenant, target, free, [each for each in pieces.values() if each.id in gone])
-    told = {id_: rows for id_, rows in held.items() if rows} | {
-        id_: held.get(id_, set()) for id_ in keeping | shielding
-    }
-    return Chosen(pieces, gone, _unheld(connection, tenant, covered), free, whole, told)
+    touched = _coverage(connection, tenant, target, free, [each for each in pieces.values() if each.id in gone])
+    told = dict.fromkeys(keeping | shielding, 0) | held.by_hold
+    return Chosen(pieces, gone, _unheld(connection, touched, kept_by), free, whole, told)
 
 
 def _taken(
-    connection: Connection, tenant: str, wanted: Select[Any], limit: int | None
-) -> tuple[dict[int, Piece], dict[str, set[int]]]:
-    """The revisions that go, with what was made out of them, and hold → rows it keeps. Where all of a batch is held through what it hangs
-    on, the next is taken: what follows it must not wait for the hold's end."""
-    last, every = 0, defaultdict[str, set[int]](set)
+    connection: Connection, tenant: str, wanted: Select[Any], limit: int | None, kept_by: Holds
+) -> tuple[dict[int, Piece], Kept]:
+    """The revisions that go, with what was made out of them, and what is kept of those that were met. So many are looked through as it
+    takes to find enough that are not held: what follows the held ones must not wait for the hold's end."""
+    last, pieces, kept, by_hold = 0, dict[int, Piece](), set[int](), Counter[str]()
     while True:
-        batch = _pieces(connection, [wanted.where(_ev.row > last).limit(limit)])
-        pieces = batch | _made_out_of(connection, tenant, batch.values())
-        for hold, rows in _held(connection, tenant, pieces).items():
-            every[hold] |= rows
-        for row in set().union(*every.values()):
-            pieces.pop(row, None)
-        if pieces or limit is None or len(batch) < limit:
-            return pieces, every
+        batch = read(connection, [wanted.where(_ev.row > last).limit(limit)])
+        met = batch | made_out_of(connection, tenant, batch.values())
+        new = {row: piece for row, piece in met.items() if row not in kept and row not in pieces}
+        held = kept_by.kept(connection, new)
+        kept |= held.rows
+        by_hold.update(held.by_hold)
+        pieces |= {row: piece for row, piece in new.items() if row not in held.rows}
+        if limit is None or len(batch) < limit or len(pieces) >= limit:
+            return pieces, Kept(kept, dict(by_hold))
         last = max(batch)
 
 
@@ -92,20 +76,11 @@ def _still(connection: Connection, tenant: str, pieces: Mapping[int, Piece]) -> 
     return found
 
 
-def holds(connection: Connection, tenant: str, *, all_: bool = False) -> list[Hold]:
-    """Those in force, the oldest first; `all_` those released too."""
-    mine = [t.holds.c.tenant == tenant] + ([] if all_ else [t.holds.c.released_at.is_(None)])
-    bodies = connection.execute(
-        select(t.holds.c.body).where(*mine).order_by(t.holds.c.placed_at, t.holds.c.id)
-    ).scalars()
-    return [_hold.decode(body) for body in bodies]
-
-
 # --- what a hold keeps besides evidence ---
 
 
 def _whole(
-    connection: Connection, tenant: str, target: Target, held: Mapping[str, set[int]]
+    connection: Connection, tenant: str, target: Target, held: Collection[int], kept_by: Holds
 ) -> tuple[list[str], set[str]]:
     """Sources of which nothing is held: their records go, and they are not taken in again; and the holds that keep others."""
     if not target.whole:
@@ -113,23 +88,27 @@ def _whole(
     known = set(connection.execute(select(t.sources.c.source).where(t.sources.c.tenant == tenant)).scalars())
     known |= set(connection.execute(select(t.rejections.c.source).where(t.rejections.c.tenant == tenant)).scalars())
     named = [each for each in target.sources if each in known]
-    kept = {hold.id: _of_site(connection, tenant, hold) for hold in holds(connection, tenant)}
-    keeping = {id_ for id_, sources in kept.items() if not sources.isdisjoint(named)}
-    stays = set().union(*kept.values())
-    for some in chunks(set().union(*held.values())):
+    keeping = {source: kept_by.of_source(source) | _of_site(connection, tenant, source, kept_by) for source in named}
+    stays = {source for source, by in keeping.items() if by}
+    for some in chunks(held):
         stays |= set(connection.execute(select(_ev.source).where(_ev.row.in_(some))).scalars())
     stays |= {of[0] for source in stays if (of := derived_from(source))}
-    return [each for each in named if each not in stays], keeping
+    return [each for each in named if each not in stays], set().union(*keeping.values())
 
 
-def _of_site(connection: Connection, tenant: str, hold: Hold) -> set[str]:
-    """Sources that a hold names, and those that brought entities it names, or their links."""
-    found = set(hold.sources) | {of[0] for source in hold.sources if (of := derived_from(source))}
-    for entity in hold.entities:
-        named = select(t.entities.c.source).where(t.entities.c.tenant == tenant, t.entities.c.id == entity)
-        linked = select(t.links.c.source).where(t.links.c.tenant == tenant, touches(entity))
-        found |= set(connection.execute(named.union(linked)).scalars())
-    return found
+def _of_site(connection: Connection, tenant: str, source: str, kept_by: Holds) -> set[str]:
+    """Holds that name an entity which a source brought, or an end of one of its links."""
+    if not kept_by:
+        return set()
+    links = select(t.links.c.body).where(t.links.c.tenant == tenant, t.links.c.source == source)
+    ends = [end for body in connection.execute(links).scalars() for end in _ends(body)]
+    ids = select(t.entities.c.id).where(t.entities.c.tenant == tenant, t.entities.c.source == source)
+    return kept_by.of_entity(*ends, *connection.execute(ids).scalars())
+
+
+def _ends(body: str) -> tuple[str, str]:
+    link = _link.decode(body)
+    return link.source, link.target
 
 
 def touches(entity: str) -> ColumnElement[bool]:
@@ -139,50 +118,18 @@ def touches(entity: str) -> ColumnElement[bool]:
     )
 
 
-def _free(connection: Connection, tenant: str, persons: Sequence[Entity]) -> tuple[list[Entity], set[str]]:
+def _free(
+    connection: Connection, tenant: str, persons: Sequence[Entity], kept_by: Holds
+) -> tuple[list[Entity], set[str]]:
     """The persons that no hold keeps, by their id or by a source that tells of them; and the holds that keep others."""
-    ids, kept, keeping = {each.id for each in persons}, set[str](), set[str]()
-    for hold in holds(connection, tenant) if ids else []:
-        of = (t.entities.c.tenant == tenant, t.entities.c.id.in_(ids), t.entities.c.source.in_(hold.sources))
-        mine = ids & set(hold.entities) | set(connection.execute(select(t.entities.c.id).where(*of)).scalars())
-        kept |= mine
-        keeping |= {hold.id} if mine else set()
-    return [each for each in persons if each.id not in kept], keeping
-
-
-def held_ids(connection: Connection, tenant: str, ids: Iterable[str]) -> set[str]:
-    """Those of the pieces that a hold keeps."""
-    found: set[str] = set()
-    for some in chunks(dict.fromkeys(ids)):
-        mine = select(_ev.id).where(_ev.tenant == tenant, _ev.id.in_(some))
-        for hold in holds(connection, tenant):
-            found |= set(connection.execute(mine.where(_keeps(hold))).scalars())
-    return found
-
-
-def held_sources(connection: Connection, tenant: str, sources: Iterable[str]) -> set[str]:
-    """Those of which, or of what was made out of whose pieces, a hold keeps any."""
-    found: set[str] = set()
-    for hold in holds(connection, tenant):
-        for source in sources:
-            on = or_(_ev.source == source, and_(_ev.source >= source + "#", _ev.source < source + "$"))
-            kept = select(_ev.row).where(_ev.tenant == tenant, on, _keeps(hold)).limit(1)
-            found |= {source} if connection.execute(kept).first() else set()
-    return found
-
-
-def count_held(connection: Connection, hold: Hold) -> int:
-    """Pieces of evidence that a hold keeps, in any revision."""
-    of = select(func.count(_ev.id.distinct())).where(_ev.tenant == hold.tenant, _keeps(hold))
-    return int(connection.execute(of).scalar_one())
-
-
-def _pieces(connection: Connection, statements: Iterable[Any]) -> dict[int, Piece]:
-    return {
-        row: Piece(row, id_, source, kind, media, (t0, t1))
-        for statement in statements
-        for row, id_, source, kind, media, t0, t1 in connection.execute(statement)
-    }
+    keeping = {each.id: kept_by.of_entity(each.id) for each in persons}
+    for some in chunks(keeping if kept_by else ()):
+        of = select(t.entities.c.id, t.entities.c.source).where(
+            t.entities.c.tenant == tenant, t.entities.c.id.in_(some)
+        )
+        for id_, source in connection.execute(of):
+            keeping[id_] |= kept_by.naming(source)
+    return [each for each in persons if not keeping[each.id]], set().union(*keeping.values())
 
 
 def _conditions(target: Target, persons: Sequence[Entity]) -> list[ColumnElement[bool]]:
@@ -229,51 +176,6 @@ def _persons(connection: Connection, tenant: str, subject: str) -> list[Entity]:
     return [each for each in told if wanted in {name.casefold() for name in (each.id, each.name, *each.aliases)}]
 
 
-def _made_out_of(connection: Connection, tenant: str, pieces: Iterable[Piece]) -> dict[int, Piece]:
-    """Revisions of what was made out of these pieces, open and closed."""
-    by_source: dict[str, set[str]] = defaultdict(set)
-    for piece in pieces:
-        by_source[piece.source].add(piece.id)
-    found: dict[int, Piece] = {}
-    for source, ids in by_source.items():
-        named = (_ev.source >= source + "#", _ev.source < source + "$")
-        below = _pieces(connection, [_PIECE.where(_ev.tenant == tenant, *named)])
-        found |= {row: each for row, each in below.items() if (of := derived_from(each.source)) and of[1] in ids}
-    return found
-
-
-def _held(connection: Connection, tenant: str, pieces: dict[int, Piece]) -> dict[str, set[int]]:
-    """Hold → the rows it keeps: those it names, and those that what it keeps was made out of."""
-    found: dict[str, set[int]] = {}
-    for hold in holds(connection, tenant) if pieces else []:
-        rows: set[int] = set()
-        for some in chunks(pieces):
-            rows |= set(connection.execute(select(_ev.row).where(_ev.row.in_(some), _keeps(hold))).scalars())
-        ids = {pieces[row].id for row in rows}
-        bases = {of[1] for row in rows if (of := derived_from(pieces[row].source))}
-        for row, piece in pieces.items():
-            of = derived_from(piece.source)
-            if piece.id in ids | bases or (of and of[1] in ids | bases):
-                rows.add(row)
-        found[hold.id] = rows
-    return found
-
-
-def _keeps(hold: Hold) -> ColumnElement[bool]:
-    kept: list[ColumnElement[bool]] = []
-    if hold.evidence:
-        kept.append(_ev.id.in_(hold.evidence))
-    if hold.sources:
-        kept.append(_ev.source.in_(hold.sources))
-        kept += [and_(_ev.source >= source + "#", _ev.source < source + "$") for source in hold.sources]
-    if hold.entities:
-        kept.append(_hangs_on(hold.entities))
-    if hold.window is not None:
-        recorded = and_(_ev.recorded_at >= hold.window.t0, _ev.recorded_at < hold.window.t1)
-        kept.append(or_(overlaps(_ev.valid_t0, _ev.valid_t1, hold.window), and_(_ev.valid_t0.is_(None), recorded)))
-    return or_(*kept)
-
-
 # --- coverage ---
 
 
@@ -313,29 +215,11 @@ def _spans(pieces: Iterable[Piece]) -> dict[str, list[Interval]]:
     return found
 
 
-def _unheld(connection: Connection, tenant: str, rows: Sequence[int]) -> list[int]:
+def _unheld(connection: Connection, rows: Sequence[int], kept_by: Holds) -> list[int]:
     kept: set[int] = set()
-    for hold in holds(connection, tenant) if rows else []:
-        for some in chunks(rows):
-            kept |= set(connection.execute(select(_cov.row).where(_cov.row.in_(some), keeps_coverage(hold))).scalars())
+    for some in chunks(rows if kept_by else ()):
+        kept |= kept_by.kept_coverage(connection, covered(connection, _cov.row.in_(some)))
     return [row for row in rows if row not in kept]
-
-
-def keeps_coverage(hold: Hold) -> ColumnElement[bool]:
-    """Whether a hold keeps a record of coverage: by its source, its subject, or when it was."""
-    kept: list[ColumnElement[bool]] = []
-    if hold.evidence:
-        # what it was seen in must stay told of
-        of = select(_ev.source).where(_ev.id.in_(hold.evidence))
-        kept += [_cov.source.in_(of), _cov.uri.in_(of)]
-    if hold.sources:
-        kept += [_cov.source.in_(hold.sources), _cov.uri.in_(hold.sources)]
-        kept += [and_(_cov.source >= source + "#", _cov.source < source + "$") for source in hold.sources]
-    if hold.entities:
-        kept.append(_cov.subject.in_(hold.entities))
-    if hold.window is not None:
-        kept.append(overlaps(_cov.valid_t0, _cov.valid_t1, hold.window))
-    return or_(*kept)
 
 
 def count_vectors(connection: Connection, rows: Iterable[int]) -> int:

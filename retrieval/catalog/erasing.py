@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -28,6 +29,8 @@ from retrieval.types import Micros, Principal
 
 _ev, _er = t.evidence.c, t.erasures.c
 _tally = msgspec.json.Decoder(Tally)
+# of so many holds that keep something the ids are told
+_TOLD = 5
 
 
 class Some(NamedTuple):
@@ -52,7 +55,7 @@ def tally(connection: Connection, tenant: str, chosen: Chosen) -> Tally:
         media=len(choosing.unshared_media(connection, tenant, pieces.values())),
         coverage=len(chosen.coverage),
         answers=len(quoting.answers_about(connection, tenant, chosen.gone, chosen.persons)),
-        held={id_: len(rows) for id_, rows in chosen.held.items()},
+        held=chosen.held,
     )
 
 
@@ -70,7 +73,7 @@ def hide(
     gone = chosen.sources
     if counted.empty and not gone and not chosen.persons:
         if counted.held:
-            raise LegalHold(f"all of it is under a legal hold ({', '.join(counted.held)}); release that first")
+            raise LegalHold(f"all of it is under a legal hold ({_few(counted.held)}); release that first")
         return None
     made = _begun(principal, target, counted, last + 1, max(clock(), known_at + 1))
     _record(connection, made, some.salt or secrets.token_bytes(SALT_BYTES))
@@ -81,6 +84,11 @@ def hide(
     detail = {"erasure": made.id, "what": made.what, **msgspec.to_builtins(counted)}
     journal.record_audit(connection, principal, "erase", detail, made.hidden_at)
     return made
+
+
+def _few(ids: Collection[str]) -> str:
+    named, more = list(islice(ids, _TOLD)), len(ids) - _TOLD
+    return ", ".join([*named, f"and {more} more"] if more > 0 else named)
 
 
 def _remember(connection: Connection, made: Erasure, chosen: Chosen) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
-from retrieval.catalog import ageing, choosing, commits, erasing, journal, never_again, purging
+from retrieval.catalog import ageing, choosing, commits, erasing, holding, journal, never_again, purging
 from retrieval.catalog import tables as t
 from retrieval.catalog.clock import Clock, system_clock
 from retrieval.catalog.codec import to_json
@@ -236,7 +236,7 @@ class ErasureBook:
             now = self._clock()
             who = {"id": f"hold_{secrets.token_hex(6)}", "tenant": principal.tenant, "subject": principal.subject}
             placed = msgspec.structs.replace(hold, **who, placed_at=now, released_at=None)
-            placed = msgspec.structs.replace(placed, keeps=choosing.count_held(connection, placed))
+            placed = msgspec.structs.replace(placed, keeps=holding.count_held(connection, placed))
             connection.execute(insert(t.holds), {**who, "placed_at": now, "released_at": None, "body": to_json(placed)})
             journal.record_audit(connection, principal, "hold", {"hold": placed.id, "why": placed.why}, now)
         return placed
@@ -257,7 +257,7 @@ class ErasureBook:
     def holds(self, tenant: str, *, all_: bool = False) -> list[Hold]:
         """Those in force, the oldest first; `all_` those released too."""
         with self._db.read() as connection:
-            return choosing.holds(connection, tenant, all_=all_)
+            return holding.holds(connection, tenant, all_=all_)
 
     # --- ageing
 
@@ -268,11 +268,12 @@ class ErasureBook:
 
     def drop_coverage(self, tenant: str, before: Micros) -> int:
         """Remove records of coverage that were superseded before a time and no hold keeps; how many went."""
-        gone, some = 0, 1
-        while some:
+        gone = 0
+        after: int | None = 0
+        while after is not None:
             with self._writing() as connection:
-                some = ageing.drop_coverage(connection, tenant, before)
-            gone += some
+                dropped = ageing.drop_coverage(connection, tenant, before, after)
+            gone, after = gone + dropped.records, dropped.last
         return gone
 
     def coverage_floor(self, tenant: str) -> Micros | None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, union_all, update
 
-from retrieval.catalog import choosing
+from retrieval.catalog import choosing, holding
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, to_json
 from retrieval.catalog.erasing import hidden_under
@@ -49,7 +49,7 @@ def traces(connection: Connection, tenant: str, erasure: str) -> Traces:
         mine = (_ev.tenant == tenant, _ev.media.in_(some))
         shared |= set(connection.execute(select(_ev.media).where(*mine).distinct()).scalars())
     sources = _sources(connection, tenant, under)
-    kept = choosing.held_sources(connection, tenant, sources)
+    kept = holding.held_sources(connection, tenant, sources)
     dead = select(t.rejections.c.source, t.rejections.c.tried).where(t.rejections.c.tenant == under)
     letters = [(source, tried) for source, tried in connection.execute(dead)]
     whole = sorted(set(connection.execute(select(t.sources.c.source).where(t.sources.c.tenant == under)).scalars()))

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from sqlalchemy import Connection, insert, select
 
-from retrieval.catalog import choosing
+from retrieval.catalog import choosing, holding
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
+from retrieval.catalog.holding import Holds
 from retrieval.errors import ErasedMeanwhile
 from retrieval.types import Answer, Entity
 
@@ -45,7 +46,8 @@ def answers_about(connection: Connection, tenant: str, ids: Iterable[str], perso
     for some in chunks(dict.fromkeys(ids)):
         found |= set(connection.execute(of.where(t.quotes.c.evidence.in_(some)).distinct()).scalars())
     named = _naming(connection, tenant, persons) - found if persons else set()
-    return sorted(found | {each for each in named if not _on_held_alone(connection, tenant, each)})
+    kept_by = holding.in_force(connection, tenant)
+    return sorted(found | {each for each in named if not _on_held_alone(connection, tenant, each, kept_by)})
 
 
 def _naming(connection: Connection, tenant: str, persons: Sequence[Entity]) -> set[str]:
@@ -75,6 +77,6 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold()
 
 
-def _on_held_alone(connection: Connection, tenant: str, answer: str) -> bool:
+def _on_held_alone(connection: Connection, tenant: str, answer: str, kept_by: Holds) -> bool:
     ids = set(connection.execute(select(t.quotes.c.evidence).where(t.quotes.c.answer == answer)).scalars())
-    return bool(ids) and ids == choosing.held_ids(connection, tenant, ids)
+    return bool(ids) and ids == holding.held_ids(connection, tenant, ids, kept_by)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from erasing_cases import ANN, CLIP, LOG, Books, Ticking, answer, on, piece, unit
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
-from retrieval.catalog import Catalog, codec, purging
+from retrieval.catalog import Catalog, codec, holding, purging
 from retrieval.catalog import tables as t
 from retrieval.catalog.database import Database
 from retrieval.catalog.erasing import Some
@@ -286,3 +288,91 @@ def test_many_holds_of_many_sources_are_obeyed_together(books: Books) -> None:
     assert books.erasures.drop_coverage("t", 2**60) == 0
     made = books.erasures.hide(Target(before=2**60), ANN, Some(10))
     assert made is not None and made.tally.evidence == 1
+
+
+@pytest.mark.parametrize("named", ["evidence", "sources", "entities", "window"])
+def test_a_rule_on_captions_sees_a_hold_on_the_frame_and_one_on_frames_a_hold_on_the_caption(
+    books: Books, named: str
+) -> None:
+    frame = piece(CLIP, "a frame", kind=Kind.FRAME, entities=on("CAM"), valid=Interval(10, 20))
+    source = derived_source(CLIP, frame.id, "captions")
+    caption = piece(source, "its caption", entities=on("P-1"))
+    books.catalog.commit(unit(CLIP, frame))
+    books.catalog.commit(unit(source, caption))
+    on_frame: dict[str, Any] = {
+        "evidence": (frame.id,), "sources": (CLIP,), "entities": ("CAM",), "window": Interval(0, 15)
+    }  # fmt: skip
+    known = books.clock.now
+    on_caption: dict[str, Any] = {
+        "evidence": (caption.id,), "sources": (source,), "entities": ("P-1",), "window": Interval(known, known + 1)
+    }  # fmt: skip
+    for what, kind in ((on_frame[named], Kind.PASSAGE), (on_caption[named], Kind.FRAME)):
+        placed = held(books, **{named: what})
+        rule = Target(before=2**60, kinds=(kind,))
+        assert books.erasures.count(rule, ANN).held[placed.id] >= 1
+        for some in (Some(), Some(1)):
+            with pytest.raises(LegalHold, match=placed.id):
+                books.erasures.hide(rule, ANN, some)
+        books.erasures.release_hold(placed.id, ANN)
+    assert books.texts() == ["a frame", "its caption"]
+    books.erase(before=2**60, kinds=(Kind.PASSAGE,))
+    assert books.texts() == ["a frame"]
+
+
+def place(books: Books, placed: Iterable[Hold]) -> None:
+    """Many at once."""
+    rows = [
+        {"id": each.id, "tenant": "t", "subject": "ann", "placed_at": 1, "released_at": None}
+        | {"body": codec.to_json(each)}
+        for each in placed
+    ]
+    with books.erasures._db.write() as connection:
+        connection.execute(insert(t.holds), rows)
+
+
+def many(count: int) -> Iterator[Hold]:
+    """Of every sort in turn; none of them keeps anything that these tests commit."""
+    for number in range(count):
+        what: dict[str, Any] = [
+            {"evidence": (f"ev_{number:040x}",)},
+            {"sources": (f"file:///other/{number}",)},
+            {"entities": (f"X-{number}",)},
+            {"window": Interval(-number - 2, -number - 1)},
+        ][number % 4]
+        yield Hold(id=f"hold_{number}", tenant="t", subject="ann", why="court", placed_at=1, **what)
+
+
+def test_thousands_of_holds_are_obeyed_together(books: Books) -> None:
+    """Five thousand: as conditions of one statement they were more than SQLite takes."""
+    books.catalog.commit(site())
+    kept, free = piece(LOG, "kept"), piece(LOG, "free", entities=on("E-7"))
+    coverage = [Coverage(source=CLIP, subject="CAM", tenant="t", layer=Layer.RECORDED, valid=Interval(0, 9))]
+    books.catalog.commit(unit(LOG, kept, free))
+    for content in "AB":
+        cover = [msgspec.structs.replace(each, valid=Interval(0, ord(content))) for each in coverage]
+        books.catalog.commit(unit(CLIP, piece(CLIP, "a frame"), content=content, coverage=cover))
+    mine = Hold(id="mine", tenant="t", subject="ann", why="court", placed_at=1, evidence=(kept.id,))
+    place(books, [*many(5_000), mine])
+    assert len(books.erasures.holds("t")) == 5_001
+    assert books.erasures.drop_coverage("t", 2**60) == 1
+    for some in (Some(), Some(1)):
+        made = books.erasures.hide(Target(before=2**60, sources=(LOG,)), ANN, some)
+        assert made is not None and (made.tally.evidence, made.tally.held) == (1, {"mine": 1})
+        books.catalog.commit(unit(LOG, kept, free, content=f"again {some.limit}"))
+    assert books.erase(subject="Tim").tally.evidence == 1
+    made = books.erase(sources=(LOG, CLIP))
+    assert made.tally.held == {"mine": 1} and books.texts() == ["kept"]
+    traces = books.erasures.traces(made)
+    assert (traces.sources, traces.held, traces.whole) == ([CLIP], [], [CLIP])
+    place(books, [msgspec.structs.replace(mine, id=f"mine_{number}") for number in range(9)])
+    with pytest.raises(LegalHold, match=r"mine_\d, and 5 more\)"):
+        books.erase(sources=(LOG,))
+
+
+spans = st.tuples(st.integers(0, 12), st.integers(0, 3)).map(lambda told: Interval(told[0], told[0] + told[1]))
+
+
+@given(st.lists(spans, min_size=1, max_size=8), spans)
+def test_a_window_meets_what_an_interval_overlaps(times: list[Interval], window: Interval) -> None:
+    found = holding._Times.of([(each.t0, each.t1) for each in times]).within(window).tolist()
+    assert found == [at for at, each in enumerate(times) if each.overlaps(window)]
