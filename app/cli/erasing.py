@@ -260,8 +260,14 @@ def _new_file(place: Path) -> int:
 def _proof(found: Verdict) -> list[str]:
     signed = "signed by this store" if found.own else "signed, but by another store's key"
     lines = [signed if found.signed else "NOT rightly signed: the receipt was changed"]
-    needles = ", ".join(f"{count} {kind}s" for kind, count in found.needles.items()) or "nothing"
-    if found.looked:
+    needles, attested = (
+        ", ".join(f"{count} {kind}s" for kind, count in told.items()) or "nothing"
+        for told in (found.needles, found.attested)
+    )
+    if found.attested:
+        lines.append(f"when it was signed {attested} were looked for, and were gone")
+        lines.append("nothing can be looked for now: a rule's receipt holds no commitments")
+    elif found.looked:
         lines.append(f"looked for {needles} in {found.files} files, {found.bytes / 1e6:.1f} MB")
     else:
         lines.append("nothing was looked for: this receipt has no salt beside it, or is not rightly signed")

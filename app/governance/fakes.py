@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from app.governance.port import Again, Retained
-from app.governance.receipts import FORMAT, Receipt, Signed, times
+from app.governance.receipts import FORMAT, Receipt, Signed, by_kind, times
 from retrieval.erasure import ed25519
 from retrieval.erasure.needles import ID, needle, packed
 from retrieval.erasure.values import Erasure, Hold, State, Tally, Target
@@ -175,6 +175,7 @@ def _signed(made: Erasure, gone: Iterable[Evidence], now: int) -> Signed:
         commitments=packed(needles),
         salt_sha256=hashlib.sha256(salt).hexdigest(),
         looked={"files": 0, "bytes": 0},
+        sought=by_kind(needles),
         shared=0,
         made_sure=("it was only in memory",),
         beyond=(),

@@ -16,14 +16,12 @@ from filelock import FileLock, Timeout
 from app.governance.port import Again, Retained
 from app.governance.purging import Purger
 from app.governance.receipts import Seal, Signed, decoded
-from app.governance.retention import Retention
+from app.governance.retention import RULES, Retention
 from retrieval.catalog.erasures import ErasureBook
 from retrieval.erasure.values import Erasure, Hold, State, Tally, Target
 from retrieval.errors import StoreError, UpstreamError
 from retrieval.types import Principal
 
-# who asks where a rule does: nobody is handed those receipts' salts
-RULES = "retention"
 _LOOK_S = 1.0
 # what is in the way of an erasure is not gone in a second
 _AGAIN_S = 15.0

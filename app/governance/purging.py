@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from app.governance.places import Cleared, Places
-from app.governance.receipts import FORMAT, Receipt, Seal, encoded, times, told_places
+from app.governance.receipts import FORMAT, Receipt, Seal, by_kind, encoded, times, told_places
+from app.governance.retention import RULES
 from retrieval.catalog.erasures import ErasureBook, Secrets
 from retrieval.catalog.purging import Traces
 from retrieval.erasure.needles import ID, WORD, Finder, Found, Look, Needle, look_through, packed
@@ -245,6 +246,8 @@ class Purger:
     def _worded(self, erasure: Erasure, kept: Secrets, needles: Sequence[Needle], left: _Left, now: Micros) -> Receipt:
         tally, counts = erasure.tally, Counter(kept.notes)
         went = {name: getattr(tally, name) for name in ("evidence", "revisions", "vectors", "coverage", "answers")}
+        # a rule's salt is handed to nobody: without it they say nothing
+        committed = () if erasure.subject == RULES else needles
         return Receipt(
             format=FORMAT,
             erasure=erasure.id,
@@ -252,9 +255,10 @@ class Purger:
             asked_by=erasure.subject,
             counts=went
             | {"blobs": counts["blobs"], "originals": counts["originals"], "held": sum(tally.held.values())},
-            commitments=packed(needles),
-            salt_sha256=hashlib.sha256(kept.salt).hexdigest() if needles else "",
+            commitments=packed(committed),
+            salt_sha256=hashlib.sha256(kept.salt).hexdigest() if committed else "",
             looked={"files": left.look.files, "bytes": left.look.size},
+            sought=by_kind(needles),
             shared=len(kept.needles) - len(needles),
             made_sure=_MADE_SURE,
             beyond=(*_beyond(counts, len(kept.needles) - len(needles)), *self._indexes.beyond()),

@@ -1,7 +1,12 @@
 """Receipts of erasures: what went, how it was made sure, signed with the store's own key; and verifying them later.
 
-A receipt names nothing: it holds commitments made with a salt of its own. Whoever is handed the receipt is handed the salt, once, and
-the store forgets it; with both, anybody who may read the store can look whether any of it has come back.
+A receipt names nothing: where somebody asked for the erasure it holds commitments made with a salt of its own. Whoever is handed the
+receipt is handed the salt, once, and the store forgets it; with both, anybody who may read the store can look whether any of it has come
+back.
+
+Where a retention rule erased, nobody is handed a salt, and without one commitments say nothing: such a receipt holds none. Its signature
+proves what this store attested: by which rule, how much went and when, and that so many ids, vectors and words (`sought`) were then looked
+for in every file and found in none. That none of it has come back since, it cannot prove, and verifying it says so.
 """
 
 from __future__ import annotations
@@ -9,25 +14,30 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from retrieval.disk import sync_folder
 from retrieval.erasure import ed25519
-from retrieval.erasure.needles import Finder, Look, look_through, unpacked
+from retrieval.erasure.needles import Finder, Look, Needle, look_through, unpacked
 from retrieval.errors import BadQuery, StoreError
 from retrieval.times import iso
 
-FORMAT = 1
+# 2 tells what was looked for
+FORMAT = 2
+_READ = (1, FORMAT)
 KEY_FILE = "receipts.key"
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is signed. `counts` are what went; `commitments` are needles (retrieval.erasure.needles) as text, `salt_sha256` (hex) is that
-    of the salt they were made with, "" where there are none. `looked` is {files, bytes} that were searched; `shared` counts commitments
-    given up because evidence that stays has the same bytes; `made_sure` and `beyond` say in words what was done, and what could not be.
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is signed. `what` is the sort of target, or the rule; `counts` are what went; `commitments` are needles
+    (retrieval.erasure.needles) as text, `salt_sha256` (hex) is that of the salt they were made with, both "" where there are none. `looked`
+    is {files, bytes} that were searched, `sought` (since format 2) for how much of each sort; `shared` counts what was not looked for
+    because evidence that stays has the same bytes; `made_sure` and `beyond` say in words what was done, and what could not be.
     """
 
     format: int
@@ -43,6 +53,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     shared: int
     made_sure: tuple[str, ...]
     beyond: tuple[str, ...]
+    # left out where empty: what was signed before it was told still verifies
+    sought: dict[str, int] = {}
 
 
 class Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,7 +69,8 @@ class Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Verdict(msgspec.Struct, frozen=True):
     """What verifying found. `signed`: the signature is right; `own`: by this store's key. `looked`: whether the bytes were looked for,
-    in how many `files` and `bytes`; `found` are the places, as "file: what at byte n"; `unread` files that could not be read."""
+    in how many `files` and `bytes`; `found` are the places, as "file: what at byte n"; `unread` files that could not be read. `attested` is
+    what was looked for when it was signed, of a receipt that nothing can be looked for by; {} of others."""
 
     signed: bool
     own: bool
@@ -67,6 +80,7 @@ class Verdict(msgspec.Struct, frozen=True):
     needles: dict[str, int]
     found: tuple[str, ...]
     unread: tuple[str, ...]
+    attested: dict[str, int] = {}
 
     @property
     def absent(self) -> bool:
@@ -132,14 +146,14 @@ def decoded(text: str | bytes) -> Signed:
         told = msgspec.json.decode(text, type=Signed)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadQuery(f"this is no receipt of an erasure: {error}") from error
-    if told.receipt.format != FORMAT:
-        raise BadQuery(f"this receipt has format {told.receipt.format}; this Watchfloor reads {FORMAT}")
+    if told.receipt.format not in _READ:
+        raise BadQuery(f"this receipt has format {told.receipt.format}; this Watchfloor reads up to {FORMAT}")
     return told
 
 
 def salt_of(signed: Signed) -> bytes | None:
-    """The salt that came with it; None where none did. Raises BadQuery for one that it was not made with."""
-    if not signed.salt:
+    """The salt that came with it; None where none did, or nothing was made with it. Raises BadQuery for another one."""
+    if not (signed.salt and signed.receipt.salt_sha256):
         return None
     try:
         salt = bytes.fromhex(signed.salt)
@@ -161,13 +175,18 @@ def verify(signed: Signed, data_dir: Path, own: str) -> Verdict:
         needles = unpacked(signed.receipt.commitments)
     except ValueError as error:
         raise BadQuery(str(error)) from error
-    kinds = {kind: sum(each.kind == kind for each in needles) for kind in sorted({each.kind for each in needles})}
+    kinds = by_kind(needles)
     if salt is None or not rightly:
-        return Verdict(rightly, signed.key == own, False, 0, 0, kinds, (), ())
+        attested = signed.receipt.sought if rightly and not needles else {}
+        return Verdict(rightly, signed.key == own, False, 0, 0, kinds, (), (), attested)
     look = look_through(data_dir, Finder(salt, needles))
     return Verdict(
         rightly, signed.key == own, True, look.files, look.size, kinds, told_places(look, data_dir), look.unread
     )
+
+
+def by_kind(needles: Iterable[Needle]) -> dict[str, int]:
+    return dict(sorted(Counter(each.kind for each in needles).items()))
 
 
 def told_places(look: Look, folder: Path) -> tuple[str, ...]:

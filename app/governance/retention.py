@@ -14,8 +14,11 @@ from retrieval.catalog.erasures import ErasureBook
 from retrieval.erasure.needles import SALT_BYTES
 from retrieval.erasure.values import Target
 from retrieval.errors import BadSettings, LegalHold
+from retrieval.times import iso
 from retrieval.types import Kind, Micros, Principal
 
+# who asks where a rule does: nobody is handed those receipts' salts
+RULES = "retention"
 # hidden in one transaction: some seconds, in which nobody else writes
 _AT_ONCE = 20_000
 _AGE = re.compile(r"(\d{1,5})(h|d|w|y)")
@@ -42,6 +45,12 @@ def age(given: str) -> Micros:
     return int(found[1]) * _UNIT_US[found[2]]
 
 
+def told_age(kept: Micros) -> str:
+    """µs → an age as it is written in the settings, in the largest unit that divides it."""
+    fitting = [unit for unit in reversed(_UNIT_US) if kept % _UNIT_US[unit] == 0]
+    return f"{kept // _UNIT_US[fitting[0]]}{fitting[0]}" if fitting else f"{kept} µs"
+
+
 class Retention:
     """`clock` gives UTC µs."""
 
@@ -56,7 +65,7 @@ class Retention:
         for kind, kept in self.rules.kinds.items():
             target = Target(before=now - kept, by=self.rules.by, kinds=(kind,))
             held += sum(self._book.count(target, principal).held.values())
-            erased[str(kind)] += self._hide(target, principal, some)
+            erased[str(kind)] += self._hide(target, principal, some._replace(rule=self._told(target, kept)))
         dropped = 0
         if self.rules.coverage is not None:
             dropped = self._book.drop_coverage(principal.tenant, now - self.rules.coverage)
@@ -64,6 +73,11 @@ class Retention:
         if done.erased or done.coverage:
             self._book.note(asked, "retention", {"erased": done.erased, "coverage": done.coverage, "held": held})
         return done
+
+    def _told(self, target: Target, kept: Micros) -> str:
+        """A rule as receipts have it: which kind, from before when, and how long that is kept."""
+        grew = "recorded" if target.by == "recorded" else "over"
+        return f"rule: {target.kinds[0]} {grew} before {iso(target.before or 0)}, kept for {told_age(kept)}"
 
     def _hide(self, target: Target, principal: Principal, some: Some) -> int:
         gone = 0

@@ -34,10 +34,12 @@ _TOLD = 5
 
 
 class Some(NamedTuple):
-    """How a rule erases: the oldest `limit` revisions at a time, with one salt for a whole run, so that they are looked for together."""
+    """How a rule erases: the oldest `limit` revisions at a time, with one salt for a whole run, so that they are looked for together.
+    `rule` is it in words."""
 
     limit: int | None = None
     salt: bytes | None = None
+    rule: str = ""
 
 
 ALL = Some()
@@ -75,7 +77,7 @@ def hide(
         if counted.held:
             raise LegalHold(f"all of it is under a legal hold ({_few(counted.held)}); release that first")
         return None
-    made = _begun(principal, target, counted, last + 1, max(clock(), known_at + 1))
+    made = _begun(principal, some.rule or target.what, counted, last + 1, max(clock(), known_at + 1))
     _record(connection, made, some.salt or secrets.token_bytes(SALT_BYTES))
     _carry_out(connection, made, chosen, gone)
     # what only grew old may come again: it is taken again when it is old again
@@ -107,12 +109,12 @@ def _carry_out(connection: Connection, made: Erasure, chosen: Chosen, gone: Sequ
     _tell(connection, made, list(dict.fromkeys(piece.id for piece in chosen.pieces.values())), site)
 
 
-def _begun(principal: Principal, target: Target, counted: Tally, sequence: int, now: Micros) -> Erasure:
+def _begun(principal: Principal, what: str, counted: Tally, sequence: int, now: Micros) -> Erasure:
     return Erasure(
         id=f"er_{secrets.token_hex(8)}",
         tenant=principal.tenant,
         subject=principal.subject,
-        what=target.what,
+        what=what,
         state=State.HIDDEN,
         sequence=sequence,
         tally=counted,

@@ -77,8 +77,8 @@ class State(StrEnum):
 
 
 class Erasure(msgspec.Struct, frozen=True, kw_only=True):
-    """One erasure. Times are UTC µs. `what` is its sort of target, in no plain names; `sequence` the log position that hid it; `trouble`
-    why its bytes are not gone yet, "" where nothing is in the way."""
+    """One erasure. Times are UTC µs. `what` is its sort of target, in no plain names, or the rule; `sequence` the log position that hid
+    it; `trouble` why its bytes are not gone yet, "" where nothing is in the way."""
 
     id: str
     tenant: str

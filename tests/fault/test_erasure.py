@@ -18,9 +18,22 @@ import pytest
 
 from app.governance import receipts
 from app.governance.retention import Rules
+from retrieval.erasure import ed25519
 from retrieval.erasure.values import State, Target
 from retrieval.errors import EvidenceNotFound
-from retrieval.types import Answer, Citation, Claim, Filter, Kind, Query, Support, Verdict
+from retrieval.types import (
+    Answer,
+    Citation,
+    Claim,
+    Coverage,
+    Filter,
+    Interval,
+    Kind,
+    Layer,
+    Query,
+    Support,
+    Verdict,
+)
 
 KIT = Path(__file__).with_name("erasing_floor.py")
 _spec = importlib.util.spec_from_file_location("erasing_floor", KIT)
@@ -400,8 +413,38 @@ def test_a_server_applies_the_rules_and_hands_no_salt_out(opened: Callable[..., 
     (made,) = floor.office.erasures(ANN)
     assert (made.state, made.subject, made.tally.evidence) == (State.RECEIPTED, "retention", 4 * COUNT)
     signed = floor.office.receipt(made.id, ANN)
-    assert signed.salt == "" and receipts.verify(signed, floor.folder, floor.office.public_key()).signed
+    # so that nothing is kept of thousands a day that nobody could look for by
+    assert (signed.salt, signed.receipt.commitments, signed.receipt.salt_sha256) == ("", "", "")
+    assert signed.receipt.what.startswith("rule: passage recorded before ") and "kept for 1 µs" in signed.receipt.what
+    assert signed.receipt.sought == {"id": 4 * COUNT, "vector": 4 * COUNT, "word": 8 * COUNT}
+    found = receipts.verify(signed, floor.folder, floor.office.public_key())
+    assert (found.signed, found.own, found.looked, found.absent) == (True, True, False, False)
+    assert found.attested == signed.receipt.sought
     assert floor.catalog.scan(Filter(), ANN) == []
+
+
+def test_a_receipt_that_was_signed_before_it_told_what_was_sought_still_verifies(tmp_path: Path) -> None:
+    seed = bytes(range(ed25519.SEED_BYTES))
+    told: dict[str, Any] = {
+        "format": 1, "erasure": "er_1", "what": "source", "asked_by": "ann", "hidden_at": "", "purged_at": "",
+        "counts": {"evidence": 1}, "commitments": "", "salt_sha256": "", "looked": {"files": 1}, "shared": 0,
+        "made_sure": ["looked"], "beyond": [],
+    }  # fmt: skip
+    written = json.dumps(told, separators=(",", ":")).encode()
+    signature, key = ed25519.sign(seed, written).hex(), ed25519.public_key(seed).hex()
+    signed = receipts.decoded(json.dumps({"receipt": told, "signature": signature, "key": key}))
+    found = receipts.verify(signed, tmp_path, key)
+    assert (found.signed, found.own, found.attested, found.absent) == (True, True, {}, False)
+
+
+def test_a_receipt_of_what_needs_no_looking_for_is_read_with_its_salt(opened: Callable[..., Any]) -> None:
+    floor = opened()
+    told = Coverage(source="CAM", subject="CAM", tenant="t", layer=Layer.RECORDED, valid=Interval(0, 5))
+    floor.catalog.commit(kit.Unit("t", "camera:///C/~covered/1", "h", "live", coverage=[told]))
+    made = floor.office.erase(Target(sources=("camera:///C/~covered/1",)), ANN)
+    assert [each.state for each in floor.office.resume()] == [State.PURGED]
+    found = receipts.verify(floor.office.receipt(made.id, ANN), floor.folder, floor.office.public_key())
+    assert (found.signed, found.looked, found.absent) == (True, False, False)
 
 
 def test_it_goes_from_postgres_too(postgres: Callable[[], str], tmp_path: Path) -> None:

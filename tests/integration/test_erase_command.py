@@ -204,7 +204,7 @@ def frame(catalog: Catalog, path: Path, n: int, key: str) -> Evidence:
     return Evidence(id=id_, text=f"frame {n} of {path.name}", provenance=Provenance("test"), **made)
 
 
-def test_rules_take_what_is_old_and_holds_keep_it(place: Place) -> None:
+def test_rules_take_what_is_old_and_holds_keep_it(place: Place, tmp_path: Path) -> None:
     place.data.mkdir()
 
     def fill(catalog: Catalog) -> None:
@@ -235,7 +235,12 @@ def test_rules_take_what_is_old_and_holds_keep_it(place: Place) -> None:
         "coverage": 0,
         "held": 0,
     }
-    assert [each["state"] for each in place.call("erase", "list", "--json").json["erasures"]] == ["receipted"] * 2
+    listed = place.call("erase", "list", "--json").json["erasures"]
+    assert [each["state"] for each in listed] == ["receipted"] * 2
+    assert place.call("erase", "receipt", listed[0]["id"], "--receipt", str(tmp_path / "rule.json")).code == 0
+    proof = place.call("erase", "verify", str(tmp_path / "rule.json"))
+    assert proof.code == 1 and "a rule's receipt holds no commitments" in proof.out, proof.out
+    assert json.loads((tmp_path / "rule.json").read_text())["receipt"]["what"].endswith("kept for 1h")
     old = ("erase", "--older-than", "1h", "--dry-run", "--json")
     assert place.call(*old, "--by", "valid", "--kind", "row").json["would_erase"]["by_kind"] == {"row": 1}
     assert place.call(*old, "--kind", "row").json["would_erase"]["evidence"] == 0
