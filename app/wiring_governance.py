@@ -41,7 +41,7 @@ def office(parts: Parts, rooms: StoreRooms, settings: Settings) -> Office:
     retention = Retention(book, rules(settings), system_clock)
 
     def purger() -> Purger:
-        places = Places(folder, parts.blobs, (partial(_forget, parts),))
+        places = Places(folder, parts.blobs, parts.book.tenant_key, (partial(_forget, parts),))
         return Purger(book, _indexes(parts, rooms, settings), places, seal, system_clock)
 
     pace = Pace(rules_s=settings.retention.every_s)

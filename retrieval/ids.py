@@ -18,6 +18,11 @@ def evidence_id(key: bytes, source: str, locator: Locator, content_hash: str) ->
     return _PREFIX + hmac.new(key, message, hashlib.sha256).hexdigest()[:40]
 
 
+def followed_name(key: bytes, uri: str) -> str:
+    """What stands for a file where it is noted that it was taken in: HMAC-SHA-256 with the tenant's key, first 128 bits, in hex."""
+    return hmac.digest(key, b"followed\0" + uri.encode(errors="surrogatepass"), "sha256").hex()[:32]
+
+
 def derived_source(source: str, of: str, what: str) -> str:
     """The source of what was made out of one piece of evidence, `of`, of another source ("clip.mp4#captions/ev_…").
 

@@ -3,7 +3,7 @@
 blobs/<tenant>/…             media, and messages that could not be read
 cache/charts/ID.REVISION…    charts that were drawn; cache/clips, cache/objects: made or fetched again when asked for
 uploads/…, live/<camera>/…   the originals that are Watchfloor's own; others lie where their owner keeps them
-follow/OWNER.json            what was taken in of a followed folder; written by earlier versions it names the files
+follow/OWNER.json            what was taken in of a followed folder, by digest; earlier versions named the files
 shown.json                   ids that were printed lately
 """
 
@@ -21,6 +21,7 @@ import msgspec
 
 from retrieval.disk import sync_folder
 from retrieval.errors import EvidenceNotFound, StoreError
+from retrieval.ids import followed_name
 
 _SHOWN = "shown.json"
 # what is made or fetched again when it is asked for
@@ -41,7 +42,7 @@ class Blobs(Protocol):
 
 
 class _Followed(msgspec.Struct):
-    """A followed folder as its follower kept it before it wrote digests: by uri, how each file looked."""
+    """A followed folder as its follower keeps it: by name (ids.followed_name), how each file looked."""
 
     shape: str
     marks: dict[str, str]
@@ -56,10 +57,17 @@ class Cleared(NamedTuple):
 
 
 class Places:
-    """Of one data directory. `forgetters` empty what this process keeps in memory. Everything may be done again. Raises StoreError."""
+    """Of one data directory. `key` gives a tenant's; `forgetters` empty what this process keeps in memory. Everything may be done again.
+    Raises StoreError."""
 
-    def __init__(self, data_dir: Path, blobs: Blobs, forgetters: Sequence[Callable[[], None]] = ()) -> None:
-        self.folder, self._blobs, self._forgetters = data_dir, blobs, tuple(forgetters)
+    def __init__(
+        self,
+        data_dir: Path,
+        blobs: Blobs,
+        key: Callable[[str], bytes],
+        forgetters: Sequence[Callable[[], None]] = (),
+    ) -> None:
+        self.folder, self._blobs, self._key, self._forgetters = data_dir, blobs, key, tuple(forgetters)
 
     def clear(
         self, tenant: str, ids: Iterable[tuple[str, int]], keys: Iterable[str], sources: Iterable[str]
@@ -92,9 +100,11 @@ class Places:
         except EvidenceNotFound:
             return False
 
-    def unmark(self, sources: Collection[str]) -> None:
-        """Forget that these were taken in of a followed folder, where an earlier version wrote their names. What writes now names none."""
-        gone = set(sources)
+    def unmark(self, tenant: str, sources: Collection[str]) -> None:
+        """Forget that these were taken in of a followed folder: once that is allowed they are to be taken again. By name too, as earlier
+        versions noted them."""
+        key = self._key(tenant) if sources else b""
+        gone = {*sources, *(followed_name(key, source) for source in sources)}
         with _translated():
             for file in (self.folder / "follow").glob("*.json") if gone else ():
                 with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
@@ -136,10 +146,11 @@ class Places:
                     path.unlink(missing_ok=True)
 
     def _halves(self) -> None:
-        """What a killed process left of blobs that it was writing: nothing else knows of it."""
+        """What a killed process left of blobs, and of notes on followed folders, that it was writing: nothing else knows of it."""
         before = time.time() - _HALF_S
         blobs = self.folder / "blobs"
-        for path in (*blobs.glob(".new/*"), *blobs.glob("*/*/.new-*")):
+        noted = (path for ending in ("tmp", "new") for path in (self.folder / "follow").glob(f"*.{ending}"))
+        for path in (*blobs.glob(".new/*"), *blobs.glob("*/*/.new-*"), *noted):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < before:
                     path.unlink()

@@ -98,7 +98,7 @@ class Purger:
             # counted before anything goes: whoever goes on after a kill finds less
             self._book.commit_to(erasure, _noted(traces, self._places.counted(erasure.tenant, keys, traces.sources)))
         self._places.clear(erasure.tenant, traces.ids, keys, traces.sources)
-        self._places.unmark(traces.whole)
+        self._places.unmark(erasure.tenant, traces.whole)
         self._book.remove(erasure, {id_ for id_, _ in traces.ids})
         if left := self._book.left(erasure):
             raise StoreError(f"{left} rows of {erasure.id} still stand; it is tried again")

@@ -5,8 +5,6 @@ Files are told apart by a digest under the tenant's key: a follower that runs wh
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from retrieval.errors import StoreError
+from retrieval.ids import followed_name
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -28,8 +27,8 @@ class Marks:
         self._path, self._key = path, key
 
     def name(self, uri: str) -> str:
-        """What stands for a file: HMAC-SHA-256, the first 128 bits, in hex."""
-        return hmac.digest(self._key, b"followed\0" + uri.encode(errors="surrogatepass"), hashlib.sha256).hex()[:32]
+        """What stands for a file."""
+        return followed_name(self._key, uri)
 
     def read(self, shape: str) -> dict[str, str]:
         """By name, how each file looked when it was taken in; empty where that was under another `shape`, or cannot be told."""

@@ -108,7 +108,7 @@ class Floor:
         self.follower = Upkeep(projector, canary, memory)
         self.book, self.seal = ErasureBook(Database(catalog)), Seal(folder)
         indexes = OwnIndexes(self.follower, parts, projections, self.catalog.sequence, snapshots=taken)
-        places = Places(folder, self.blobs)
+        places = Places(folder, self.blobs, self.catalog.tenant_key)
         made: Sequence[object] = [
             wrapped(*each) for each in (("book", self.book), ("indexes", indexes), ("places", places))
         ]

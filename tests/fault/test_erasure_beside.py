@@ -16,6 +16,7 @@ import pytest
 
 from app.governance import receipts
 from app.governance.office import Pace
+from ingest.follow.marks import Marks
 from retrieval.erasure.needles import WORD, unpacked
 from retrieval.erasure.values import State, Target
 from retrieval.errors import ProjectionError, StoreError
@@ -307,9 +308,16 @@ def test_what_fails_again_is_tried_more_and_more_rarely() -> None:
 
 
 def test_a_followed_folder_forgets_the_name_of_a_whole_source(opened: Callable[..., Any], tmp_path: Path) -> None:
-    floor, marks = opened(), {kit.source(0): "1/2", kit.source(1): "3/4"}
+    floor = opened()
+    key, marks = floor.catalog.tenant_key("t"), {kit.source(0): "1/2", kit.source(1): "3/4"}
     (tmp_path / "follow").mkdir()
-    file = tmp_path / "follow" / "owner.json"
-    file.write_bytes(msgspec.json.encode({"shape": "s", "marks": marks}))
+    old, new, half = (tmp_path / "follow" / name for name in ("old.json", "new.json", "old.17.tmp"))
+    for file in (old, half):
+        file.write_bytes(msgspec.json.encode({"shape": "s", "marks": marks}))
+    os.utime(half, (time.time() - OLD_S,) * 2)
+    follower = Marks(new, key)
+    follower.write("s", {follower.name(uri): mark for uri, mark in marks.items()})
     assert erased(floor).state is State.PURGED
-    assert msgspec.json.decode(file.read_bytes()) == {"shape": "s", "marks": {kit.source(1): "3/4"}}
+    assert msgspec.json.decode(old.read_bytes()) == {"shape": "s", "marks": {kit.source(1): "3/4"}}
+    # once it is allowed it is to be taken again
+    assert follower.read("s") == {follower.name(kit.source(1)): "3/4"} and not half.exists()
