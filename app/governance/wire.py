@@ -44,8 +44,8 @@ class WireErasure(msgspec.Struct, frozen=True):
 
 
 class WireHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A legal hold: what matches any of its fields is kept. `start` and `end` are its window; either may be open. `keeps` is how
-    many pieces of evidence it kept when it was placed."""
+    """A legal hold: what matches any of its fields is kept, with what that was made out of and what was made out of it. `start` and `end`
+    are its window; either may be open. `keeps` is how many pieces of evidence matched when it was placed."""
 
     why: str
     evidence: list[str] = []

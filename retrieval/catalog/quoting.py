@@ -46,8 +46,10 @@ def answers_about(connection: Connection, tenant: str, ids: Iterable[str], perso
     for some in chunks(dict.fromkeys(ids)):
         found |= set(connection.execute(of.where(t.quotes.c.evidence.in_(some)).distinct()).scalars())
     named = _naming(connection, tenant, persons) - found if persons else set()
-    kept_by = holding.in_force(connection, tenant)
-    return sorted(found | {each for each in named if not _on_held_alone(connection, tenant, each, kept_by)})
+    if named:
+        kept_by = holding.in_force(connection, tenant)
+        named = {each for each in named if not _on_held_alone(connection, tenant, each, kept_by)}
+    return sorted(found | named)
 
 
 def _naming(connection: Connection, tenant: str, persons: Sequence[Entity]) -> set[str]:

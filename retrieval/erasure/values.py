@@ -95,8 +95,8 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
 class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A legal hold: what matches any of its fields is neither erased nor taken by retention until it is released.
 
-    `window` holds evidence whose valid time overlaps it, of unknown times what was recorded in it; `keeps` is how many pieces it kept
-    when it was placed. Times are UTC µs.
+    `window` holds evidence whose valid time overlaps it, of unknown times what was recorded in it. What a piece that it matches was made
+    out of, or what was made out of it, is held too; `keeps` is how many matched themselves when it was placed. Times are UTC µs.
     """
 
     id: str

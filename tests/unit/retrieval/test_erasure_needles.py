@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import subprocess
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from retrieval.erasure import ed25519
 from retrieval.erasure.needles import ID, VECTOR, WORD, Finder, look_through, needle, packed, unpacked
+from retrieval.erasure.wording import distinctive, stored
 
 SALT = bytes(range(32))
 # RFC 8032 §7.1, tests 1 to 3: seed, public key, message, signature
@@ -77,6 +79,18 @@ def test_without_the_salt_nothing_is_found() -> None:
 def test_runs_of_the_same_byte_are_no_needle() -> None:
     assert needle(SALT, VECTOR, bytes(1536)) is None
     assert needle(SALT, WORD, b"short") is None
+
+
+@given(st.text(max_size=60))
+def test_a_text_is_looked_for_as_it_stands_and_in_each_normal_form(text: str) -> None:
+    forms = stored(text)
+    assert forms[0] == text and len(set(forms)) == len(forms)
+    assert set(forms[1:]) <= {unicodedata.normalize(form, text) for form in ("NFC", "NFD", "NFKC")} <= set(forms)  # type: ignore[arg-type]
+
+
+def test_a_word_with_its_accents_apart_is_one_word() -> None:
+    apart = unicodedata.normalize("NFD", "The badge of Günther-Strøm77 was lost")
+    assert list(distinctive(apart))[:1] == [unicodedata.normalize("NFD", "Günther-Strøm77")]
 
 
 def test_needles_come_back_from_text_and_damage_is_told() -> None:
