@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 import msgspec
 
 from retrieval.pictures import decoded
-from retrieval.ports import CatalogReader, Graph, ImageEncoder, Scored, VectorIndex, WordIndex
+from retrieval.ports import CatalogReader, Explained, Graph, ImageEncoder, Scored, VectorIndex, WordIndex
 from retrieval.search.remembering import Remembering
 from retrieval.types import Filter, Kind, Principal, Query, Vector
 
@@ -57,6 +57,12 @@ class TextVectors:
         """The same for a vector, shape (dim,)."""
         return _rows(self._vectors.search(self._encoder.space, vector, ask.depth, ask.filter, ask.principal))
 
+    def explain(self, ask: Ask) -> list[Explained]:
+        if not ask.query.text.strip():
+            return []
+        vector = self._encoder.encode([ask.query.text])[0]
+        return [self._vectors.explain(self._encoder.space, vector, ask.depth, ask.filter, ask.principal)]
+
 
 class Words:
     """BM25 over the words of the question."""
@@ -71,6 +77,9 @@ class Words:
         """The same for other words."""
         return _rows(self._words.search(text, ask.depth, ask.filter, ask.principal))
 
+    def explain(self, ask: Ask) -> list[Explained]:
+        return [self._words.explain(ask.query.text, ask.depth, ask.filter, ask.principal)]
+
 
 class Pictures:
     """Frames that look like what the question says, or like a picture it carries."""
@@ -80,18 +89,23 @@ class Pictures:
         self._encoder = encoder
 
     def find(self, ask: Ask) -> Rows:
-        if ask.filter.kinds and Kind.FRAME not in ask.filter.kinds:
-            return {}
-        only_frames = msgspec.structs.replace(ask.filter, kinds=(Kind.FRAME,))
-        best: Rows = {}
-        for vector in self._asked(ask.query):
-            found = self._vectors.search(self._encoder.space, vector, ask.depth, only_frames, ask.principal)
+        space, best = self._encoder.space, dict[int, float]()
+        for vector in self._asked(ask):
+            found = self._vectors.search(space, vector, ask.depth, _frames(ask), ask.principal)
             for row, score in _rows(found).items():
                 best[row] = max(score, best.get(row, score))
         return best
 
-    def _asked(self, query: Query) -> Sequence[Vector]:
-        """The vectors to search by: of the pictures where there are any, for a picture says more than the words beside it."""
+    def explain(self, ask: Ask) -> list[Explained]:
+        space, index = self._encoder.space, self._vectors
+        return [index.explain(space, vector, ask.depth, _frames(ask), ask.principal) for vector in self._asked(ask)]
+
+    def _asked(self, ask: Ask) -> Sequence[Vector]:
+        """The vectors to search by: of the pictures where there are any, for a picture says more than the words beside it. None where
+        the filter lets no frame through."""
+        query = ask.query
+        if ask.filter.kinds and Kind.FRAME not in ask.filter.kinds:
+            return []
         if query.pictures:
             return list(self._encoder.encode_images([decoded(data) for data in query.pictures]))
         return list(self._encoder.encode_texts([query.text])) if query.text.strip() else []
@@ -176,6 +190,10 @@ class TimeAndPlace:
             for place, row in enumerate(there.rows.tolist()):
                 found.setdefault(row, -float(hops * ask.depth + place))
         return found
+
+
+def _frames(ask: Ask) -> Filter:
+    return msgspec.structs.replace(ask.filter, kinds=(Kind.FRAME,))
 
 
 def _about(ask: Ask, entities: tuple[str, ...]) -> Filter:

@@ -26,7 +26,7 @@ from retrieval.search.channels import (
     Words,
 )
 from retrieval.search.collapse import collapse
-from retrieval.search.explaining import Explainer
+from retrieval.search.explaining import explained
 from retrieval.search.feedback import common_words, rocchio
 from retrieval.search.fusion import Part, blend, by_rank, by_score, fuse, order
 from retrieval.search.nearby import Nearby
@@ -42,6 +42,14 @@ Rankings = dict[str, dict[str, float]]
 _FEW = 4
 _LETTER = re.compile(r"[^\W\d_]")
 _FAILURES = (UpstreamError, ProjectionError)
+# why a channel is not there, and what to do
+_MISSING = {
+    "text": "no encoder of texts is configured; give search one",
+    "image": "no encoder of pictures is configured; set encoders.image, or install [eyes]",
+    "graph": "there is no graph; give search one",
+    "time_place": "there is no graph to tell which places are near; give search one",
+}
+_NO_WEIGHT = "its weight is 0; give it one in the weights of search"
 
 
 class Indexes(NamedTuple):
@@ -62,7 +70,8 @@ class Models(NamedTuple):
 
 
 class SearchResult(msgspec.Struct, frozen=True):
-    """`degraded`: what failed and was left out, one line each. `sequence`: the log position every index had applied.
+    """`degraded`: what failed, or was asked for by name and is off, and was left out, one line each. `sequence`: the log position every
+    index had applied.
 
     `timings_ms`: milliseconds by step, the channels' side by side, and "total".
     """
@@ -113,10 +122,11 @@ class Searcher:
         self._vectors_of = Remembering(models.text) if models.text else None
         self._text = TextVectors(indexes.vectors, self._vectors_of) if self._vectors_of else None
         self._words = Words(indexes.words)
-        self._explainer = Explainer((indexes.vectors, indexes.words), models.text, models.image, weights.fusion.depth)
         self._lately = Lately(indexes.catalog)
         self._nearby = Nearby(indexes.catalog, indexes.vectors)
-        self._channels = self._running()
+        there = self._there()
+        self._off = self._left_out(there)
+        self._channels = {name: each for name, each in there.items() if each is not None and name not in self._off}
         self._pool = ThreadPoolExecutor(max_workers=len(CHANNELS), thread_name_prefix="search")
 
     def close(self) -> None:
@@ -140,6 +150,7 @@ class Searcher:
         """The same, with what was left out, the sequence seen and how long it took. Raises BadQuery."""
         start, run = time.perf_counter(), _Run()
         wanted = self._wanted(query)
+        run.degraded += [f"{name}: {why}" for name, why in self._off.items() if name in query.channels]
         sequence = self._sequence(run)
         ask, visible = self._ask(query, principal), self._lately.of(principal, query.filter.as_of)
         rankings = self._first_round(ask, visible, wanted, run)
@@ -163,23 +174,27 @@ class Searcher:
         return self._nearby.similar(evidence_id, filter_, principal, k, space)
 
     def explain(self, query: Query, principal: Principal) -> list[Explained]:
-        """How the searches of the query go: a space of vectors each, then the words. Raises BadQuery, UpstreamError."""
-        self._wanted(query)
-        return self._explainer.explain(query, principal)
+        """How the searches go which `find` begins with: one for each vector that is searched by, then the words; the graph's ways of
+        finding compare nothing. Raises BadQuery, UpstreamError, ProjectionError."""
+        return explained(self._wanted(query).values(), self._ask(query, principal))
 
-    def _running(self) -> dict[str, Channel]:
-        """Every channel that is on: its part is there and its weight is not 0."""
+    def _there(self) -> dict[str, Channel | None]:
+        """Every channel; None where its part is missing."""
         indexes, image = self._indexes, self._models.image
         rings = Rings(indexes.graph, indexes.catalog) if indexes.graph else None
-        there: dict[str, Channel | None] = {
+        return {
             "text": self._text,
             "words": self._words,
             "image": Pictures(indexes.vectors, image) if image else None,
             "graph": GraphExpansion(rings, indexes.vectors) if rings else None,
             "time_place": TimeAndPlace(rings, indexes.vectors) if rings else None,
         }
+
+    def _left_out(self, there: Mapping[str, Channel | None]) -> dict[str, str]:
+        """The channels that are off, and why."""
         weight = self._weights.channels
-        return {name: each for name, each in there.items() if each is not None and weight[name].weight > 0}  # type: ignore[index]
+        missing = {name: _MISSING[name] for name, each in there.items() if each is None}
+        return {name: _NO_WEIGHT for name in there if not weight[name].weight} | missing  # type: ignore[index]
 
     def _wanted(self, query: Query) -> dict[str, Channel]:
         if query.k < 1:

@@ -1,5 +1,6 @@
 """The searcher over a real catalog and in-memory indexes."""
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,88 @@ def test_without_models_words_still_find(indexes: Indexes) -> None:
     result = make(indexes._replace(graph=None), Models(None)).find(Query(text="rain yard"), ME)
     assert result.hits[0].evidence.source == "yard.md"
     assert set(result.hits[0].channels) == {"words"}
+
+
+@pytest.mark.parametrize("name", ["text", "image", "graph", "time_place"])
+def test_a_channel_asked_for_by_name_that_is_not_there_is_said_once(indexes: Indexes, name: str) -> None:
+    searcher = make(indexes._replace(graph=None), Models(None))
+    found = searcher.find(Query(text="rain yard", channels=(name, "words", name)), ME)
+    (told,) = found.degraded
+    assert told.startswith(f"{name}: ") and ("no encoder" in told or "no graph" in told)
+    assert found.hits[0].evidence.source == "yard.md"
+    assert searcher.find(Query(text="rain yard", channels=("words",)), ME).degraded == ()
+    # who leaves the choice to search has nothing missing
+    assert searcher.find(Query(text="rain yard"), ME).degraded == ()
+
+
+def test_a_channel_asked_for_by_name_that_has_no_weight_is_said(indexes: Indexes) -> None:
+    weights = load_weights()
+    none = msgspec.structs.replace(weights.channels["words"], weight=0.0)
+    weights = msgspec.structs.replace(weights, channels={**weights.channels, "words": none})
+    searcher = Searcher(indexes, Models(TEXT, IMAGE), weights)
+    assert searcher.find(Query(text="rain yard", channels=("words",)), ME).degraded == (
+        "words: its weight is 0; give it one in the weights of search",
+    )
+    assert searcher.explain(Query(text="rain yard", channels=("words",)), ME) == []
+
+
+def png(colour: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+class Noting:
+    """Notes which searches an index is asked for, and which it is asked to explain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run: list[tuple[Any, ...]] = []
+        self.told: list[tuple[Any, ...]] = []
+
+    def search(self, *asked: Any) -> Any:
+        self.run.append(tuple(each.tobytes() if isinstance(each, np.ndarray) else each for each in asked))
+        return super().search(*asked)  # type: ignore[misc]
+
+    def explain(self, *asked: Any) -> Any:
+        noted, self.run = self.run, []
+        found = super().explain(*asked)  # type: ignore[misc]
+        self.run = noted
+        self.told.append(tuple(each.tobytes() if isinstance(each, np.ndarray) else each for each in asked))
+        return found
+
+
+class NotingVectors(Noting, MemoryVectors): ...
+
+
+class NotingWords(Noting, MemoryWords): ...
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(text="pump seal"),
+        Query(text="pump seal", quick=True, k=2),
+        Query(text="pump seal", quick=True, channels=("words",)),
+        Query(text="pump seal", channels=("text",)),
+        Query(text="", channels=("text", "image")),
+        Query(text="something", pictures=(png("red"), png("blue"))),
+        Query(text="pump seal", pictures=(png("red"),), channels=("image",), quick=True),
+        Query(text="red", filter=Filter(kinds=(Kind.PASSAGE,))),
+    ],
+)
+def test_what_is_explained_is_what_would_be_searched(indexes: Indexes, query: Query) -> None:
+    vectors, words = NotingVectors(), NotingWords()
+    Projector(indexes.catalog, [vectors, words], lambda: 0).catch_up()  # type: ignore[arg-type]
+    weights = load_weights()
+    alone = msgspec.structs.replace(weights, feedback=msgspec.structs.replace(weights.feedback, documents=0))
+    searcher = Searcher(indexes._replace(vectors=vectors, words=words), Models(TEXT, IMAGE), alone)
+    searcher.search(query, ME)
+    told = searcher.explain(query, ME)
+    # the channels run side by side: vectors are searched in any order
+    assert sorted(map(repr, vectors.told)) == sorted(map(repr, vectors.run))
+    assert words.told == words.run
+    assert len(told) == len(vectors.run) + len(words.run)
 
 
 @pytest.mark.parametrize("query", [Query(text="x", k=0), Query(text="x", channels=("telepathy",))])
