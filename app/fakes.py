@@ -28,6 +28,7 @@ from app.ports import (
     Check,
     Conversation,
     Event,
+    Found,
     IngestSummary,
     Media,
     Notified,
@@ -179,6 +180,9 @@ class MemoryService(MemoryWatch):
         scored = [(len(wanted & set(_WORD.findall(item.text.lower()))), item) for item in visible]
         ranked = sorted((pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], pair[1].id))
         return [Hit(item, float(score), {"words": rank}) for rank, (score, item) in enumerate(ranked[: query.k], 1)]
+
+    def find(self, query: Query, principal: Principal) -> Found:
+        return Found(self.search(query, principal))
 
     def explain(self, query: Query, principal: Principal) -> list[Explained]:
         found = len(self.search(query, principal))

@@ -144,6 +144,13 @@ class Check(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Found(NamedTuple):
+    """What a search gave: hits, best first, and one line for each part that was off or failed and was left out."""
+
+    hits: list[Hit]
+    degraded: tuple[str, ...] = ()
+
+
 class Media(NamedTuple):
     """Something to play back: a file on disk, its media type, and what must be said of it."""
 
@@ -183,6 +190,9 @@ class Service(Protocol):
 
     def search(self, query: Query, principal: Principal) -> list[Hit]:
         """Evidence for a query, best first. Raises QuestionTooLong for a text longer than a question may be, OverBudget, BadQuery."""
+
+    def find(self, query: Query, principal: Principal) -> Found:
+        """The same, with what was left out. Raises as `search`."""
 
     def explain(self, query: Query, principal: Principal) -> list[Explained]:
         """How the vector searches of a query go, one for each space. Raises as `search`."""

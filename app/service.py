@@ -10,18 +10,20 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from app.answer.outgoing import without_addresses
 from app.budget import Allowance, Budget
 from app.conversation.memory import Conversations
 from app.deadline import ends_at
 from app.gallery import Gallery
 from app.governance.port import Governance
 from app.jobs.job import Desk, Job
-from app.ports import Advance, Answerer, Ask, Check, Conversation, Event, IngestSummary, Media, Notified, Samples
+from app.ports import Advance, Answerer, Ask, Check, Conversation, Event, Found, IngestSummary, Media, Notified, Samples
 from retrieval.catalog.talks import Talk
 from retrieval.errors import EvidenceNotFound, QuestionTooLong, StoreFull
 from retrieval.moment import Moment
 from retrieval.ports import Blobs, CatalogReader, Explained
 from retrieval.reconciling import Report
+from retrieval.search import SearchResult
 from retrieval.snapshots import Manifest
 from retrieval.times import iso
 from retrieval.types import Answer, Evidence, Hit, Kind, Micros, Principal, Query
@@ -64,7 +66,7 @@ class Follower(Protocol):
 
 
 class Seeker(Protocol):
-    def search(self, query: Query, principal: Principal) -> list[Hit]: ...
+    def find(self, query: Query, principal: Principal) -> SearchResult: ...
 
     def explain(self, query: Query, principal: Principal) -> list[Explained]: ...
 
@@ -226,10 +228,14 @@ class Watchfloor:
         self._parts.book.audit(principal, "forget conversation", {"conversation": conversation_id})
 
     def search(self, query: Query, principal: Principal) -> list[Hit]:
+        return self.find(query, principal).hits
+
+    def find(self, query: Query, principal: Principal) -> Found:
         self._short(query)
         with self._budget.shared(principal):
             self._catch_up()
-            return self._parts.seeker.search(query, principal)
+            found = self._parts.seeker.find(query, principal)
+        return Found(found.hits, tuple(map(without_addresses, found.degraded)))
 
     def explain(self, query: Query, principal: Principal) -> list[Explained]:
         self._short(query)

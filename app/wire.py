@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from app.ports import Check, Conversation, IngestSummary, Samples, SourceReport
+from app.ports import Check, Conversation, Found, IngestSummary, Samples, SourceReport
 from retrieval.ports import Explained
 from retrieval.times import iso
 from retrieval.types import (
@@ -357,10 +357,11 @@ def explained_out(told: Explained) -> WireExplained:
     return WireExplained(**told._asdict())
 
 
-def hits_json(hits: list[Hit], explained: list[Explained] | None = None) -> dict[str, Any]:
-    """{"hits": [...]}, best first; with "explain" where it was asked for."""
-    found = {"hits": [as_json(hit_out(hit)) for hit in hits]}
-    return found if explained is None else found | {"explain": [as_json(explained_out(each)) for each in explained]}
+def hits_json(found: Found, explained: list[Explained] | None = None) -> dict[str, Any]:
+    """{"hits": [...]}, best first; with "degraded" where anything was left out, with "explain" where it was asked for."""
+    told: dict[str, Any] = {"hits": [as_json(hit_out(hit)) for hit in found.hits]}
+    told |= {"degraded": list(found.degraded)} if found.degraded else {}
+    return told if explained is None else told | {"explain": [as_json(explained_out(each)) for each in explained]}
 
 
 def evidence_json(found: Evidence) -> dict[str, Any]:

@@ -98,14 +98,14 @@ def search(  # noqa: PLR0913 - click gives every option as an argument
 
     query = query_in(SearchFields(text=text, k=k, kinds=kinds, entities=entities, start=start, end=end, as_of=as_of))
     with opened(ctx) as (service, principal):
-        hits = service.search(query, principal)
+        found = service.find(query, principal)
         told = service.explain(query, principal) if explain else None
     if as_json:
-        print_json(hits_json(hits, told))
+        print_json(hits_json(found, told))
         return
     from app.cli.paint import paint_explained, paint_hits
     from app.cli.recall import remember
 
-    remember(settings_of(ctx).data_dir, [hit.evidence.id for hit in hits])
-    paint_hits(hits)
+    remember(settings_of(ctx).data_dir, [hit.evidence.id for hit in found.hits])
+    paint_hits(found)
     paint_explained(told or [])

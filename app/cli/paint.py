@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from app.cli.common import clean, console
+from app.ports import Found
 from app.words import locator_words, one_line, short_id, source_name, span_words, when
 from retrieval.ports import Explained
-from retrieval.types import Answer, Citation, Claim, Hit, Support, Verdict
+from retrieval.types import Answer, Citation, Claim, Support, Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,18 +88,19 @@ def _paint_lines(out: Console, title: str, lines: Sequence[str]) -> None:
         out.print(Text(f"  {clean(line)}"))
 
 
-def paint_hits(hits: Sequence[Hit]) -> None:
-    """One line a hit and the beginning of its text."""
+def paint_hits(found: Found) -> None:
+    """One line a hit and the beginning of its text, then what was left out."""
     out = console()
-    if not hits:
+    if not found.hits:
         out.print("nothing found")
-    for number, hit in enumerate(hits, 1):
-        found = hit.evidence
-        where = f"{source_name(found.source)}, {locator_words(found.locator, found.valid)}"
-        out.print(Text(clean(f"{number:2}. [{short_id(found.id)}] {found.kind.value}: {where}")))
+    for number, hit in enumerate(found.hits, 1):
+        piece = hit.evidence
+        where = f"{source_name(piece.source)}, {locator_words(piece.locator, piece.valid)}"
+        out.print(Text(clean(f"{number:2}. [{short_id(piece.id)}] {piece.kind.value}: {where}")))
         channels = ", ".join(f"{name} {rank}" for name, rank in sorted(hit.channels.items()))
-        out.print(Text(clean(f"    {one_line(found.text)}"), style="dim"))
-        out.print(Text(f"    {when(found.valid)}; score {hit.score:.4f} ({channels})", style="dim"))
+        out.print(Text(clean(f"    {one_line(piece.text)}"), style="dim"))
+        out.print(Text(f"    {when(piece.valid)}; score {hit.score:.4f} ({channels})", style="dim"))
+    _paint_lines(out, "Degraded", found.degraded)
 
 
 def paint_explained(told: Sequence[Explained]) -> None:

@@ -23,7 +23,19 @@ from app.http.pictures import as_data_uri
 from app.http.requests import Hits
 from app.http.serve import Serving, read_serving
 from app.jobs.job import Job
-from app.ports import Advance, Ask, Check, Conversation, Event, IngestSummary, Media, Notified, Samples, SourceReport
+from app.ports import (
+    Advance,
+    Ask,
+    Check,
+    Conversation,
+    Event,
+    Found,
+    IngestSummary,
+    Media,
+    Notified,
+    Samples,
+    SourceReport,
+)
 from app.unwire import answer_in, claim_in, conversation_in, evidence_in, hit_in, samples_in
 from app.wire import WireAnswer, WireClaim, WireConversation, WireEvidence, WireSamples, as_json
 from app.wire_moments import WireMoment, moment_in
@@ -131,8 +143,11 @@ class RemoteService:
         self._send("DELETE", _talk_path(conversation_id))
 
     def search(self, query: Query, principal: Principal) -> list[Hit]:
+        return self.find(query, principal).hits
+
+    def find(self, query: Query, principal: Principal) -> Found:
         found = self._call("POST", "/v1/search", Hits, json=_search_body(query))
-        return [hit_in(hit, principal.tenant) for hit in found.hits]
+        return Found([hit_in(hit, principal.tenant) for hit in found.hits], tuple(found.degraded))
 
     def explain(self, query: Query, principal: Principal) -> list[Explained]:
         found = self._call("POST", "/v1/search", Hits, json=_search_body(query) | {"explain": True})

@@ -24,9 +24,11 @@ class PathsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Hits(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Search results, best first; with how the vectors were searched, a space each, where that was asked for."""
+    """Search results, best first; with how the vectors were searched, a space each, where that was asked for. `degraded`, where there is
+    any: what was off or failed and was left out."""
 
     hits: list[WireHit]
+    degraded: list[str] = []
     explain: list[WireExplained] | None = None
 
 

@@ -157,9 +157,10 @@ async def search(request: AnyRequest, data: JSONBody[SearchFields]) -> Hits:
     context, query = context_of(request), query_in(data)
 
     def work(stop: threading.Event) -> Hits:
-        hits = [hit_out(hit) for hit in context.service.search(query, context.principal)]
+        found = context.service.find(query, context.principal)
         told = context.service.explain(query, context.principal) if data.explain else None
-        return Hits(hits, None if told is None else [explained_out(each) for each in told])
+        explained = None if told is None else [explained_out(each) for each in told]
+        return Hits([hit_out(hit) for hit in found.hits], list(found.degraded), explained)
 
     return await context.workers.run(request, work)
 

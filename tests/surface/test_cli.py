@@ -20,7 +20,7 @@ from app.cli.chart import braille, labelled
 from app.cli.main import VERBS, main
 from app.cli.recall import expand, remember
 from app.fakes import MemoryService
-from app.ports import Check
+from app.ports import Check, Found
 from retrieval.errors import BadQuery, ModelUnavailable, StoreBusy
 
 Run = Callable[..., Result]
@@ -161,6 +161,13 @@ def test_search_explains_how_it_went(run: Run) -> None:
     shown = run("search", "pump", "--kind", "window", "--explain").stdout
     assert "words: exact; 1 of 3 pass, 1 compared for the best 10" in shown
     assert "compares all" in shown
+
+
+def test_search_says_what_was_left_out(run: Run, service: MemoryService, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Found([], ("image: no encoder of pictures is configured",))
+    monkeypatch.setattr(service, "find", lambda query, principal: told)
+    assert json.loads(run("search", "pump", "--json").stdout) == {"hits": [], "degraded": list(told.degraded)}
+    assert "Degraded\n  image: no encoder of pictures is configured" in run("search", "pump").stdout
 
 
 def test_show_writes_a_frame(run: Run, ids: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

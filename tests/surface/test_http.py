@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 from app.fakes import MemoryService
 from app.http.media import parse_range
 from app.http.uploads import safe_name
-from app.ports import Ask, Check
+from app.ports import Ask, Check, Found
 from retrieval.errors import ModelUnavailable, StoreBusy, StoreFull
 
 ANSWER_FIELDS = {
@@ -147,6 +147,14 @@ def test_search_explains_how_it_went_when_asked(client: TestClient[Any]) -> None
     body = client.post("/v1/search", json={"text": "pump", "kinds": ["window"], "explain": True}).json()
     (told,) = body["explain"]
     assert (told["total"], told["passing"], told["plan"], told["why"]) == (3, 1, "exact", "compares all")
+
+
+def test_search_says_what_was_left_out(
+    client: TestClient[Any], service: MemoryService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Found([], ("image: no encoder of pictures is configured",))
+    monkeypatch.setattr(service, "find", lambda query, principal: told)
+    assert client.post("/v1/search", json={"text": "pump"}).json() == {"hits": [], "degraded": list(told.degraded)}
 
 
 @pytest.mark.parametrize(

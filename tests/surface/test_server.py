@@ -21,7 +21,7 @@ import pytest
 from app.cli.remote import RemoteService, error_in, find_server, raise_reply
 from app.fakes import MemoryService
 from app.http.serve import SERVE_FILE, Serving, announced, free_port, loopback, read_serving
-from app.ports import Ask, Event, Service, Turn
+from app.ports import Ask, Event, Found, Service, Turn
 from retrieval.errors import (
     BadSettings,
     EvidenceNotFound,
@@ -71,6 +71,15 @@ def test_search_filters(any_service: Service, principal: Principal, ids: dict[st
     (hit,) = any_service.search(Query(text="temperature", filter=only), principal)
     assert hit.evidence.locator == any_service.evidence(hit.evidence.id, principal).locator
     assert hit.channels == {"words": 1}
+
+
+def test_search_says_what_was_left_out_over_any_way(
+    any_service: Service, service: MemoryService, principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert any_service.find(Query(text="pump"), principal).degraded == ()
+    told = Found([], ("image: no encoder of pictures is configured",))
+    monkeypatch.setattr(service, "find", lambda query, principal: told)
+    assert any_service.find(Query(text="pump"), principal) == told
 
 
 def test_evidence_and_media_open(any_service: Service, principal: Principal, ids: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from app.budget import Allowance, Budget
 from app.ports import Ask, IngestSummary
 from app.service import Caps, Watchfloor
 from retrieval.errors import BadQuery, EvidenceNotFound, OverBudget, QuestionTooLong
+from retrieval.search import SearchResult
 from retrieval.types import CharSpan, Kind, Principal, Query
 
 ANN, KEEPER = Principal("t", "ann"), Principal("t", "keeper")
@@ -107,7 +108,7 @@ def test_a_deadline_that_is_no_time_is_refused(deadline_s: float) -> None:
 
 def test_a_search_is_as_long_as_a_question_and_has_its_place_among_them() -> None:
     given, found = Budget(Allowance(concurrent=1, asks_per_minute=1)), list[Query]()
-    seeker = SimpleNamespace(search=lambda query, principal: found.append(query) or [])
+    seeker = SimpleNamespace(find=lambda query, principal: found.append(query) or SearchResult([], (), 1, {}))
     parts = SimpleNamespace(follower=Late(0.0), seeker=seeker)
     watchfloor = Watchfloor(cast("Any", parts), given, Caps(chars=10))
     with pytest.raises(QuestionTooLong, match="11 characters; the limit is 10"):
@@ -116,6 +117,14 @@ def test_a_search_is_as_long_as_a_question_and_has_its_place_among_them() -> Non
         watchfloor.search(Query(text="x"), ANN)
     # the one question of this minute is used up, searches are not counted in it
     assert watchfloor.search(Query(text="x" * 10), ANN) == [] and len(found) == 1
+
+
+def test_a_search_tells_what_was_left_out_but_no_address() -> None:
+    left_out = ("image: no encoder of pictures is configured", "graph: bolt://10.0.0.7:7687 does not answer")
+    seeker = SimpleNamespace(find=lambda query, principal: SearchResult([], left_out, 1, {}))
+    found = Watchfloor(cast("Any", SimpleNamespace(follower=Late(0.0), seeker=seeker))).find(Query(text="x"), ANN)
+    assert found.degraded[0] == left_out[0] and len(found.degraded) == 2
+    assert "10.0.0.7" not in found.degraded[1]
 
 
 def test_with_a_full_disk_who_asks_is_answered_and_told(house_in: Callable[[Path], Any], tmp_path: Path) -> None:
