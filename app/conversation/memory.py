@@ -49,8 +49,6 @@ class Shelf(Protocol):
 
     def get(self, ids: Sequence[str], principal: Principal, as_of: Micros | None = None) -> dict[str, Evidence]: ...
 
-    def hidden(self, ids: Sequence[str], principal: Principal) -> set[str]: ...
-
     def conversations(self, principal: Principal, limit: int = 50) -> Sequence[Line]: ...
 
     def conversation(self, id_: str, principal: Principal) -> tuple[Line, list[tuple[Micros, Answer]]]: ...
@@ -154,11 +152,9 @@ class Conversations:
         cited = _cited(answer)
         known_at = answer.as_of if as_of is None else min(as_of, answer.as_of)
         ids = list(dict.fromkeys((*cited, *answer.leans_on)))
-        found = self._shelf.get(ids, principal, known_at) if ids else {}
-        # what was open then may have been put under a label since
-        lost = self._shelf.hidden(list(found), principal) if found else set()
-        visible = found.keys() - lost
-        shown = tuple(found[id_] for id_ in cited if id_ in visible)
+        # today's labels hold: what was open then may have been put under one since
+        visible = self._shelf.get(ids, principal, known_at) if ids else {}
+        shown = tuple(visible[id_] for id_ in cited if id_ in visible)
         turn = _turn(answer, asked_at, visible)
         return _Told(turn, shown, answer.leans_on if turn.resolved else ())
 

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
+from operator import itemgetter
+from typing import Any, TypeAlias
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Text, and_, bindparam, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Text, and_, bindparam, or_, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, evidence_from, vector_from
 from retrieval.catalog.database import Database
 from retrieval.catalog.lean import Lean, Listed, each_of
+from retrieval.catalog.seeing import Ended, granted, withheld
 from retrieval.types import Evidence, Filter, Interval, Micros, Principal, Vector
 
 _ev = t.evidence.c
-_labelled = select(t.labels.c.row).where(t.labels.c.row == _ev.row).exists()
 _TENANT = bindparam("tenant", type_=Text())
-
-
-def _granted(labels: Any) -> ColumnElement[bool]:
-    """Who holds one of these labels, or needs none."""
-    granted = select(t.labels.c.row).where(t.labels.c.row == _ev.row, t.labels.c.label.in_(labels)).exists()
-    return or_(~_labelled, granted)
-
-
-# the piece that was told last of those a source has now: all of them lie under the labels its policy gives it today
-_now = t.evidence.alias()
-_NEWEST = (
-    select(func.max(_now.c.row))
-    .where(_now.c.tenant == _ev.tenant, _now.c.source == _ev.source, _now.c.superseded_at.is_(None))
-    .scalar_subquery()
-)
-
-
-def _granted_today(labels: Any) -> ColumnElement[bool]:
-    """Of a revision that has ended: who may see what its source has now, where it has anything."""
-    now = select(t.labels.c.row).where(t.labels.c.row == _NEWEST)
-    return or_(_ev.superseded_at.is_(None), ~now.exists(), now.where(t.labels.c.label.in_(labels)).exists())
-
-
-_GRANTED = _granted(bindparam("granted", expanding=True))
+_GRANTED = granted(bindparam("granted", expanding=True))
 _MAY_SEE = and_(_ev.tenant == _TENANT, _GRANTED)
 # the same without the tenant's indexes: a planner without statistics takes one of them where ids or entities are far
 # more selective, and reads the whole tenant
@@ -52,12 +31,8 @@ _KNOWN = and_(
 _WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
 
 
-def _whens(labels: Any) -> dict[bool, ColumnElement[bool]]:
-    """What stands now, and what was known at a time."""
-    return {False: _OPEN, True: and_(_KNOWN, _granted_today(labels))}
-
-
-_WHEN = _whens(bindparam("granted", expanding=True))
+# what stands now, and what was known at a time: of that, seeing.withheld still has its say
+_WHEN = {False: _OPEN, True: _KNOWN}
 _MENTIONS = select(Listed(t.mentions.c.position, t.mentions.c.entity, t.mentions.c.relation)).where(
     t.mentions.c.row == _ev.row
 )
@@ -71,28 +46,56 @@ _EVIDENCE = select(
 _ALL_OF_IDS = _EVIDENCE.where(_ev.id.in_(_WANTED)).order_by(_ev.row)
 
 
-class _Wanted:
-    """Visible evidence by row or id: for any database, and in SQLite's words."""
+# row, source, place, and when it ended
+_State: TypeAlias = Callable[[Any], tuple[int, str, str, Micros | None]]
+_OF_EVIDENCE: _State = itemgetter(0, 3, 5, 13)
 
-    def __init__(self, columns: Select[Any], by: ColumnElement[Any]) -> None:
-        lean = and_(_OF_TENANT_TOO, _granted(each_of("granted")))
-        self._any = {known: columns.where(by.in_(_WANTED), when, _MAY_SEE_TOO) for known, when in _WHEN.items()}
+
+class _Wanted:
+    """Visible evidence by row or id: for any database, and in SQLite's words. `then`, where other columns are read of what was known at a
+    time; `state` tells its own out of them."""
+
+    def __init__(
+        self,
+        columns: Select[Any],
+        by: ColumnElement[Any],
+        then: Select[Any] | None = None,
+        state: _State = _OF_EVIDENCE,
+    ) -> None:
+        lean, self._state = and_(_OF_TENANT_TOO, granted(each_of("granted"))), state
+        read = {False: columns, True: columns if then is None else then}
+        self._any = {known: read[known].where(by.in_(_WANTED), when, _MAY_SEE_TOO) for known, when in _WHEN.items()}
         self._lean = {
-            known: Lean(columns.where(by.in_(each_of("wanted")), when, lean))
-            for known, when in _whens(each_of("granted")).items()
+            known: Lean(read[known].where(by.in_(each_of("wanted")), when, lean)) for known, when in _WHEN.items()
         }
 
     def read(self, db: Database, wanted: Sequence[Any], principal: Principal, as_of: Micros | None) -> Iterator[Any]:
         """Rows in any order; of many, not all are of one snapshot."""
         params, known = _params(principal, as_of), as_of is not None
         for some in chunks(dict.fromkeys(wanted)):
-            yield from db.quick(self._lean[known], self._any[known], {**params, "wanted": some})
+            found = db.quick(self._lean[known], self._any[known], {**params, "wanted": some})
+            ended = _ended(found, self._state) if known else ()
+            if not ended:
+                yield from found
+                continue
+            with db.read() as connection:
+                lost = withheld(connection, ended, principal)
+            yield from (row for row in found if row[0] not in lost)
+
+
+def _ended(found: Iterable[Any], state: _State) -> list[Ended]:
+    return [Ended(row, source, place) for row, source, place, end in map(state, found) if end is not None]
 
 
 _BY_ID, _BY_ROW, _SHOWN = (
     _Wanted(_EVIDENCE, _ev.id),
     _Wanted(_EVIDENCE, _ev.row),
-    _Wanted(select(_ev.row, _ev.id), _ev.row),
+    _Wanted(
+        select(_ev.row, _ev.id),
+        _ev.row,
+        select(_ev.row, _ev.id, _ev.source, _ev.locator, _ev.superseded_at),
+        itemgetter(0, 2, 3, 4),
+    ),
 )
 _VECTORS = (
     select(t.vectors.c.row, t.vectors.c.space, t.vectors.c.data, t.vectors.c.dim)
@@ -144,14 +147,28 @@ def scan(connection: Connection, filter_: Filter, principal: Principal, limit: i
     # as a sum the time has no index: of a planner's two, a source's own evidence is far less than a day's of all sources
     begin = _ev.valid_t0 + 0 if filter_.sources else _ev.valid_t0
     matching = _EVIDENCE.where(_WHEN[filter_.as_of is not None], who, *_matches(filter_, begin))
-    params = _params(principal, filter_.as_of)
     # two statements, so that each can stop at its limit in the order of an index
-    timed = matching.where(begin.is_not(None)).order_by(begin, _ev.row).limit(limit)
-    found = _load(connection, timed, params)
+    timed = matching.where(begin.is_not(None)).order_by(begin, _ev.row)
+    found = _first(connection, timed, principal, filter_.as_of, limit)
     if len(found) < limit and filter_.window is None:
-        untimed = matching.where(begin.is_(None)).order_by(_ev.row).limit(limit - len(found))
-        found += _load(connection, untimed, params)
-    return [evidence for _, evidence in found]
+        untimed = matching.where(begin.is_(None)).order_by(_ev.row)
+        found += _first(connection, untimed, principal, filter_.as_of, limit - len(found))
+    return found
+
+
+def _first(
+    connection: Connection, ordered: Select[Any], principal: Principal, as_of: Micros | None, limit: int
+) -> list[Evidence]:
+    """The first that the principal may see, at most `limit`."""
+    params, found = _params(principal, as_of), list[Evidence]()
+    for begin in count(0, limit):
+        rows = connection.execute(ordered.limit(limit).offset(begin), params).all()
+        ended = _ended(rows, _OF_EVIDENCE) if as_of is not None else ()
+        lost = withheld(connection, ended, principal) if ended else ()
+        found += [evidence_from(row) for row in rows if row[0] not in lost]
+        if len(found) >= limit or len(rows) < limit:
+            break
+    return found[:limit]
 
 
 def vectors(connection: Connection, ids: Sequence[str]) -> Iterator[tuple[int, str, Vector]]:

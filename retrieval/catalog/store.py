@@ -323,11 +323,6 @@ class Catalog:
         with self._db.read() as connection:
             return talks.one(connection, id_, principal)
 
-    def hidden(self, ids: Sequence[str], principal: Principal) -> set[str]:
-        """Those of the ids whose source has been put under a label since that the principal does not hold."""
-        with self._db.read() as connection:
-            return talks.hidden(connection, ids, principal)
-
     def last_turns(self, id_: str, principal: Principal, limit: int) -> list[tuple[Micros, Answer]]:
         """When the last `limit` questions of one were asked, and their answers, in order. Raises ConversationNotFound."""
         with self._db.read() as connection:

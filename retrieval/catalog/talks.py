@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from retrieval.catalog import tables as t
-from retrieval.catalog.codec import chunks
 from retrieval.errors import ConversationNotFound
 from retrieval.types import Answer, Micros, Principal
 
@@ -66,23 +65,6 @@ def check(connection: Connection, id_: str, principal: Principal) -> None:
         is None
     ):
         raise _not_found(id_)
-
-
-def hidden(connection: Connection, ids: Sequence[str], principal: Principal) -> set[str]:
-    """Those of the ids that are superseded, by something of their source that the principal may not see.
-
-    A source put under a label is read anew as other pieces, and those it had before are closed.
-    """
-    old, now, label = t.evidence.c, t.evidence.alias(), t.labels.c
-    labelled = select(label.row).where(label.row == now.c.row)
-    lost = and_(labelled.exists(), ~labelled.where(label.label.in_(principal.labels)).exists())
-    same = and_(now.c.tenant == old.tenant, now.c.source == old.source, now.c.superseded_at.is_(None))
-    replaced = select(now.c.row).where(same, lost).exists()
-    statement = select(old.id).where(old.superseded_at.is_not(None), replaced)
-    found: set[str] = set()
-    for some in chunks(dict.fromkeys(ids)):
-        found.update(connection.execute(statement.where(old.id.in_(some))).scalars())
-    return found
 
 
 def last_turns(connection: Connection, id_: str, principal: Principal, limit: int) -> list[tuple[Micros, Answer]]:

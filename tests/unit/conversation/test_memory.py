@@ -177,6 +177,20 @@ def hide(house: Any, row: Evidence) -> None:
     house.catalog.commit(Unit("t", row.source, "another hash", "test", [hidden]))
 
 
+def test_a_turn_is_judged_as_a_search_of_its_time_is(talking: Talking) -> None:
+    """What was only corrected stays told, whatever else of its source has been put under a label since; that does not."""
+    house = talking.house
+    row, beside = (house.piece("orders.csv", Kind.ROW, RowKey("orders", key, 1), key) for key in ("WO-7", "WO-8"))
+    house.catalog.commit(Unit("t", row.source, "as it was", "test", [row, beside]))
+    then = talking.say("Which work orders are open?", row).as_of
+    talking.say("And which others?", beside)
+    corrected = msgspec.structs.replace(row, id=f"ev_{'c' * 40}", text="WO-7: closed")
+    secret = msgspec.structs.replace(beside, id=f"ev_{'f' * 40}", labels=("hr",))
+    house.catalog.commit(Unit("t", row.source, "as it is", "test", [corrected, secret]))
+    assert [turn.reply for turn in talking.turns()] == ["WO-7", ""]
+    assert list(house.catalog.get([row.id, beside.id], ANN, then)) == [row.id]
+
+
 def test_what_the_asker_said_leans_on_nothing(talking: Talking) -> None:
     row = order(talking.house, "WO-7", on=(PUMP.id,))
     talking.say("Which work orders are open for Pump P-101?", row)
@@ -234,7 +248,7 @@ def test_a_follow_up_reads_four_turns_however_many_there_are(talking: Talking) -
     del talking.shelf.read[:]
     opened = talking.open("Why?")
     assert [turn.question[-2] for turn in opened.ask.before] == ["5", "6", "7", "8"]
-    assert talking.shelf.read == ["last_turns", *["get", "hidden"] * 4]
+    assert talking.shelf.read == ["last_turns", *["get"] * 4]
 
 
 def test_a_question_of_an_earlier_time_leans_on_what_was_known_then(talking: Talking) -> None:
