@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, insert, select, update
 
 from retrieval.catalog import derived, never_again
@@ -23,19 +24,23 @@ from retrieval.catalog.codec import (
     to_json,
     vector_values,
 )
+from retrieval.catalog.lean import Listed
 from retrieval.errors import UnitRefused
 from retrieval.ports import Held, Receipt, SourceState, Unit
 from retrieval.types import Embedding, Evidence, Micros
 
 _ev = t.evidence.c
+_LABELS = select(Listed(t.labels.c.label)).where(t.labels.c.row == _ev.row).scalar_subquery()
+_labels = msgspec.json.Decoder(list[str])
 _OWNED = (t.coverage, t.entities, t.links)
 
 
 class _Open(NamedTuple):
-    """An open revision of an id."""
+    """An open revision of an id; `labels` as a JSON list."""
 
     row: int
     revision: int
+    labels: str
 
 
 class Work(NamedTuple):
@@ -176,6 +181,7 @@ def _begin(work: Work, unit: Unit) -> None:
 
 def _write(work: Work, unit: Unit, begun: bool) -> Receipt:
     opened = _opened(work, {e.id for e in unit.evidence} | {v.evidence for v in unit.embeddings})
+    _refuse_other_labels(unit, opened)
     _keep(work, [opened[e.id] for e in unit.evidence if e.id in opened])
     fresh = list({e.id: e for e in reversed(unit.evidence) if e.id not in opened}.values())[::-1]
     added = insert_evidence(work.connection, [(piece, work) for piece in fresh])
@@ -196,13 +202,22 @@ def _write(work: Work, unit: Unit, begun: bool) -> Receipt:
 def _opened(work: Work, ids: set[str]) -> dict[str, _Open]:
     """The open revisions of these ids. Raises UnitRefused when one belongs to another tenant or source."""
     found: dict[str, _Open] = {}
-    columns = select(_ev.id, _ev.row, _ev.revision, _ev.tenant, _ev.source)
+    columns = select(_ev.id, _ev.row, _ev.revision, _ev.tenant, _ev.source, _LABELS.label("labels"))
     for some in chunks(ids):
         for row in work.connection.execute(columns.where(_ev.id.in_(some), _ev.superseded_at.is_(None))):
             if (row.tenant, row.source) != (work.tenant, work.source):
                 raise UnitRefused(f"evidence {row.id} already belongs to another source")
-            found[row.id] = _Open(row.row, row.revision)
+            found[row.id] = _Open(row.row, row.revision, row.labels)
     return found
+
+
+def _refuse_other_labels(unit: Unit, opened: dict[str, _Open]) -> None:
+    """Raises UnitRefused where a piece that is held comes under other labels: it would go on being shown to whom it was shown before."""
+    for piece in unit.evidence:
+        known = opened.get(piece.id)
+        if known is not None and set(piece.labels) != set(_labels.decode(known.labels)):
+            why = "labels are part of what a piece says, and so of its id"
+            raise UnitRefused(f"evidence {piece.id} is held under other labels: {why}; give it another id")
 
 
 def _keep(work: Work, opened: Sequence[_Open]) -> None:

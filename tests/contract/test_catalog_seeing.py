@@ -7,12 +7,14 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.catalog import Catalog
+from retrieval.errors import UnitRefused
 from retrieval.ids import derived_source, evidence_id
 from retrieval.ports import Unit
 from retrieval.types import Embedding, Evidence, Filter, FrameAt, Kind, Principal, Provenance
@@ -130,6 +132,21 @@ def test_what_was_made_out_of_a_piece_goes_under_its_labels(store: Store) -> Non
     store.reads({1: SECRET, 2: Said("next")})
     for at, held, shown in ((1, (), 0), (1, HR, 1), (2, (), 1), (2, HR, 1)):
         assert len(store.seen(held, before, told[at])) == shown
+
+
+@pytest.mark.parametrize(("held", "given"), [((), HR), (HR, ()), (HR, LABELS), (LABELS, HR)])
+def test_a_piece_that_is_held_is_not_taken_in_under_other_labels(
+    store: Store, held: tuple[str, ...], given: tuple[str, ...]
+) -> None:
+    one = piece(1, Said("list", held))
+    store.catalog.commit(Unit("t", SOURCE, "as it was", "test", [one]))
+    other = msgspec.structs.replace(one, labels=given)
+    with pytest.raises(UnitRefused, match="held under other labels"):
+        store.catalog.commit(Unit("t", SOURCE, "as it is", "test", [other]))
+    # nothing of it is left, and the same labels in another order are the same
+    again = msgspec.structs.replace(one, labels=one.labels[::-1])
+    assert store.catalog.commit(Unit("t", SOURCE, "as it is", "test", [again])).added == 0
+    assert list(store.catalog.get([one.id], Principal("t", labels=held))) == [one.id]
 
 
 def test_a_scan_gives_as_many_as_it_may_whatever_is_withheld_before(store: Store) -> None:
