@@ -1,7 +1,8 @@
 """Whatever many tenants do in one store, none is ever shown anything of another: every channel, every index, any order of acts.
 
 All tenants have the same words, the same names of sources and things, and nearly the same vectors: whatever is not told apart by tenant
-and label mixes. What a finder returns is checked before and after the catalog's own check.
+and label mixes. What a finder returns is checked before and after the catalog's own check: before it, by the labels a piece came under;
+after it, by what stands in its place and in its source today as well.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import count
+from itertools import count, product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -39,6 +41,7 @@ from retrieval.types import (
     Kind,
     Link,
     LinkType,
+    Locator,
     Mention,
     Principal,
     Provenance,
@@ -47,10 +50,46 @@ from retrieval.types import (
     RowKey,
 )
 
+# these give what indexes hold, which the catalog still has to judge
+UNCHECKED = {"evidence by the graph", "rows of the vectors", "rows of the words", "rows by time"}
 WORDS = "pump seal leaked vibration P-101 P-102 tripped CAM-7 red green door 4.2 bar bearing".split()
 SHARED = ["P-101", "P-102", "CAM-7"]
 LABELS = ("hr", "security")
+ANY_LABELS = ((), ("hr",), ("security",), LABELS)
 SOURCES = 6
+
+
+class Told(NamedTuple):
+    """A piece as it was committed: whose it is, where it stands, and who may see it."""
+
+    tenant: str
+    source: str
+    place: Locator
+    labels: tuple[str, ...]
+
+    def seen_by(self, asker: Principal) -> bool:
+        return self.tenant == asker.tenant and (not self.labels or not set(self.labels).isdisjoint(asker.labels))
+
+
+class Today:
+    """What sources tell now, or told last: all that decides who may see what they told before."""
+
+    def __init__(self) -> None:
+        self._standing: dict[tuple[str, str], set[str]] = {}
+        self._there: dict[tuple[str, str, Locator], Told] = {}
+        self._last: dict[tuple[str, str], list[Told]] = {}
+
+    def reads(self, tenant: str, source: str, pieces: dict[str, Told]) -> None:
+        self._standing[tenant, source] = set(pieces)
+        self._there.update(((tenant, source, each.place), each) for each in pieces.values())
+        if pieces:
+            self._last[tenant, source] = list(pieces.values())
+
+    def shows(self, id_: str, told: Told, asker: Principal) -> bool:
+        whose = told.tenant, told.source
+        if id_ in self._standing[whose]:
+            return True
+        return self._there[*whose, told.place].seen_by(asker) and any(each.seen_by(asker) for each in self._last[whose])
 
 
 class Town:
@@ -72,12 +111,14 @@ class Town:
         self.searcher = Searcher(indexes, models, load_weights(), lambda text: [w for w in text.split() if w in SHARED])
         # reads the rows beside everything that is tested
         self.raw = sqlite3.connect(store)
-        self.owner: dict[str, tuple[str, frozenset[str]]] = {}
+        self.told: dict[str, Told] = {}
+        self.today = Today()
+        self.relabelled: dict[str, list[tuple[int, int, str, list[Evidence]]]] = {tenant: [] for tenant in self.tenants}
         self.ids: dict[str, list[str]] = {tenant: [] for tenant in self.tenants}
         self.held: dict[tuple[str, str], list[Evidence]] = {}
         self.past: list[tuple[str, str, list[Evidence]]] = []
         self.shown: Counter[str] = Counter()
-        self.version = count()
+        self.version, self.place = count(), count()
 
     def close(self) -> None:
         self.searcher.close()
@@ -104,12 +145,48 @@ class Town:
         if mine:
             self._commit(*self.chance.choice(mine))
 
+    def relabel(self, tenant: str) -> None:
+        """A piece, or a whole source, is read again under other labels: more, fewer, others or none."""
+        mine = [source for (whose, source), pieces in self.held.items() if whose == tenant and pieces]
+        if mine:
+            source = self.chance.choice(mine)
+            pieces, before = self.held[tenant, source], self._now()
+            some = pieces if self.chance.random() < 0.5 else [self.chance.choice(pieces)]
+            labels = self.chance.choice(ANY_LABELS)
+            self._commit(tenant, source, [self._under(each, labels) if each in some else each for each in pieces])
+            self.relabelled[tenant].append((before, self._now(), source, pieces))
+            either = [each.id for each in (*pieces, *self.held[tenant, source])]
+            for held, as_of in product(ANY_LABELS, (before, self._now(), None)):
+                self._got(either, Principal(tenant, labels=held), as_of)
+
+    def put_back(self, tenant: str) -> None:
+        """A source is read again as it was before one of its pieces was relabelled."""
+        if self.relabelled[tenant]:
+            _, _, source, pieces = self.chance.choice(self.relabelled[tenant])
+            self._commit(tenant, source, pieces)
+
+    def _now(self) -> int:
+        """When the last change was known."""
+        return int(self.raw.execute("SELECT recorded_at FROM head").fetchone()[0])
+
+    def _under(self, piece: Evidence, labels: tuple[str, ...]) -> Evidence:
+        id_ = evidence_id(
+            self.catalog.tenant_key(piece.tenant), piece.source, piece.locator, piece.text + "".join(labels)
+        )
+        return self._tell(msgspec.structs.replace(piece, id=id_, labels=labels))
+
+    def _tell(self, piece: Evidence) -> Evidence:
+        if piece.id not in self.told:
+            self.ids[piece.tenant].append(piece.id)
+        self.told[piece.id] = Told(piece.tenant, piece.source, piece.locator, piece.labels)
+        return piece
+
     def _piece(self, tenant: str, source: str) -> Evidence:
         text = " ".join(self.chance.choices(WORDS, k=4))
         labels = tuple(label for label in LABELS if self.chance.random() < 0.25)
         frame = self.chance.random() < 0.4
-        at = self.chance.randrange(50)
-        locator = FrameAt(at * 1000, at * 1000 + 900) if frame else RowKey("t", str(at))
+        at, place = self.chance.randrange(50), next(self.place)
+        locator = FrameAt(place * 1000, place * 1000 + 900) if frame else RowKey("t", str(place))
         piece = Evidence(
             id=evidence_id(self.catalog.tenant_key(tenant), source, locator, text + "".join(labels)),
             tenant=tenant,
@@ -122,10 +199,7 @@ class Town:
             valid=Interval(at, at + 5),
             entities=tuple(Mention(each, Relation.MENTIONS) for each in SHARED if each in text),
         )
-        if piece.id not in self.owner:
-            self.ids[tenant].append(piece.id)
-        self.owner[piece.id] = (tenant, frozenset(labels))
-        return piece
+        return self._tell(piece)
 
     def _commit(self, tenant: str, source: str, pieces: list[Evidence]) -> None:
         vectors = self.text.encode([piece.text for piece in pieces]) if pieces else []
@@ -140,26 +214,29 @@ class Town:
         site = {"entities": [own, *there], "links": links} if pieces else {}
         self.catalog.commit(Unit(tenant, source, f"{next(self.version)}", "test", pieces, made, **site))  # type: ignore[arg-type]
         self.held[tenant, source] = pieces
+        self.today.reads(tenant, source, {piece.id: self.told[piece.id] for piece in pieces})
 
     # --- looks: each gives the ids it was shown ---
 
     def look(self, tenant: str) -> None:
         asker = Principal(tenant, labels=tuple(label for label in LABELS if self.chance.random() < 0.5))
-        past = self.chance.random() < 0.3
-        filter_ = Filter(
-            as_of=self.chance.randrange(1_000, 1_000 + 10 * (self.catalog.sequence() + 2)) if past else None
-        )
+        filter_ = Filter(as_of=self._some_time(tenant) if self.chance.random() < 0.4 else None)
         self.projector.catch_up()
         assert not self.projector.failures
         name, look = self.chance.choice(list(self._looks().items()))
         ids = list(look(asker, filter_))
         self.shown[name] += len(ids)
-        strangers = [id_ for id_ in ids if not self._may_see(id_, asker)]
-        assert not strangers, f"{name} showed {asker} {[self.owner.get(id_) for id_ in strangers]}"
+        strangers = [id_ for id_ in ids if not self.told[id_].seen_by(asker)]
+        assert not strangers, f"{name} showed {asker} {[self.told[id_] for id_ in strangers]}"
+        if name not in UNCHECKED:
+            since = [self.told[id_] for id_ in ids if not self.today.shows(id_, self.told[id_], asker)]
+            assert not since, f"{name} showed {asker} as of {filter_.as_of} {since}"
 
-    def _may_see(self, id_: str, asker: Principal) -> bool:
-        tenant, labels = self.owner[id_]
-        return tenant == asker.tenant and (not labels or bool(labels & set(asker.labels)))
+    def _some_time(self, tenant: str) -> int:
+        """Any, or that before or after a change of labels."""
+        if self.relabelled[tenant] and self.chance.random() < 0.5:
+            return self.chance.choice(self.chance.choice(self.relabelled[tenant])[:2])
+        return self.chance.randrange(1_000, 1_000 + 10 * (self.catalog.sequence() + 2))
 
     def _looks(self) -> dict[str, Callable[[Principal, Filter], Iterable[str]]]:
         channels = {f"search by {name}": self._channel(name) for name in CHANNELS}
@@ -218,8 +295,22 @@ class Town:
 
     def _taken(self, asker: Principal, filter_: Filter) -> Iterable[str]:
         """By the ids of everybody: only the asker's own come back."""
-        every = [id_ for ids in self.ids.values() for id_ in ids[-20:]]
-        return self.catalog.get(every, asker, filter_.as_of)
+        return self._got([id_ for ids in self.ids.values() for id_ in ids[-20:]], asker, filter_.as_of)
+
+    def _got(self, ids: list[str], asker: Principal, as_of: int | None) -> Iterable[str]:
+        """By id: all come back that stood then and are shown today, and nothing else."""
+        found = self.catalog.get(ids, asker, as_of)
+        known = [id_ for id_ in ids if self.told[id_].seen_by(asker) and self._stood(id_, as_of)]
+        withheld = {id_ for id_ in known if not self.today.shows(id_, self.told[id_], asker)}
+        assert withheld == set(known) - set(found)
+        self.shown["withheld since"] += len(withheld)
+        return found
+
+    def _stood(self, id_: str, as_of: int | None) -> bool:
+        """Whether the piece stood at that time, or stands."""
+        ended = "superseded_at IS NULL" if as_of is None else "recorded_at <= ?1 AND ifnull(superseded_at > ?1, 1)"
+        found = f"SELECT count(*) FROM evidence WHERE id = ?2 AND coalesce(?1, 1) AND {ended}"
+        return bool(self.raw.execute(found, (as_of, id_)).fetchone()[0])
 
     def _vector(self) -> tuple[str, Any]:
         texts = [" ".join(self.chance.choices(WORDS, k=3))]
@@ -258,12 +349,12 @@ def test_nobody_is_shown_anything_of_another(town_of: Callable[[int, int], Town]
     tenants, each = (50, 2_000) if full else (10, 40)
     seed = random.SystemRandom().randrange(10**6)
     town = town_of(tenants, seed)
-    acts = [town.add, town.add, town.delete, town.add_again] + [town.look] * 6
+    acts = [town.add, town.add, town.delete, town.add_again, town.relabel, town.put_back] + [town.look] * 8
     try:
         for _ in range(tenants * each):
             town.chance.choice(acts)(town.chance.choice(town.tenants))
     except BaseException:
         print(f"seed {seed}, {tenants} tenants")
         raise
-    never = [name for name in town._looks() if not town.shown[name] and name != "graph hop"]
+    never = [name for name in (*town._looks(), "withheld since") if not town.shown[name] and name != "graph hop"]
     assert not never, f"seed {seed}: nothing was ever shown by {never}"
