@@ -234,6 +234,21 @@ def test_a_graph_that_would_not_find_enough_is_not_used() -> None:
     builder.close()
 
 
+def test_a_graph_is_not_judged_by_the_last_to_come_alone() -> None:
+    """A document like no other came last, and lies near nothing; everything else is found by graph as before."""
+    rng = np.random.default_rng(8)
+    vectors = np.concatenate(
+        [rng.standard_normal((4900, 12)) @ rng.standard_normal((12, 256)), rng.standard_normal((100, 256))]
+    )
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    with room(LOW, dim=256) as (store, builder, _):
+        store.put(np.arange(5000), vectors)
+        tended(builder)
+        assert store.graph is not None and store.graph.breadth
+        (got, _), plan = store.search(vectors[7], 1, Selection.listed(np.arange(5000)))
+        assert (got.tolist(), plan.way) == ([7], Way.GRAPH)
+
+
 def test_the_thread_ends_in_the_midst_of_its_work() -> None:
     with room() as (store, builder, _):
         store.put(np.arange(20_000), made(20_000))

@@ -26,9 +26,11 @@ from retrieval.types import Vector
 # rows copied at once: a millisecond, and so little memory (1.5 MB at 384 dimensions) that what a thread keeps of it does not weigh
 _PIECE = 1024
 _SAMPLE = 4096
-# vectors that a graph (they are held out of it) and codes (they have one) are judged by, and the share of their ten nearest that must
-# be found at one of the breadths; by codes: among the best that are compared exactly, as multiples of plan.broad
+# vectors that codes are judged by (they have one), and the share of their ten nearest that must be found: by a graph at one of the
+# breadths, by codes among the best that are compared exactly, as multiples of plan.broad
 _JUDGES, _NEAREST, _ENOUGH, _ENOUGH_BY_CODE = 64, 10, 0.98, 0.99
+# a graph is judged at so many stops of its building, by so many vectors each
+_STOPS, _AT_ONCE = 16, 8
 _BREADTHS, _REACHES = (64, 128, 256), (1, 3, 12, 48)
 # inner products of unit vectors that differ by less are the same number summed up in another order
 _SAME = 5e-7
@@ -257,13 +259,9 @@ def _link(work: _Work) -> None:
     for rows in work.pieces(np.arange(linked)):
         building.copy(rows)
     if before is None or total > JUDGE_AGAIN * before.judged_at:
-        judges = np.arange(max(linked, total - min(_JUDGES, total // 4)), total)
-        _grow(work, building, np.arange(linked, total - judges.size))
-        breadth, judged_at = _judged(work, building.so_far(codes), judges), total
-        linked = total - judges.size
+        breadth, judged_at = _grow_judged(work, building, codes, linked), total
     else:
         breadth, judged_at = before.breadth, before.judged_at
-    if breadth:
         _grow(work, building, np.arange(linked, total))
     with work.lock.writing():
         work.check()
@@ -276,19 +274,42 @@ def _grow(work: _Work, building: Building, positions: Positions) -> None:
             work.check()
 
 
-def _judged(work: _Work, graph: Graph, judges: Positions) -> int:
-    """The least breadth at which the graph finds enough of the nearest of vectors that are not in it; 0 = none does."""
-    if not judges.size:
-        return _BREADTHS[0]
-    queries, nearest = work.copied(judges), min(_NEAREST, len(graph))
-    right = _nearest(work, queries, len(graph), nearest)[:, -1]
-    for breadth in _BREADTHS:
-        found = 0
-        for query, least in zip(queries, right, strict=True):
-            found += work.hits(query, graph.search(query, LEAST_BY_GRAPH, breadth), least, nearest)
-        if found >= _ENOUGH * judges.size * nearest:
-            return breadth
-    return 0
+def _grow_judged(work: _Work, building: Building, codes: Codes, linked: int) -> int:
+    """Link all that have codes; the least breadth at which the graph finds enough of the nearest of vectors that are not in it, 0 = none
+    does.
+
+    It stops on the way and tries those that come next: the last to come alone would judge all by one burst of alarms, or by one
+    document that is like no other.
+    """
+    total, judged, found = len(codes), 0, dict.fromkeys(_BREADTHS, 0)
+    for stop in _stops(linked, total):
+        _grow(work, building, np.arange(linked, stop))
+        linked = stop
+        queries, nearest = work.copied(np.arange(stop, min(stop + _AT_ONCE, total))), min(_NEAREST, stop)
+        judged += len(queries) * nearest
+        for breadth, hits in _found(work, building.so_far(codes), queries, nearest).items():
+            found[breadth] += hits
+    _grow(work, building, np.arange(linked, total))
+    return next((breadth for breadth in _BREADTHS if found[breadth] >= _ENOUGH * judged), 0)
+
+
+def _found(work: _Work, graph: Graph, queries: Vector, nearest: int) -> dict[int, int]:
+    """By breadth, how many of the nearest of these queries the graph finds."""
+    right = list(zip(queries, _nearest(work, queries, len(graph), nearest)[:, -1], strict=True))
+    return {
+        breadth: sum(
+            work.hits(query, graph.search(query, LEAST_BY_GRAPH, breadth), least, nearest) for query, least in right
+        )
+        for breadth in _BREADTHS
+    }
+
+
+def _stops(linked: int, total: int) -> list[int]:
+    """In the middle of each of equal parts of what is still to be linked, when nearly all is: a small graph finds more than the same one
+    grown large."""
+    first = max(linked, total - total // 8)
+    middles = first + (np.arange(_STOPS) + 0.5) * (total - first) / _STOPS
+    return [stop for stop in np.unique(middles.astype(np.int64)).tolist() if stop]
 
 
 def _nearest(work: _Work, queries: Vector, total: int, k: int) -> Vector:
