@@ -14,8 +14,10 @@ from app.wiring import Parts
 from eval.bench.encoders import QuickImages, QuickText
 from eval.bench.plant import ABLE, ALIASES, TENANT, ZONE
 from ingest.ports import Detection
+from retrieval.errors import InputError
 
 AT_ONCE = 16
+_PATIENCE_S = 1800.0
 
 
 class Spotter:
@@ -43,6 +45,13 @@ class BenchParts(Parts):
     @cached_property
     def _detectors(self) -> Any:
         return (Spotter(),)
+
+    def settle(self) -> None:
+        """Bring every index up to the catalog, and wait for what is built behind searches: it would be measured with the first questions.
+        Raises InputError where that does not come to an end."""
+        self.follower.catch_up()
+        if not self._rooms.vectors.settle(_PATIENCE_S):
+            raise InputError(f"the vectors have not settled within {_PATIENCE_S:.0f} s: {self._rooms.vectors.trouble}")
 
 
 def settings_for(store: Path, model_url: str | None = None) -> Settings:

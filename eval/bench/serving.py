@@ -35,7 +35,7 @@ def main(store: Path, model: str) -> None:
     settings = settings_for(store, model)
     parts = BenchParts(settings)
     # what an index holds in memory is read now, not while the first question waits
-    parts.follower.catch_up()
+    parts.settle()
     # a client's next question may come before its last one is quite over
     service = Watchfloor(parts, Budget(Allowance(concurrent=2 * AT_ONCE)))
     port = free_port(_HOST)
