@@ -10,7 +10,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from retrieval.catalog import derived, never_again
 from retrieval.catalog import tables as t
@@ -33,6 +45,22 @@ _ev = t.evidence.c
 _LABELS = select(Listed(t.labels.c.label)).where(t.labels.c.row == _ev.row).scalar_subquery()
 _labels = msgspec.json.Decoder(list[str])
 _OWNED = (t.coverage, t.entities, t.links)
+# what every unit runs is put into words once: doing that anew takes four times what running it does
+_SOME: BindParameter[Any] = bindparam("some", expanding=True)
+_HEAD = select(t.head).where(t.head.c.id == 1).with_for_update()
+_MOVED = update(t.head).where(t.head.c.id == 1).values(sequence=bindparam("reached"), recorded_at=bindparam("known_at"))
+_ENTRY = insert(t.outbox)
+_PIECES = insert(t.evidence).returning(_ev.id, _ev.row)
+_MENTIONS, _UNDER = insert(t.mentions), insert(t.labels)
+_LATEST = (
+    select(t.sources)
+    .where(t.sources.c.tenant == bindparam("tenant"), t.sources.c.source == bindparam("source"))
+    .order_by(t.sources.c.revision.desc())
+    .limit(1)
+)
+_STANDING = select(_ev.id, _ev.row, _ev.revision, _ev.tenant, _ev.source, _LABELS.label("labels")).where(
+    _ev.id.in_(_SOME), _ev.superseded_at.is_(None)
+)
 
 
 class _Open(NamedTuple):
@@ -122,9 +150,7 @@ def abandon(connection: Connection, tenant: str, source: str, clock: Clock) -> N
 
 def latest_of(connection: Connection, tenant: str, source: str) -> Row[Any] | None:
     """The newest revision of a source, whole or not."""
-    of_source = (t.sources.c.tenant == tenant, t.sources.c.source == source)
-    statement = select(t.sources).where(*of_source).order_by(t.sources.c.revision.desc()).limit(1)
-    return connection.execute(statement).first()
+    return connection.execute(_LATEST, {"tenant": tenant, "source": source}).first()
 
 
 def state(connection: Connection, tenant: str, source: str) -> SourceState | None:
@@ -170,7 +196,7 @@ def check(unit: Unit) -> None:
 
 def lock(connection: Connection) -> tuple[int, Micros]:
     """(sequence, recorded_at) of the last change, held until the transaction ends."""
-    row = connection.execute(select(t.head).where(t.head.c.id == 1).with_for_update()).one()
+    row = connection.execute(_HEAD).one()
     return row.sequence, row.recorded_at
 
 
@@ -202,9 +228,8 @@ def _write(work: Work, unit: Unit, begun: bool) -> Receipt:
 def _opened(work: Work, ids: set[str]) -> dict[str, _Open]:
     """The open revisions of these ids. Raises UnitRefused when one belongs to another tenant or source."""
     found: dict[str, _Open] = {}
-    columns = select(_ev.id, _ev.row, _ev.revision, _ev.tenant, _ev.source, _LABELS.label("labels"))
     for some in chunks(ids):
-        for row in work.connection.execute(columns.where(_ev.id.in_(some), _ev.superseded_at.is_(None))):
+        for row in work.connection.execute(_STANDING, {"some": some}):
             if (row.tenant, row.source) != (work.tenant, work.source):
                 raise UnitRefused(f"evidence {row.id} already belongs to another source")
             found[row.id] = _Open(row.row, row.revision, row.labels)
@@ -235,7 +260,7 @@ def insert_evidence(connection: Connection, pieces: Sequence[tuple[Evidence, Wor
         return {}
     rows = [{**evidence_values(piece), **work.owned()} for piece, work in pieces]
     added: dict[str, int] = {}
-    for id_, row in connection.execute(insert(t.evidence).returning(_ev.id, _ev.row), rows):
+    for id_, row in connection.execute(_PIECES, rows):
         added[id_] = row
     mentions = [
         {"row": added[e.id], "position": position, "entity": m.entity, "relation": str(m.relation)}
@@ -243,9 +268,9 @@ def insert_evidence(connection: Connection, pieces: Sequence[tuple[Evidence, Wor
         for position, m in enumerate(e.entities)
     ]
     labels = [{"row": added[e.id], "label": label} for e, _ in pieces for label in sorted(set(e.labels))]
-    for table, values in ((t.mentions, mentions), (t.labels, labels)):
+    for statement, values in ((_MENTIONS, mentions), (_UNDER, labels)):
         if values:
-            connection.execute(insert(table), values)
+            connection.execute(statement, values)
     return {piece.id: added[piece.id] for piece, _ in pieces}
 
 
@@ -347,6 +372,5 @@ def _append(work: Work, kind: str, touched: Sequence[str], closed: Sequence[str]
 
 def append(connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
     """Append entries to the log and move its head to the last of them."""
-    connection.execute(insert(t.outbox), list(entries))
-    moved = {name: entries[-1][name] for name in ("sequence", "recorded_at")}
-    connection.execute(update(t.head).where(t.head.c.id == 1).values(**moved))
+    connection.execute(_ENTRY, list(entries))
+    connection.execute(_MOVED, {"reached": entries[-1]["sequence"], "known_at": entries[-1]["recorded_at"]})

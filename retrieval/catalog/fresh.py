@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select
 
 from retrieval.catalog import commits, never_again
 from retrieval.catalog import tables as t
@@ -27,6 +27,12 @@ from retrieval.ports import Receipt, Unit
 from retrieval.types import Evidence
 
 _ev = t.evidence.c
+# put into words once (see commits.py)
+_SOME: BindParameter[Any] = bindparam("some", expanding=True)
+_HELD = select(t.sources.c.tenant, t.sources.c.source).distinct().where(t.sources.c.source.in_(_SOME))
+_TAKEN = select(_ev.id).where(_ev.superseded_at.is_(None), _ev.id.in_(_SOME)).limit(1)
+_TAKEN_IN = delete(t.rejections).where(t.rejections.c.tenant == bindparam("tenant"), t.rejections.c.source.in_(_SOME))
+_INTO = {table: insert(table) for table in (t.sources, t.vectors, t.coverage, t.entities, t.links)}
 
 
 class _New(NamedTuple):
@@ -57,7 +63,7 @@ def store(connection: Connection, units: Sequence[Unit], clock: Clock) -> list[R
     new = _drawn(connection, never_again.without_erased(connection, units), clock)
     _refuse_taken(connection, new)
     sources = [{**each.work.owned(), **_about(each.unit)} for each in new]
-    connection.execute(insert(t.sources), sources)
+    _insert(connection, t.sources, sources)
     pieces = [(piece, each.work) for each in new for piece in each.evidence]
     rows = commits.insert_evidence(connection, pieces)
     _insert(connection, t.vectors, [row for each in new for row in _vectors(each, rows)])
@@ -72,10 +78,9 @@ def store(connection: Connection, units: Sequence[Unit], clock: Clock) -> list[R
 
 def _held(connection: Connection, units: Sequence[Unit]) -> set[tuple[str, str]]:
     """(tenant, source) of those of which something was stored before."""
-    mine = select(t.sources.c.tenant, t.sources.c.source).distinct()
     found = set[tuple[str, str]]()
     for some in chunks({unit.source for unit in units}):
-        found |= {(row.tenant, row.source) for row in connection.execute(mine.where(t.sources.c.source.in_(some)))}
+        found |= {(row.tenant, row.source) for row in connection.execute(_HELD, {"some": some})}
     return found
 
 
@@ -92,9 +97,8 @@ def _drawn(connection: Connection, units: Sequence[Unit], clock: Clock) -> list[
 
 
 def _refuse_taken(connection: Connection, new: Sequence[_New]) -> None:
-    open_ = select(_ev.id).where(_ev.superseded_at.is_(None))
     for some in chunks(piece.id for each in new for piece in each.evidence):
-        taken = connection.execute(open_.where(_ev.id.in_(some)).limit(1)).scalar()
+        taken = connection.execute(_TAKEN, {"some": some}).scalar()
         if taken is not None:
             raise UnitRefused(f"evidence {taken} already belongs to another source")
 
@@ -124,8 +128,7 @@ def _facts(new: Sequence[_New], name: str, values: Any) -> list[dict[str, Any]]:
 def _clear_rejections(connection: Connection, units: Sequence[Unit]) -> None:
     for tenant in {unit.tenant for unit in units}:
         for some in chunks(unit.source for unit in units if unit.tenant == tenant):
-            mine = (t.rejections.c.tenant == tenant, t.rejections.c.source.in_(some))
-            connection.execute(delete(t.rejections).where(*mine))
+            connection.execute(_TAKEN_IN, {"tenant": tenant, "some": some})
 
 
 def _tells_site(unit: Unit) -> bool:
@@ -134,4 +137,4 @@ def _tells_site(unit: Unit) -> bool:
 
 def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
     if rows:
-        connection.execute(insert(table), rows)
+        connection.execute(_INTO[table], rows)

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, exists, insert, select
+from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, insert, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
@@ -23,6 +23,14 @@ from retrieval.ports import Unit
 # the kind of such a refusal, and the code it is remembered under
 ERASED = "erased"
 _KEY_BYTES = 32
+# every unit asks: put into words once
+_TENANT: BindParameter[str] = bindparam("tenant")
+_KEY_IF_ERASED = select(t.tenants.c.key).where(
+    t.tenants.c.tenant == _TENANT, exists().where(t.erased.c.tenant == _TENANT)
+)
+_AGAINST = select(t.erased).where(
+    t.erased.c.tenant == _TENANT, t.erased.c.digest.in_(bindparam("some", expanding=True))
+)
 _REFUSED = "it was erased ({}); `watchfloor erase again` lets it be taken in once more"
 
 
@@ -124,8 +132,8 @@ def _met(connection: Connection, tenant: str, digests: Collection[str]) -> dict[
     """Digest → the erasure that forbids it."""
     found: dict[str, str] = {}
     for some in chunks(digests):
-        mine = (t.erased.c.tenant == tenant, t.erased.c.digest.in_(some))
-        found |= {row.digest: row.erasure for row in connection.execute(select(t.erased).where(*mine))}
+        known = connection.execute(_AGAINST, {"tenant": tenant, "some": some})
+        found |= {row.digest: row.erasure for row in known}
     return found
 
 
@@ -153,8 +161,7 @@ def _digest(key: bytes, sort: str, value: str) -> str:
 
 def _key_if_erased(connection: Connection, tenant: str) -> bytes | None:
     """The tenant's key; None where nothing of it was ever erased."""
-    any_ = exists().where(t.erased.c.tenant == tenant)
-    key: bytes | None = connection.execute(select(t.tenants.c.key).where(t.tenants.c.tenant == tenant, any_)).scalar()
+    key: bytes | None = connection.execute(_KEY_IF_ERASED, {"tenant": tenant}).scalar()
     return key
 
 

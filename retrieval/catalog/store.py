@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, insert, select
 
 from retrieval import walking
-from retrieval.catalog import ageing, arrivals, commits, facts, fresh, journal, never_again, reading, talks
+from retrieval.catalog import ageing, arrivals, commits, facts, fresh, journal, never_again, outbox, reading, talks
 from retrieval.catalog import tables as t
 from retrieval.catalog.census import Census
 from retrieval.catalog.clock import Clock, system_clock
@@ -42,17 +41,6 @@ _KEY_BYTES = 32
 _SEQUENCE = str(select(t.head.c.sequence))
 # vectors are 1.5 kB each: a few hundred ids at a time keep memory flat while a projection is rebuilt
 _VECTOR_CHUNK = 256
-# an entry of a large source names thousands of pieces: a hundred such at once would take as much memory as an index of them
-_LOG_CHUNK, _LOG_NAMES = 10, 5_000
-
-
-class _Payload(msgspec.Struct, frozen=True):
-    evidence: tuple[str, ...]
-    closed: tuple[str, ...]
-    site: bool
-
-
-_payload = msgspec.json.Decoder(_Payload)
 
 
 class Catalog:
@@ -157,15 +145,8 @@ class Catalog:
     # --- the log ---
 
     def log(self, after: int, limit: int = 500) -> list[LogEntry]:
-        statement = select(t.outbox).where(t.outbox.c.sequence > after).order_by(t.outbox.c.sequence).limit(limit)
-        entries, named = list[LogEntry](), 0
         with self._db.read() as connection:
-            for row in connection.execute(statement.execution_options(yield_per=_LOG_CHUNK)):
-                entries.append(LogEntry(row.sequence, row.tenant, *_told(row.payload)))
-                named += len(entries[-1].evidence) + len(entries[-1].closed)
-                if named >= _LOG_NAMES:
-                    break
-        return entries
+            return outbox.entries(connection, after, limit)
 
     def projected(self, ids: Sequence[str]) -> list[Projected]:
         with self._db.read() as connection:
@@ -395,8 +376,3 @@ class Catalog:
     def meta(self, tenant: str, key: str) -> str | None:
         with self._db.read() as connection:
             return journal.meta(connection, tenant, key)
-
-
-def _told(payload: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
-    told = _payload.decode(payload)
-    return told.evidence, told.closed, told.site

@@ -175,6 +175,17 @@ def test_the_log_tells_every_change_in_order(catalog: Catalog) -> None:
     assert catalog.log(3) == []
 
 
+def test_the_log_of_large_sources_is_read_a_few_at_a_time_and_whole(catalog: Catalog) -> None:
+    """A reader that goes on from the last sequence it was told misses nothing, however few entries it was given."""
+    names = [[f"{source}{n}" for n in range(2_000)] for source in "abcde"]
+    catalog.commit_all([unit(*each, source=f"file:///{each[0]}") for each in names])
+    read, parts = list[LogEntry](), 0
+    while part := catalog.log(read[-1].sequence if read else 0):
+        read, parts = [*read, *part], parts + 1
+    assert parts == 2
+    assert [entry.evidence for entry in read] == [tuple(f"ev_{name}" for name in each) for each in names]
+
+
 def test_what_was_put_under_a_label_since_is_not_found_as_of_before(catalog: Catalog) -> None:
     def reading(n: int, labels: tuple[str, ...]) -> Unit:
         each = piece(f"list_{n}", "list.md", text="salary list", labels=labels)

@@ -240,7 +240,9 @@ class FaissVectors:
         self._dims, self._left_out, self._applied = whole.dims, whole.left_out, whole.applied
 
     def _take(self, change: Change, vectors: Sequence[tuple[int, str, Vector]]) -> None:
-        columns = self._columns.setdefault(change.tenant, Columns())
+        columns = self._columns.get(change.tenant)
+        if columns is None:
+            columns = self._columns[change.tenant] = Columns()
         present = {item.row for item in change.present}
         held = set().union(*(columns.rows_of(id_) for id_ in change.ids))
         self._drop(change.tenant, columns, held - present)
