@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from retrieval.errors import GraphUnavailable, ProjectionError
@@ -92,7 +93,8 @@ class Projector:
         for name, projection in self._projections.items():
             known = self._failures.get(name) if kept else None
             if (known is None or known.kind != "failed") and not self._is_at(projection, reach):
-                self._try(name, lambda one: self._follow(one, progress, patience_s), 0.0 if known else patience_s)
+                follow = partial(self._follow, progress=progress, patience_s=patience_s, reach=reach)
+                self._try(name, follow, 0.0 if known else patience_s)
         return dict(self.failures)
 
     def reindex(self, progress: Progress | None = None) -> dict[str, int]:
@@ -183,11 +185,20 @@ class Projector:
         except _BROKEN:
             return False
 
-    def _follow(self, projection: Projection, progress: Progress | None, patience_s: float | None = None) -> None:
-        reach, until = self._log.sequence(), None if patience_s is None else time.monotonic() + patience_s
-        if projection.applied() > reach:
+    def _follow(
+        self,
+        projection: Projection,
+        progress: Progress | None = None,
+        patience_s: float | None = None,
+        reach: int | None = None,
+    ) -> None:
+        """Up to `reach` at least, by default the end of the log. What came in while this thread waited for its turn is left to those who
+        ask for it: else each of many would bring in the newest piece alone, and all others wait for that."""
+        until = None if patience_s is None else time.monotonic() + patience_s
+        if projection.applied() > self._log.sequence():
             # it followed another store, or this one was put back to an earlier state
             projection.reset()
+        reach = self._log.sequence() if reach is None else reach
         while (applied := projection.applied()) < reach:
             entries = self._log.log(applied, self._batch)
             self._failpoints.reach(Step.LOG_READ)

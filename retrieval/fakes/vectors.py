@@ -6,6 +6,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,6 +26,19 @@ class _Dumped(msgspec.Struct):
     dims: dict[str, int]
     owners: list[tuple[int, str]]
     left_out: list[tuple[int, str]] = []
+
+
+class _Seen(NamedTuple):
+    about: _Dumped
+    vectors: list[Vector]
+
+    @property
+    def applied(self) -> int:
+        return self.about.applied
+
+    def write(self, folder: Path) -> None:
+        (folder / "evidence.json").write_bytes(msgspec.json.encode(self.about))
+        np.save(folder / "vectors.npy", np.concatenate([np.zeros(0, np.float32), *self.vectors]))
 
 
 class MemoryVectors(Shelf):
@@ -48,12 +62,12 @@ class MemoryVectors(Shelf):
         for row, space, vector in self._each():
             yield row, space, zlib.crc32(vector.tobytes())
 
-    def dump(self, folder: Path) -> None:
+    def seen(self) -> _Seen:
+        """Everything held at this moment."""
         each = list(self._each())
         owners = [(row, space) for row, space, _ in each]
-        about = _Dumped(self._applied, self._held, self._dims, owners, sorted(self._left_out))
-        (folder / "evidence.json").write_bytes(msgspec.json.encode(about))
-        np.save(folder / "vectors.npy", np.concatenate([np.zeros(0, np.float32), *(vector for *_, vector in each)]))
+        about = _Dumped(self._applied, dict(self._held), dict(self._dims), owners, sorted(self._left_out))
+        return _Seen(about, [vector for *_, vector in each])
 
     def restore(self, folder: Path) -> int:
         try:

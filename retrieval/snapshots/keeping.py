@@ -30,6 +30,17 @@ KEPT = 2
 _NAME = re.compile(r"(\d{12})-(\d+)")
 
 
+class Seen(Protocol):
+    """What a projection held at one moment, whatever has become of it since."""
+
+    @property
+    def applied(self) -> int:
+        """The sequence applied then."""
+
+    def write(self, folder: Path) -> None:
+        """Write plain files into the empty folder: everything, and the sequence applied."""
+
+
 @runtime_checkable
 class Snapshotted(Protocol):
     """A projection that can be put into a folder and come back from it."""
@@ -38,11 +49,11 @@ class Snapshotted(Protocol):
 
     def applied(self) -> int: ...
 
-    def dump(self, folder: Path) -> None:
-        """Write plain files into the empty folder: everything, and the sequence applied."""
+    def seen(self) -> Seen:
+        """Everything held at this moment: what comes in while it is written is not in it, and does not wait for the disk."""
 
     def restore(self, folder: Path) -> int:
-        """Become what was dumped there; the sequence applied. Raises ProjectionError when the files do not fit together."""
+        """Become what was written there; the sequence applied. Raises ProjectionError when the files do not fit together."""
 
     def reset(self) -> None: ...
 
@@ -81,20 +92,19 @@ class Snapshots:
         self._log = structlog.get_logger("watchfloor.snapshots")
 
     def take(self, part: Snapshotted, still: Callable[[], AbstractContextManager[object]] = nullcontext) -> Manifest:
-        """Write one of what the projection holds now; `still` keeps it from changing while it is written.
+        """Write one of what the projection holds now; `still` keeps it from changing while that is looked at.
 
         Raises StoreBusy while another process takes one, StoreFull, StoreError; nothing of one that failed stays.
         """
         with _translated(), self._alone():
             self._sweep()
             with still():
-                sequence = part.applied()
-                folder = self._fresh(sequence)
-                with _whole(folder):
-                    self._failpoints.reach(Step.SNAPSHOT_BEGUN)
-                    part.dump(folder)
+                seen = part.seen()
+            folder = self._fresh(seen.applied)
             with _whole(folder):
-                told = self._finish(folder, part.name, sequence)
+                self._failpoints.reach(Step.SNAPSHOT_BEGUN)
+                seen.write(folder)
+                told = self._finish(folder, part.name, seen.applied)
             self._failpoints.reach(Step.SNAPSHOT_TAKEN)
             self._prune()
             return told

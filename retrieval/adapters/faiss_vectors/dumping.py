@@ -86,13 +86,20 @@ class _Seen(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """All of an index at one moment: what `write` needs, so that nobody has to wait for the disk."""
+    """All of an index at one moment, so that nobody has to wait while it is written to disk."""
 
     tenants: list[tuple[str, tuple[dict[str, NDArray[Any]], dict[str, list[Any]]]]]
     stores: list[tuple[tuple[str, str], _Seen]]
     dims: dict[str, int]
     left_out: list[tuple[int, str, str]]
     applied: int
+
+    def write(self, folder: Path) -> None:
+        """Write it into an empty folder. Raises OSError where there is no room."""
+        tenants = [_tenant(folder, number, *each) for number, each in enumerate(self.tenants)]
+        spaces = [_space(folder, number, *each) for number, each in enumerate(self.stores)]
+        page = _Page(_FORMAT, self.applied, self.dims, self.left_out, tenants, spaces)
+        (folder / _PAGE).write_bytes(msgspec.json.encode(page))
 
 
 def seen(whole: Whole) -> Seen:
@@ -111,14 +118,6 @@ def _looked_at(store: Store) -> _Seen:
     counts = (store.centred_at, store.unfit_at, store.reach, store.reached_at, store.blurred_at)
     kept, centre = (None, None) if codes is None else (codes.bytes.copy(), codes.centre)
     return _Seen(store.floats.rows, store.places.slot.copy(), kept, centre, store.graph, counts)
-
-
-def write(whole: Seen, folder: Path) -> None:
-    """Write it into an empty folder. Raises OSError where there is no room."""
-    tenants = [_tenant(folder, number, *each) for number, each in enumerate(whole.tenants)]
-    spaces = [_space(folder, number, *each) for number, each in enumerate(whole.stores)]
-    page = _Page(_FORMAT, whole.applied, whole.dims, whole.left_out, tenants, spaces)
-    (folder / _PAGE).write_bytes(msgspec.json.encode(page))
 
 
 def restore(folder: Path, store: Callable[[int], Store]) -> Whole:

@@ -156,15 +156,14 @@ class FaissVectors:
         """Wait until codes and graphs are as far as they come; whether they were in time."""
         return self._builder.settle(timeout_s)
 
-    def dump(self, folder: Path) -> None:
-        """Write plain files into the empty folder: everything held, and the sequence applied."""
+    def seen(self) -> dumping.Seen:
+        """Everything held at this moment, to be written to files while the index goes on."""
         with self._lock.reading():
             whole = dumping.Whole(self._columns, self._stores, self._dims, self._left_out, self._applied)
-            seen = dumping.seen(whole)
-        dumping.write(seen, folder)
+            return dumping.seen(whole)
 
     def restore(self, folder: Path) -> int:
-        """Become what was dumped there; the sequence applied. Raises ProjectionError when the files do not fit together."""
+        """Become what was written there; the sequence applied. Raises ProjectionError when the files do not fit together."""
         whole = dumping.restore(folder, lambda dim: Store(dim, self._device, self._at, self._folder))
         with self._lock.writing():
             self._become(whole)

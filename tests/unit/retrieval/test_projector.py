@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -229,3 +231,37 @@ def test_with_patience_it_goes_on_where_it_stopped(catalog: Catalog) -> None:
         assert failures["rows"].kind == "behind" and f"{rows.applied()} of 7" in failures["rows"].reason
         reached.append(rows.applied())
     assert reached == [2, 4, 6] and rows.applied() == 7
+
+
+class Asked:
+    """A log that says when its end was asked for by another thread than the one that made it."""
+
+    def __init__(self, log: Catalog) -> None:
+        self._log, self._mine = log, threading.get_ident()
+        self.by_another = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def sequence(self) -> int:
+        found = self._log.sequence()
+        if threading.get_ident() != self._mine:
+            self.by_another.set()
+        return found
+
+
+def test_who_waited_for_a_turn_leaves_to_others_what_came_meanwhile(catalog: Catalog) -> None:
+    rows, log = Rows(), Asked(catalog)
+    projector = Projector(log, [rows], catalog.sequence)
+    known = catalog.sequence()
+    with projector.holding("rows"):
+        waiting = threading.Thread(target=projector.catch_up)
+        waiting.start()
+        assert log.by_another.wait(10)
+        projector.catch_up()
+        add(catalog, "late")
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert rows.applied() == known < catalog.sequence()
+    assert projector.catch_up() == {}
+    assert rows.applied() == catalog.sequence()
