@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import count
+from functools import partial
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Text, and_, bindparam, or_, select
 
@@ -13,7 +13,7 @@ from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, evidence_from, vector_from
 from retrieval.catalog.database import Database
 from retrieval.catalog.lean import Lean, Listed, each_of
-from retrieval.catalog.seeing import Ended, granted, withheld
+from retrieval.catalog.seeing import Ended, Seeing, granted
 from retrieval.types import Evidence, Filter, Interval, Micros, Principal, Vector
 
 _ev = t.evidence.c
@@ -31,7 +31,7 @@ _KNOWN = and_(
 _WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
 
 
-# what stands now, and what was known at a time: of that, seeing.withheld still has its say
+# what stands now, and what was known at a time: of that, Seeing still has its say
 _WHEN = {False: _OPEN, True: _KNOWN}
 _MENTIONS = select(Listed(t.mentions.c.position, t.mentions.c.entity, t.mentions.c.relation)).where(
     t.mentions.c.row == _ev.row
@@ -44,11 +44,23 @@ _EVIDENCE = select(
     _MENTIONS.scalar_subquery().label("mentions"), _LABELS.scalar_subquery().label("labels"),
 )  # fmt: skip
 _ALL_OF_IDS = _EVIDENCE.where(_ev.id.in_(_WANTED)).order_by(_ev.row)
+_ALL_OF_ROWS = _EVIDENCE.where(_ev.row.in_(_WANTED))
+
+
+class Reader(NamedTuple):
+    """Where it is read, and what today's labels keep of what has ended."""
+
+    db: Database
+    seeing: Seeing
 
 
 # row, source, place, and when it ended
 _State: TypeAlias = Callable[[Any], tuple[int, str, str, Micros | None]]
 _OF_EVIDENCE: _State = itemgetter(0, 3, 5, 13)
+_STATE = (_ev.row, _ev.source, _ev.locator, _ev.superseded_at)
+# rows that are judged at once
+_JUDGED = 1000
+Order: TypeAlias = tuple[ColumnElement[Any], ...]
 
 
 class _Wanted:
@@ -69,17 +81,17 @@ class _Wanted:
             known: Lean(read[known].where(by.in_(each_of("wanted")), when, lean)) for known, when in _WHEN.items()
         }
 
-    def read(self, db: Database, wanted: Sequence[Any], principal: Principal, as_of: Micros | None) -> Iterator[Any]:
+    def read(self, reader: Reader, wanted: Sequence[Any], principal: Principal, as_of: Micros | None) -> Iterator[Any]:
         """Rows in any order; of many, not all are of one snapshot."""
         params, known = _params(principal, as_of), as_of is not None
         for some in chunks(dict.fromkeys(wanted)):
-            found = db.quick(self._lean[known], self._any[known], {**params, "wanted": some})
+            found = reader.db.quick(self._lean[known], self._any[known], {**params, "wanted": some})
             ended = _ended(found, self._state) if known else ()
             if not ended:
                 yield from found
                 continue
-            with db.read() as connection:
-                lost = withheld(connection, ended, principal)
+            with reader.db.read() as connection:
+                lost = reader.seeing.withheld(connection, ended, principal)
             yield from (row for row in found if row[0] not in lost)
 
 
@@ -116,20 +128,20 @@ def labels(connection: Connection, tenant: str) -> tuple[str, ...]:
     return tuple(sorted(connection.execute(of.distinct()).scalars()))
 
 
-def by_id(db: Database, ids: Sequence[str], principal: Principal, as_of: Micros | None) -> list[Evidence]:
-    return [evidence_from(row) for row in _BY_ID.read(db, ids, principal, as_of)]
+def by_id(reader: Reader, ids: Sequence[str], principal: Principal, as_of: Micros | None) -> list[Evidence]:
+    return [evidence_from(row) for row in _BY_ID.read(reader, ids, principal, as_of)]
 
 
 def by_row(
-    db: Database, rows: Sequence[int], principal: Principal, as_of: Micros | None
+    reader: Reader, rows: Sequence[int], principal: Principal, as_of: Micros | None
 ) -> Iterator[tuple[int, Evidence]]:
-    for row in _BY_ROW.read(db, [int(row) for row in rows], principal, as_of):
+    for row in _BY_ROW.read(reader, [int(row) for row in rows], principal, as_of):
         yield row[0], evidence_from(row)
 
 
-def shown(db: Database, rows: Sequence[int], principal: Principal, as_of: Micros | None) -> dict[int, str]:
+def shown(reader: Reader, rows: Sequence[int], principal: Principal, as_of: Micros | None) -> dict[int, str]:
     """row → id of those that `by_row` would give."""
-    return {row[0]: row[1] for row in _SHOWN.read(db, [int(row) for row in rows], principal, as_of)}
+    return {row[0]: row[1] for row in _SHOWN.read(reader, [int(row) for row in rows], principal, as_of)}
 
 
 def every_revision(connection: Connection, ids: Sequence[str]) -> list[tuple[int, Evidence]]:
@@ -140,35 +152,55 @@ def every_revision(connection: Connection, ids: Sequence[str]) -> list[tuple[int
     return sorted(found, key=lambda each: each[0])
 
 
-def scan(connection: Connection, filter_: Filter, principal: Principal, limit: int) -> list[Evidence]:
+def scan(reader: Reader, filter_: Filter, principal: Principal, limit: int) -> list[Evidence]:
     """By valid time, unknown times last; at most `limit`."""
     hanging = bool(filter_.entities) and not filter_.sources
     who = _MAY_SEE_TOO if hanging else _MAY_SEE
     # as a sum the time has no index: of a planner's two, a source's own evidence is far less than a day's of all sources
     begin = _ev.valid_t0 + 0 if filter_.sources else _ev.valid_t0
-    matching = _EVIDENCE.where(_WHEN[filter_.as_of is not None], who, *_matches(filter_, begin))
+    when = and_(_WHEN[filter_.as_of is not None], who, *_matches(filter_, begin))
     # two statements, so that each can stop at its limit in the order of an index
-    timed = matching.where(begin.is_not(None)).order_by(begin, _ev.row)
-    found = _first(connection, timed, principal, filter_.as_of, limit)
-    if len(found) < limit and filter_.window is None:
-        untimed = matching.where(begin.is_(None)).order_by(_ev.row)
-        found += _first(connection, untimed, principal, filter_.as_of, limit - len(found))
+    ordered: list[tuple[ColumnElement[bool], Order]] = [(and_(when, begin.is_not(None)), (begin, _ev.row))]
+    if filter_.window is None:
+        ordered.append((and_(when, begin.is_(None)), (_ev.row,)))
+    found: list[Evidence] = []
+    with reader.db.read() as connection:
+        for where, order in ordered:
+            if len(found) < limit:
+                first = _first if filter_.as_of is None else partial(_first_shown, reader.seeing, principal)
+                found += first(connection, where, order, _params(principal, filter_.as_of), limit - len(found))
     return found
 
 
 def _first(
-    connection: Connection, ordered: Select[Any], principal: Principal, as_of: Micros | None, limit: int
+    connection: Connection, where: ColumnElement[bool], order: Order, params: dict[str, Any], limit: int
 ) -> list[Evidence]:
-    """The first that the principal may see, at most `limit`."""
-    params, found = _params(principal, as_of), list[Evidence]()
-    for begin in count(0, limit):
-        rows = connection.execute(ordered.limit(limit).offset(begin), params).all()
-        ended = _ended(rows, _OF_EVIDENCE) if as_of is not None else ()
-        lost = withheld(connection, ended, principal) if ended else ()
-        found += [evidence_from(row) for row in rows if row[0] not in lost]
-        if len(found) >= limit or len(rows) < limit:
+    statement = _EVIDENCE.where(where).order_by(*order).limit(limit)
+    return [evidence for _, evidence in _load(connection, statement, params)]
+
+
+def _first_shown(
+    seeing: Seeing,
+    principal: Principal,
+    connection: Connection,
+    where: ColumnElement[bool],
+    order: Order,
+    params: dict[str, Any],
+    limit: int,
+) -> list[Evidence]:
+    """The same of what was known at a time, less what today's labels keep: rows are judged before they are read."""
+    states = select(*_STATE).where(where).order_by(*order).execution_options(yield_per=_JUDGED)
+    shown: list[int] = []
+    for some in connection.execute(states, params).partitions():
+        ended = _ended(some, tuple)
+        lost = seeing.withheld(connection, ended, principal) if ended else ()
+        shown += [row[0] for row in some if row[0] not in lost]
+        if len(shown) >= limit:
             break
-    return found[:limit]
+    found: dict[int, Evidence] = {}
+    for wanted in chunks(shown[:limit]):
+        found.update(_load(connection, _ALL_OF_ROWS, {"wanted": wanted}))
+    return [found[row] for row in shown[:limit]]
 
 
 def vectors(connection: Connection, ids: Sequence[str]) -> Iterator[tuple[int, str, Vector]]:
@@ -176,11 +208,11 @@ def vectors(connection: Connection, ids: Sequence[str]) -> Iterator[tuple[int, s
         yield row.row, row.space, vector_from(row.data, row.dim)
 
 
-def vectors_of(db: Database, id_: str, principal: Principal, as_of: Micros | None) -> dict[str, list[Vector]]:
+def vectors_of(reader: Reader, id_: str, principal: Principal, as_of: Micros | None) -> dict[str, list[Vector]]:
     """By space, those of the one revision the principal may see at that time."""
-    row = next((row[0] for row in _BY_ID.read(db, [id_], principal, as_of)), None)
+    row = next((row[0] for row in _BY_ID.read(reader, [id_], principal, as_of)), None)
     found: dict[str, list[Vector]] = {}
-    with db.read() as connection:
+    with reader.db.read() as connection:
         for owner, space, vector in vectors(connection, [id_]):
             if owner == row:
                 found.setdefault(space, []).append(vector)

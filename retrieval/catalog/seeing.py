@@ -8,10 +8,12 @@ own labels alone. A label that was taken off since opens nothing: the earlier te
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Text, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Text, and_, bindparam, or_, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
@@ -41,48 +43,115 @@ _Place: TypeAlias = tuple[str, str]
 _Order: TypeAlias = tuple[bool, Micros, int]
 _SOURCES: BindParameter[Any] = bindparam("sources", expanding=True)
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_OF_TENANT = _ev.tenant == bindparam("tenant", type_=Text())
+_TENANT = bindparam("tenant", type_=Text())
+_OF_SOURCES = and_(_ev.tenant == _TENANT, _ev.source.in_(_SOURCES))
 _GRANTED = granted(bindparam("granted", expanding=True))
-_STATES = select(_ev.row, _ev.source, _ev.locator, _ev.superseded_at, _GRANTED.label("granted")).where(
-    _OF_TENANT, _ev.source.in_(_SOURCES)
-)
-_CLOSED_IN_PART = select(_ev.source).where(_OF_TENANT, _ev.source.in_(_SOURCES), ~_GRANTED).distinct()
-_PLACES = select(_ev.id, _ev.locator).where(_OF_TENANT, _ev.id.in_(_IDS))
+_SEQUENCE = select(t.head.c.sequence)
+_ANY_LABEL = select(t.labels.c.row).limit(1)
+_CLOSED_IN_PART = select(_ev.source).where(_OF_SOURCES, ~_GRANTED).distinct()
+_STANDING = _ev.superseded_at.is_(None)
+_STANDS = select(_ev.source).where(_OF_SOURCES, _STANDING).distinct()
+_SHOWN_IN_PART = select(_ev.source).where(_OF_SOURCES, _STANDING, _GRANTED).distinct()
+_STATES = select(_ev.row, _ev.source, _ev.locator, _ev.superseded_at, _GRANTED.label("granted")).where(_OF_SOURCES)
+# a planner without statistics would take the tenant's index, and read all of it
+_PLACES = select(_ev.id, _ev.locator).where(_ev.tenant.concat("") == _TENANT, _ev.id.in_(_IDS))
+# places that are remembered to be kept from somebody: some 150 bytes each; and sources
+_MOST_PLACES, _MOST_SOURCES = 200_000, 50_000
+
+
+class _Kept(NamedTuple):
+    """What a source keeps of its ended states from one asker: all of them, or those at some places."""
+
+    all: bool
+    places: frozenset[str]
+
+    def has(self, place: str) -> bool:
+        return self.all or place in self.places
+
+
+_NOTHING, _ALL = _Kept(False, frozenset()), _Kept(True, frozenset())
 
 
 class _Today:
-    """What sources tell today, or told last, as far as one asker may see it."""
+    """What a source tells today, or told last, as far as one asker may see it."""
 
     def __init__(self) -> None:
-        self._places: dict[_Place, tuple[_Order, bool]] = {}
-        self._sources: dict[str, tuple[tuple[bool, Micros], bool]] = {}
+        self._places: dict[str, tuple[_Order, bool]] = {}
+        self._latest: tuple[bool, Micros] | None = None
+        self._seen = False
 
-    def add(self, source: str, place: str, order: _Order, seen: bool) -> None:
-        known = self._places.get((source, place))
+    def add(self, place: str, order: _Order, seen: bool) -> None:
+        known = self._places.get(place)
         if known is None or known[0] < order:
-            self._places[source, place] = order, seen
-        latest, any_seen = self._sources.get(source, (order[:2], False))
-        if latest <= order[:2]:
-            self._sources[source] = order[:2], seen or (any_seen and latest == order[:2])
+            self._places[place] = order, seen
+        if self._latest is None or self._latest < order[:2]:
+            self._latest, self._seen = order[:2], seen
+        elif self._latest == order[:2]:
+            self._seen = self._seen or seen
 
-    def shows(self, source: str, place: str) -> bool:
+    def kept(self) -> _Kept:
         """Nothing is known of what was never told: it keeps nothing from anybody."""
-        _, there = self._places.get((source, place), (None, True))
-        _, anything = self._sources.get(source, (None, True))
-        return there and anything
+        if not self._seen:
+            return _ALL
+        return _Kept(False, frozenset(place for place, (_, seen) in self._places.items() if not seen))
 
 
-def withheld(connection: Connection, ended: Sequence[Ended], principal: Principal) -> set[int]:
-    """Rows of those that today's labels keep from the principal."""
-    judged = _places(connection, ended, principal)
-    today = _Today()
-    for some in chunks(dict.fromkeys(source for places in judged.values() for source, _ in places)):
-        params = {"tenant": principal.tenant, "granted": list(principal.labels)}
-        # most sources keep nothing from the asker: an index tells so, and only of the others all states are read
-        closed = connection.execute(_CLOSED_IN_PART, {**params, "sources": some}).scalars().all()
-        for row, source, place, end, seen in connection.execute(_STATES, {**params, "sources": closed}):
-            today.add(source, place, (end is None, end or 0, row), bool(seen))
-    return {row for row, places in judged.items() if not all(today.shows(*place) for place in places)}
+class Seeing:
+    """Today's labels, asked of the catalog once for each source and set of labels until the log moves. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sequence = -1
+        self._known: OrderedDict[tuple[str, tuple[str, ...], str], _Kept] = OrderedDict()
+        self._held = 0
+
+    def withheld(self, connection: Connection, ended: Sequence[Ended], principal: Principal) -> set[int]:
+        """Rows of those that today's labels keep from the principal."""
+        if connection.execute(_ANY_LABEL).first() is None:
+            return set()
+        judged = _places(connection, ended, principal)
+        kept = self._of(connection, {source for places in judged.values() for source, _ in places}, principal)
+        return {row for row, places in judged.items() if any(kept[source].has(place) for source, place in places)}
+
+    def _of(self, connection: Connection, sources: Collection[str], principal: Principal) -> dict[str, _Kept]:
+        sequence, owner = connection.execute(_SEQUENCE).scalar_one(), (principal.tenant, principal.labels)
+        with self._lock:
+            known = {source: self._known.get((*owner, source)) for source in sources if sequence == self._sequence}
+        found = {source: kept for source, kept in known.items() if kept is not None}
+        asked = _asked(connection, [source for source in sources if source not in found], principal)
+        with self._lock:
+            if sequence > self._sequence:
+                self._known, self._held, self._sequence = OrderedDict(), 0, sequence
+            if sequence == self._sequence:
+                self._remember({(*owner, source): kept for source, kept in asked.items()})
+        return found | asked
+
+    def _remember(self, asked: dict[tuple[str, tuple[str, ...], str], _Kept]) -> None:
+        for key, kept in asked.items():
+            self._held += len(kept.places) - len(self._known.pop(key, _NOTHING).places)
+            self._known[key] = kept
+        while self._known and (self._held > _MOST_PLACES or len(self._known) > _MOST_SOURCES):
+            self._held -= len(self._known.popitem(last=False)[1].places)
+
+
+def _asked(connection: Connection, sources: Sequence[str], principal: Principal) -> dict[str, _Kept]:
+    """What each keeps, by as little as tells it: most keep nothing, many of the others all, and of the rest every state is read."""
+    kept = dict.fromkeys(sources, _NOTHING)
+    params = {"tenant": principal.tenant, "granted": list(principal.labels)}
+    for some in chunks(sources):
+        closed = set(connection.execute(_CLOSED_IN_PART, {**params, "sources": some}).scalars())
+        standing = set(connection.execute(_STANDS, {**params, "sources": list(closed)}).scalars())
+        shown = set(connection.execute(_SHOWN_IN_PART, {**params, "sources": list(standing)}).scalars())
+        kept |= dict.fromkeys(standing - shown, _ALL)
+        kept |= _by_states(connection, list(closed - (standing - shown)), params)
+    return kept
+
+
+def _by_states(connection: Connection, sources: list[str], params: dict[str, Any]) -> dict[str, _Kept]:
+    today = {source: _Today() for source in sources}
+    for row, source, place, end, seen in connection.execute(_STATES, {**params, "sources": sources}):
+        today[source].add(place, (end is None, end or 0, row), bool(seen))
+    return {source: told.kept() for source, told in today.items()}
 
 
 def _places(connection: Connection, ended: Sequence[Ended], principal: Principal) -> dict[int, list[_Place]]:

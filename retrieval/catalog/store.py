@@ -19,6 +19,7 @@ from retrieval.catalog.codec import chunks
 from retrieval.catalog.database import Database
 from retrieval.catalog.journal import AuditEntry
 from retrieval.catalog.migrate import migrate
+from retrieval.catalog.seeing import Seeing
 from retrieval.catalog.talks import Listed, Talk
 from retrieval.errors import BadQuery, EvidenceNotFound, SourceRejected, UnitRefused
 from retrieval.failpoints import NOWHERE, Failpoints, Step
@@ -61,6 +62,7 @@ class Catalog:
         self._failpoints = failpoints
         self._db = Database(url_or_path, busy_ms)
         self.census = Census(self._db)
+        self._reader = reading.Reader(self._db, Seeing())
         try:
             migrate(self._db)
         except BaseException:
@@ -89,22 +91,21 @@ class Catalog:
         return self._db.glance(_SEQUENCE)
 
     def get(self, ids: Sequence[str], principal: Principal, as_of: Micros | None = None) -> dict[str, Evidence]:
-        found = {e.id: e for e in reading.by_id(self._db, ids, principal, as_of)}
+        found = {e.id: e for e in reading.by_id(self._reader, ids, principal, as_of)}
         return {id_: found[id_] for id_ in ids if id_ in found}
 
     def rows(self, rows: Sequence[int], principal: Principal, as_of: Micros | None = None) -> dict[int, Evidence]:
-        found = dict(reading.by_row(self._db, rows, principal, as_of))
+        found = dict(reading.by_row(self._reader, rows, principal, as_of))
         return {int(row): found[int(row)] for row in rows if int(row) in found}
 
     def shown(self, rows: Sequence[int], principal: Principal, as_of: Micros | None = None) -> dict[int, str]:
-        return reading.shown(self._db, rows, principal, as_of)
+        return reading.shown(self._reader, rows, principal, as_of)
 
     def vectors_of(self, id_: str, principal: Principal, as_of: Micros | None = None) -> dict[str, list[Vector]]:
-        return reading.vectors_of(self._db, id_, principal, as_of)
+        return reading.vectors_of(self._reader, id_, principal, as_of)
 
     def scan(self, filter_: Filter, principal: Principal, limit: int = 1000) -> list[Evidence]:
-        with self._db.read() as connection:
-            return reading.scan(connection, filter_, principal, limit)
+        return reading.scan(self._reader, filter_, principal, limit)
 
     def coverage(
         self,

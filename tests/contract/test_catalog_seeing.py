@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from retrieval.catalog import Catalog
 from retrieval.errors import UnitRefused
@@ -154,6 +155,34 @@ def test_a_scan_gives_as_many_as_it_may_whatever_is_withheld_before(store: Store
     store.reads({at: Said(f"piece {at}", HR if at % 3 else ()) for at in range(20)})
     found = store.catalog.scan(Filter(as_of=then), Principal("t"), 5)
     assert [each.text for each in found] == [f"piece {at}" for at in (0, 3, 6, 9, 12)]
+
+
+def test_a_scan_asks_what_a_source_keeps_once_however_much_that_is(store: Store) -> None:
+    then = store.reads({at: Said(f"piece {at}") for at in range(4_000)})
+    store.reads({at: Said(f"piece {at}", HR if at < 3_990 else ()) for at in range(4_000)})
+    asked: list[str] = []
+    event.listen(store.catalog._db._engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    for _ in range(3):
+        found = store.catalog.scan(Filter(as_of=then), Principal("t"), 5)
+        assert [each.text for each in found] == [f"piece {at}" for at in range(3_990, 3_995)]
+    # the states of the source are read once
+    assert len([each for each in asked if "AS granted" in each]) == 1
+
+
+def test_what_another_process_puts_under_a_label_is_kept_at_once(
+    tmp_path: Path, store_at: Callable[[Path], Path]
+) -> None:
+    where, ticks = store_at(tmp_path / "catalog.db"), count(1_000, 10)
+    ours, theirs = (Store(Catalog(where, lambda: next(ticks))) for _ in range(2))
+    theirs.reads({1: Said("other", HR)}, "file:///site/other.md")
+    then = theirs.reads({1: OPEN})
+    theirs.reads({1: Said("corrected")})
+    assert texts(ours, (), then) == ["list"]
+    theirs.reads({1: SECRET})
+    assert texts(ours, (), then) == []
+    theirs.reads({1: OPEN})
+    assert texts(ours, (), then) == ["list"]
+    ours.catalog.close(), theirs.catalog.close()
 
 
 SAYS = st.builds(Said, st.sampled_from(["a", "b"]), st.sampled_from([(), ("hr",), ("security",), LABELS]))
