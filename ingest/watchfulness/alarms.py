@@ -61,17 +61,19 @@ def alarm_unit(book: Book, tenant: str, name: str, record: Record, alarm: Alarm)
     entities, links = book.site(tenant)
     text = told(name, record, alarm, entities)
     place = RowKey("quality", f"silence of {plain(name)} from {iso(alarm.start)}")
-    severity = "high" if alarm.declared else "medium"
+    severity, labels = "high" if alarm.declared else "medium", record.labels or ()
+    # under other labels it is another piece, so that who may see it now is who the feed says
+    said = content_hash(text, *sorted(labels))
     piece = Evidence(
-        id=evidence_id(book.tenant_key(tenant), source, place, content_hash(text)), tenant=tenant, source=source,
+        id=evidence_id(book.tenant_key(tenant), source, place, said), tenant=tenant, source=source,
         kind=Kind.ALERT, locator=place, text=text, provenance=Provenance(READER, VERSION),
         valid=Interval(alarm.start, max(alarm.start, alarm.end or alarm.start)),
         entities=tuple(Mention(each, Relation.MENTIONS) for each in concerned(record.subject, entities, links)),
-        labels=record.labels or (),
+        labels=labels,
         data={"table": "quality", "fields": {"severity": severity, "message": "silence", "source": plain(name)}},
     )  # fmt: skip
     ended = alarm.end is not None
-    return Unit(tenant, source, content_hash(text), f"{READER}@{VERSION}", evidence=[piece], version=int(ended))
+    return Unit(tenant, source, said, f"{READER}@{VERSION}", evidence=[piece], version=int(ended))
 
 
 def told(name: str, record: Record, alarm: Alarm, entities: Iterable[Entity]) -> str:

@@ -21,9 +21,10 @@ from ingest.stream.feeds import Feed
 from ingest.stream.intake import Intake
 from ingest.stream.message import Message
 from ingest.tables.reader import TableReader
+from ingest.watchfulness.alarms import alarm_unit
 from ingest.watchfulness.groups import Places
 from ingest.watchfulness.ledger import Declared, Heard
-from ingest.watchfulness.record import Way
+from ingest.watchfulness.record import Alarm, Record, Way
 from ingest.watchfulness.standing import Asked, Overview, overview
 from ingest.watchfulness.watch import Watchfulness
 from retrieval.adapters.folder_blobs import FolderBlobs
@@ -424,3 +425,18 @@ def test_what_was_wrong_with_a_sensor_cites_its_silence(
     assert {each.entity for each in alert.entities} == {"S-101", "P-101"}
     assert answer.verdict in (Verdict.ANSWERED, Verdict.PARTIAL), answer
     assert alert.id in {citation.evidence for claim in answer.claims for citation in claim.citations}
+
+
+@pytest.mark.parametrize("reader", ["1", "2"])
+def test_an_alarm_goes_under_the_labels_that_its_feed_has_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    catalog = Catalog(tmp_path / "catalog.sqlite3")
+    alarm = Alarm(start=MINUTE, heard_at=MINUTE, every=1000, allowed=2000, declared=True, raised_at=MINUTE + 2000)
+    for labels in (None, ("shift",), ("shift", "safety"), ("safety", "shift")):
+        catalog.commit(alarm_unit(catalog, "t", "feed:///alarms", Record(way=Way.FEED, labels=labels), alarm))
+        # also where another version of the reader tells it
+        monkeypatch.setattr("ingest.watchfulness.alarms.VERSION", reader)
+    shown = {held: len(catalog.scan(Filter(), Principal("t", labels=held))) for held in ((), ("shift",), ("safety",))}
+    assert shown == {(): 0, ("shift",): 1, ("safety",): 1}
+    catalog.close()
