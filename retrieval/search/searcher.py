@@ -26,6 +26,7 @@ from retrieval.search.channels import (
     Words,
 )
 from retrieval.search.collapse import collapse
+from retrieval.search.deeper import DEEPEST, Seen, seen
 from retrieval.search.explaining import explained
 from retrieval.search.feedback import common_words, rocchio
 from retrieval.search.fusion import Part, blend, by_rank, by_score, fuse, order
@@ -49,6 +50,10 @@ _MISSING = {
     "graph": "there is no graph; give search one",
     "time_place": "there is no graph to tell which places are near; give search one",
 }
+_NOT_WHOLE = (
+    f"as of an earlier time no more than the best {DEEPEST:,} are looked through; to find what may lie behind them ask for fewer kinds, "
+    "sources or entities, or a shorter window"
+)
 _NO_WEIGHT = "its weight is 0; give it one in the weights of search"
 
 
@@ -98,7 +103,18 @@ class _Run:
             self.degraded.append(f"{name}: {error}")
             return otherwise
         finally:
-            self.timings[name] = (time.perf_counter() - start) * 1e3
+            self.timings[name] = self.timings.get(name, 0.0) + (time.perf_counter() - start) * 1e3
+
+    def shown(self, name: str, find: Callable[[Ask], Rows], rows: Rows, ask: Ask, visible: Visible) -> dict[str, float]:
+        """The ranking of what the catalog shows of a channel's rows; that more may lie behind them is noted."""
+        ranking = visible.ranking(rows)
+        if ask.filter.as_of is None:
+            # today's labels are in the indexes
+            return ranking
+        found = self.step(name, partial(seen, find, rows, ask, visible), Seen(ranking))
+        if not found.whole:
+            self.degraded.append(f"{name}: {_NOT_WHOLE}")
+        return found.ranking
 
 
 class Searcher:
@@ -155,7 +171,7 @@ class Searcher:
         ask, visible = self._ask(query, principal), self._lately.of(principal, query.filter.as_of)
         rankings = self._first_round(ask, visible, wanted, run)
         if not query.quick:
-            run.step("feedback", lambda: self._second_round(ask, visible, rankings), None)
+            run.step("feedback", lambda: self._second_round(ask, visible, rankings, run), None)
         scores = self._fused(rankings) if query.quick else self._rerank(ask, visible, rankings, run)
         hits = _hits(visible, rankings, scores, query.k)
         run.timings["total"] = (time.perf_counter() - start) * 1e3
@@ -231,9 +247,9 @@ class Searcher:
             begun = {name: self._pool.submit(find) for name, find in work.items()}
             found = {name: future.result() for name, future in begun.items()}
         visible.look_up(row for rows in found.values() for row in rows)
-        return {name: visible.ranking(rows) for name, rows in found.items()}
+        return {name: run.shown(name, wanted[name].find, rows, ask, visible) for name, rows in found.items()}
 
-    def _second_round(self, ask: Ask, visible: Visible, rankings: Rankings) -> None:
+    def _second_round(self, ask: Ask, visible: Visible, rankings: Rankings, run: _Run) -> None:
         """Replace the rankings of words and text by those that also ask for what the best have in common."""
         settings = self._weights.feedback
         if 0 < len(rankings.get("text", ())) < ask.depth:
@@ -243,17 +259,19 @@ class Searcher:
         texts = [each.text for each in visible.evidence(order(first)[: settings.documents])]
         if not texts:
             return
-        words: Future[Rows] | None = None
+        words: tuple[Callable[[Ask], Rows], Future[Rows]] | None = None
         if rankings.get("words") and settings.terms and settings.lexical:
             # the words are looked up while the vectors are compared
-            words = self._pool.submit(self._words.containing, common_words(texts, settings.terms), ask)
+            containing = partial(self._words.containing, common_words(texts, settings.terms))
+            words = containing, self._pool.submit(containing, ask)
         if rankings.get("text") and settings.dense and self._text and self._vectors_of:
             question = self._vectors_of.encode([ask.query.text])[0]
             moved = rocchio(question, np.stack(self._vectors_of.encode(texts)), settings.dense)
-            near = self._text.near(moved, ask)
-            rankings["text"] = visible.ranking(near)
+            near = partial(self._text.near, moved)
+            rankings["text"] = run.shown("text", near, near(ask), ask, visible)
         if words is not None:
-            rankings["words"] = blend(rankings["words"], visible.ranking(words.result()), settings.lexical)
+            more = run.shown("words", words[0], words[1].result(), ask, visible)
+            rankings["words"] = blend(rankings["words"], more, settings.lexical)
 
     def _fused(self, rankings: Rankings) -> dict[str, float]:
         k, weights = self._weights.fusion.k, self._weights.channels
