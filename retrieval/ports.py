@@ -213,9 +213,8 @@ class Scored(NamedTuple):
 class Explained(NamedTuple):
     """How an index was searched. `total`: what the asker's tenant has of the space ("words": documents); `passing`: of those, how many
     the filter lets through (an estimate where they were not counted); `compared`: how many were compared exactly; `ms`: milliseconds in
-    the index.
-
-    `plan` names the way ("exact, candidates"), `why` says what made it so.
+    the index; `plan` names the way ("exact, candidates"), `why` says what made it so. As of an earlier time all but `total` is told of what
+    still stands alone: today's labels may keep the rest from the asker.
     """
 
     space: str
@@ -253,16 +252,18 @@ class VectorIndex(Projection, Protocol):
 
 class WordRead(NamedTuple):
     """What a word of a question is looked for as: itself, or, where the asker may see it nowhere, words that begin with it (`terms`), or
-    words written like it."""
+    words written like it; "each": all three, where an index cannot know."""
 
     word: str
-    how: Literal["whole", "beginning", "likeness"]
+    how: Literal["whole", "beginning", "likeness", "each"]
     terms: tuple[str, ...] = ()
 
     def told(self) -> str:
         """In words."""
-        if self.how == "whole":
-            return self.word
+        if self.how in ("whole", "each"):
+            return self.word + (
+                ", and for half what begins with it or is written like it" if self.how == "each" else ""
+            )
         some = f" ({', '.join(self.terms[:5])}{', …' if len(self.terms) > 5 else ''})" if self.terms else ""
         instead = "what begins with it" if self.how == "beginning" else "what is written like it"
         return f"{self.word} is nowhere: {instead}{some} counts half"
@@ -274,8 +275,9 @@ class WordIndex(Projection, Protocol):
     def search(self, text: str, k: int, filter_: Filter, principal: Principal) -> Scored:
         """The k best rows for the words of `text` (any of them) that pass the filter. Never a syntax error.
 
-        A word of four letters or more that the asker may see nowhere at the filter's time counts half for what begins with it, else for
-        what is written like it: the first eight such words of a text; figures and tags never do.
+        A word of four letters or more that the asker may see nowhere counts half for what begins with it, else for what is written like
+        it: the first eight such words of a text; figures and tags never do. As of an earlier time what still stands alone tells which
+        words these are, and they are looked for as themselves and in both ways.
         """
 
     def reading(self, text: str, principal: Principal) -> list[WordRead]:

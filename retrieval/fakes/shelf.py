@@ -51,6 +51,10 @@ class Shelf:
     def _passing(self, filter_: Filter, principal: Principal) -> list[int]:
         return [row for row, item in self._held.items() if admits(item, filter_, principal)]
 
+    def _standing(self, filter_: Filter, principal: Principal) -> list[int]:
+        """Of those that pass, what has not ended: an asker is shown that for certain."""
+        return [row for row in self._passing(filter_, principal) if self._held[row].superseded_at is None]
+
     def _added(self, ids: Sequence[str], present: dict[int, Evidence], log: LogReader) -> None:
         """Called after rows were added or changed."""
 

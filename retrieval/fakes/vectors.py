@@ -115,11 +115,12 @@ class MemoryVectors(Shelf):
 
     def explain(self, space: str, query: Vector, k: int, filter_: Filter, principal: Principal) -> Explained:
         start = time.perf_counter()
-        found = self.search(space, query, k, filter_, principal).rows.size
+        self.search(space, query, k, filter_, principal)
         ms = (time.perf_counter() - start) * 1e3
         mine = [row for row, spaces in self._vectors.items() if space in spaces]
         total = sum(len(self._vectors[row][space]) for row in mine if self._held[row].tenant == principal.tenant)
-        passing = sum(len(self._vectors.get(row, {}).get(space, ())) for row in self._passing(filter_, principal))
+        each = [len(self._vectors.get(row, {}).get(space, ())) for row in self._standing(filter_, principal)]
+        passing, found = sum(each), min(sum(map(bool, each)), max(k, 0))
         return Explained(space, total, passing, k, "exact", "compares all", passing, found, ms)
 
     def by_time(self, k: int, filter_: Filter, principal: Principal, near: Interval | None = None) -> Scored:

@@ -61,9 +61,10 @@ class MemoryWords(Documented):
 
     def explain(self, text: str, k: int, filter_: Filter, principal: Principal) -> Explained:
         begun = time.perf_counter()
-        found = len(self.search(text, k, filter_, principal).rows)
+        every = self.search(text, len(self._held), filter_, principal).rows.tolist()
         took = (time.perf_counter() - begun) * 1e3
-        matching = len(self.search(text, len(self._held), filter_, principal).rows)
+        matching = len(set(every).intersection(self._standing(filter_, principal)))
+        found = min(matching, max(k, 0))
         total = sum(item.tenant == principal.tenant for item in self._held.values())
         if not total:
             return Explained("words", 0, 0, k, "none", "the tenant has no words yet", 0, 0, 0.0)
@@ -76,23 +77,29 @@ class MemoryWords(Documented):
     def _reading(self, text: str, filter_: Filter, principal: Principal) -> list[WordRead]:
         if all(item.tenant != principal.tenant for item in self._held.values()):
             return []
-        # every term that the asker may see, of the filter's time
-        shown = self._passing(Filter(as_of=filter_.as_of), principal)
+        # every term that the asker may see for certain, of the filter's time
+        shown = self._standing(Filter(as_of=filter_.as_of), principal)
         known, instead = {term for row in shown for term in self._counts[row]}, 0
         stems, found = {_stem(word): word for word in reversed(_words(text))}, list[WordRead]()
         for word in reversed(stems.values()):
-            found.append(_read(word, known) if instead < _MOST_INSTEAD else WordRead(word, "whole"))
-            instead += found[-1].how != "whole"
+            read = _read(word, known) if instead < _MOST_INSTEAD else WordRead(word, "whole")
+            instead += read.how != "whole"
+            found.append(read if filter_.as_of is None or read.how == "whole" else WordRead(word, "each"))
         return found
 
     def _wanted(self, text: str, filter_: Filter, principal: Principal) -> Iterator[tuple[str, float]]:
         """The terms of a question, and how much each counts."""
         for read in self._reading(text, filter_, principal):
-            if read.how == "whole":
+            if read.how in ("whole", "each"):
                 yield _stem(read.word), 1.0
-            else:
-                yield from ((f"={term}", _INSTEAD) for term in read.terms)
+            terms = self._near(read.word, filter_, principal) if read.how == "each" else read.terms
+            yield from ((f"={term}", _INSTEAD) for term in terms)
         yield from ((f"#{tag}", 1.0) for tag in asked(text))
+
+    def _near(self, word: str, filter_: Filter, principal: Principal) -> Iterator[str]:
+        """What begins with the word, and what is written like it."""
+        there = {term[1:] for row in self._passing(filter_, principal) for term in self._counts[row] if term[0] == "="}
+        return (term for term in sorted(there) if term.startswith(word) or _alike(word, term))
 
     def _weight(self, term: str, documents: list[Counter[str]]) -> float:
         having = sum(term in counts for counts in documents)
@@ -121,8 +128,11 @@ def _read(word: str, known: set[str]) -> WordRead:
     begun = tuple(term for term in plain if term.startswith(word))
     if begun:
         return WordRead(word, "beginning", begun)
-    slips = 2 if len(word) >= _TWO_SLIPS else 1
-    return WordRead(word, "likeness", tuple(term for term in plain if _slips(word, term) <= slips))
+    return WordRead(word, "likeness", tuple(term for term in plain if _alike(word, term)))
+
+
+def _alike(one: str, other: str) -> bool:
+    return _slips(one, other) <= (2 if len(one) >= _TWO_SLIPS else 1)
 
 
 def _slips(one: str, other: str) -> int:

@@ -8,6 +8,8 @@ from typing import Protocol, runtime_checkable
 from retrieval.ports import Explained
 from retrieval.search.channels import Ask, Channel, Words
 
+_STANDING = "told only of what was known then and still stands"
+
 
 @runtime_checkable
 class Explaining(Protocol):
@@ -20,4 +22,5 @@ class Explaining(Protocol):
 def explained(channels: Iterable[Channel], ask: Ask) -> list[Explained]:
     """What these channels tell, the words last."""
     ordered = sorted(channels, key=lambda each: isinstance(each, Words))
-    return [told for each in ordered if isinstance(each, Explaining) for told in each.explain(ask)]
+    told = [one for each in ordered if isinstance(each, Explaining) for one in each.explain(ask)]
+    return told if ask.filter.as_of is None else [one._replace(why=f"{one.why}; {_STANDING}") for one in told]

@@ -218,7 +218,7 @@ def test_what_is_found_instead_does_not_tell_what_others_may_see(index: Any) -> 
 
 
 def test_what_is_found_instead_goes_by_what_was_known_at_the_time(index: Any) -> None:
-    """A word that stood in another revision alone is nowhere, and does not keep what begins with it from being found."""
+    """A word that stood in another revision alone does not keep what begins with it from being found."""
     log = MemoryLog()
     longer = log.add([piece("a", "Drehkolbenpumpe tripped"), piece("b", "Drehkolbensitz worn")], recorded_at=100)
     (exact,) = log.add([piece("c", "Drehkolben changed")], recorded_at=200)
@@ -229,13 +229,31 @@ def test_what_is_found_instead_goes_by_what_was_known_at_the_time(index: Any) ->
     assert {at: sorted(rows) for at, rows in found.items()} == {
         99: [],
         100: longer,
-        200: [exact],
+        200: [*longer, exact],
         300: longer,
         None: [*longer, late],
     }
+    # what has ended since does not show by what is found instead, but is found before it
+    assert index.search("Drehkolben", 9, Filter(as_of=200), ME).rows.tolist()[0] == exact
     (read,) = index.reading("Drehkolben", ME)
     assert (read.how, sorted(read.terms)) == ("beginning", ["drehkolbenpumpe", "drehkolbensitz", "drehkolbenwelle"])
     assert "drehkolbenwelle" not in index.explain("Drehkolben", 9, Filter(as_of=300), ME).why
+
+
+def test_as_of_then_only_what_still_stands_is_told_of(index: Any) -> None:
+    """What has ended may be kept from the asker by labels of today that the index does not know."""
+    log = MemoryLog()
+    stands, ended = log.add([piece("a", "Marianne and Kowalska"), piece("b", "Marianna and Kowalski")], recorded_at=100)
+    log.close("acme", ["b"], superseded_at=200)
+    index.apply(log.log(0), log)
+    for typed in ("kowals", "kowalski", "kowalsky"):
+        told = index.explain(typed, 9, Filter(as_of=100), ME)
+        assert told.why == f"{typed}, and for half what begins with it or is written like it"
+        assert (told.passing, told.found) == (1, 1)
+        assert set(index.search(typed, 9, Filter(as_of=100), ME).rows.tolist()) == {stands, ended}
+    assert index.search("Kowalski", 9, Filter(as_of=100), ME).rows.tolist() == [ended, stands]
+    assert index.explain("kowalska", 9, Filter(as_of=100), ME).why == "kowalska"
+    assert "kowalska" in index.explain("Kowals", 9, Filter(), ME).why
 
 
 def test_of_many_words_that_begin_so_those_that_are_shown_are_found(index: Any) -> None:

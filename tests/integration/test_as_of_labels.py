@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from retrieval.adapters.tantivy_words import TantivyWords
 from retrieval.catalog import Catalog
 from retrieval.fakes import HashTextEncoder, MemoryGraph
 from retrieval.ids import evidence_id
-from retrieval.ports import Scored, Unit
+from retrieval.ports import Explained, Scored, Unit
 from retrieval.projector import Projector
 from retrieval.search import Indexes, Models, Searcher, deeper, load_weights
 from retrieval.types import CharSpan, Embedding, Evidence, Filter, Kind, Principal, Provenance, Query
@@ -71,16 +71,22 @@ class Stack(NamedTuple):
         return [hit.evidence.text for hit in self.searcher.search(wanted, who)]
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
+@contextmanager
+def opened(folder: Path) -> Iterator[Stack]:
     ticks = count(1_000, 10)
     with (
-        closing(Catalog(tmp_path / "catalog.db", lambda: next(ticks))) as catalog,
+        closing(Catalog(folder / "catalog.db", lambda: next(ticks))) as catalog,
         closing(Counted()) as vectors,
-        closing(TantivyWords(tmp_path / "words")) as words,
+        closing(TantivyWords(folder / "words")) as words,
         closing(Searcher(Indexes(catalog, vectors, words, MemoryGraph()), Models(TEXT), load_weights())) as searcher,
     ):
         yield Stack(catalog, vectors, words, searcher, count())
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    with opened(tmp_path) as made:
+        yield made
 
 
 # --- what is withheld hides nothing ---
@@ -136,3 +142,41 @@ def test_where_too_much_is_withheld_to_look_behind_it_the_search_says_so(
         told = stack.searcher.find(Query(text="pump seal leaked", filter=Filter(as_of=as_of)), who).degraded
         said = [line.partition(":")[0] for line in told if "as of an earlier time no more than the best" in line]
         assert said == (["text", "words"] if (who, as_of) == (OUTSIDER, then) else [])
+
+
+# --- and is not told ---
+
+ASKED = ("kowals", "kowalski", "kowalsky", "kowalcz", "who is kowalski of the night shift", "seal")
+
+
+def told(folder: Path, secret: str) -> tuple[list[list[Explained]], list[set[str]]]:
+    """What an outsider is told of searches, and what they find, as of when three pieces with `secret` were open."""
+    folder.mkdir()
+    with opened(folder) as stack:
+        stack.reads(SECRET, [f"{secret} {n}" for n in range(3)])
+        stack.reads("file:///corrected.md", ["report of kowalczyk"])
+        then = stack.reads(OPEN, ["guard kowalska saw the seal", "the seal is new"])
+        stack.reads(SECRET, [f"{secret} {n}" for n in range(3)], ("hr",))
+        stack.reads("file:///corrected.md", ["report of meier"])
+        assert len(set(stack.found(INSIDER, then, secret)) - set(stack.found(OUTSIDER, then, secret))) == 3
+        explained = [
+            [
+                one._replace(ms=0.0)
+                for one in stack.searcher.explain(Query(text=text, filter=Filter(as_of=then)), OUTSIDER)
+            ]
+            for text in ASKED
+        ]
+        return explained, [set(stack.found(OUTSIDER, then, text, channels=("words",), quick=True)) for text in ASKED]
+
+
+def test_nothing_shows_which_words_stand_in_what_is_withheld(tmp_path: Path) -> None:
+    """Whatever stands in it, an outsider is told the same, and finds the same."""
+    with_it, found = told(tmp_path / "with", "nurse kowalski of the night shift")
+    assert (with_it, found) == told(tmp_path / "without", "nurse brenner of the night shift")
+    every = [one for each in with_it for one in each]
+    assert all(one.why.endswith("told only of what was known then and still stands") for one in every)
+    # of the six that were known then two still stand
+    assert {one.passing for one in every if one.space == TEXT.space} == {2}
+    assert {one.found for one in every if one.space == "words"} <= {0, 1, 2}
+    # by what begins so and by what is written like it, in what stands and in what was corrected
+    assert found[:4] == [{"guard kowalska saw the seal"}] * 3 + [{"report of kowalczyk"}]

@@ -137,6 +137,11 @@ class Columns:
             slots = slots[self._passing(filter_, principal, slots)]
         return Selection.listed(slots if filter_.window is None else slots[self._within(filter_.window, slots)])
 
+    def standing(self, selection: Selection) -> Selection:
+        """Of these, what has not ended."""
+        slots = selection.slots
+        return Selection.listed(slots[self._column["superseded"][slots] == OPEN])
+
     def by_time(self, selection: Selection, near: Interval | None, k: int) -> Slots:
         """The k slots whose middle is nearest to that of `near`; without it, those that began last. Unknown times at the end."""
         slots = selection.slots

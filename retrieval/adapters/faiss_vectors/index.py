@@ -178,7 +178,7 @@ class FaissVectors:
     def explain(self, space: str, query: Vector, k: int, filter_: Filter, principal: Principal) -> Explained:
         """As the port says."""
         start = time.perf_counter()
-        found, total, how = self._searched(space, query, k, filter_, principal)
+        found, total, how = self._searched(space, query, k, filter_, principal, standing=True)
         ms = (time.perf_counter() - start) * 1e3
         return Explained(space, total, how.passing, k, how.way.value, how.why, how.compared, found.rows.size, ms)
 
@@ -201,8 +201,9 @@ class FaissVectors:
             ]
 
     def _searched(
-        self, space: str, query: Vector, k: int, filter_: Filter, principal: Principal
+        self, space: str, query: Vector, k: int, filter_: Filter, principal: Principal, standing: bool = False
     ) -> tuple[Scored, int, Plan]:
+        """`standing`: only among what has not ended."""
         asked = np.asarray(query, np.float32)
         if asked.ndim != 1 or not np.isfinite(asked).all():
             raise BadQuery("the query vector must be one row of finite numbers")
@@ -212,7 +213,10 @@ class FaissVectors:
             if store is None or k < 1:
                 return _none(), 0 if store is None else len(store), NOTHING
             columns = self._columns[principal.tenant]
-            (slots, scores), how = store.search(asked, k, columns.select(filter_, principal))
+            passing = columns.select(filter_, principal)
+            if standing and filter_.as_of is not None:
+                passing = columns.standing(passing)
+            (slots, scores), how = store.search(asked, k, passing)
             return Scored(columns.row_numbers(slots), scores), len(store), how
 
     def _told(self, tenant: str, space: str, begin: int) -> list[tuple[int, int]] | None:

@@ -9,7 +9,7 @@ import tantivy
 from tantivy import FieldType, Occur
 
 from retrieval.adapters.tantivy_words.analysis import body, composed
-from retrieval.adapters.tantivy_words.folder import Shown, View
+from retrieval.adapters.tantivy_words.folder import NOW, Shown, View
 from retrieval.ports import WordRead
 from retrieval.projecting import audiences, known_at
 from retrieval.tags import asked
@@ -25,12 +25,14 @@ _query = tantivy.Query
 
 
 class Asking:
-    """One principal's questions to one tenant's documents, those that the filter passes."""
+    """One principal's questions to one tenant's documents, those that the filter passes; where `standing`, of them those that have not
+    ended since."""
 
-    def __init__(self, view: View, principal: Principal, filter_: Filter) -> None:
+    def __init__(self, view: View, principal: Principal, filter_: Filter, standing: bool = False) -> None:
+        self._standing = standing
         self._view, self._schema, self._filter = view, view.analysis.schema, filter_
         self._may_see = None if view.open_to_all else self._any("audience", audiences(principal))
-        self._shown = Shown(self._of_its_time(), known_at(filter_.as_of))
+        self._shown = Shown(self._certain(), known_at(filter_.as_of))
 
     def query(self, text: str) -> Any | None:
         """None where the text has no word to look for."""
@@ -69,24 +71,37 @@ class Asking:
     def _word(self, word: str, stems: dict[str, str], more: bool) -> tuple[WordRead, Any]:
         """`more`: whether others may still stand in for it."""
         if more and word.isalpha() and len(word) >= _SHORTEST and not self._held(stems):
-            return self._instead(word)
-        return WordRead(word, "whole"), _best([self._term(body(lang), term) for lang, term in stems.items()])
+            return self._instead(word, stems)
+        return WordRead(word, "whole"), self._itself(stems)
 
     def _held(self, stems: dict[str, str]) -> bool:
-        """Whether the asker is shown a document of that time with the word: one that others alone may see, or of another time, must
-        neither show by what is found instead nor keep it from being found."""
+        """Whether the asker is certainly shown a document of that time with the word: one that others alone may see, or of another time,
+        must neither show by what is found instead nor keep it from being found."""
         return any(self._view.shows(body(language), term, self._shown) for language, term in stems.items())
 
-    def _instead(self, word: str) -> tuple[WordRead, Any]:
+    def _instead(self, word: str, stems: dict[str, str]) -> tuple[WordRead, Any]:
         """A word that occurs nowhere: what begins with it, else what is written like it."""
         plain = self._view.analysis.plain(word)
+        if self._filter.as_of is not None:
+            return WordRead(word, "each"), self._each(stems, plain)
         begun = self._view.beginning(plain, _MOST_BEGUN, self._shown)
         if begun:
             terms = [self._term("plain", term, "basic") for term in begun]
             return WordRead(word, "beginning", tuple(begun)), _query.boost_query(_best(terms), _INSTEAD)
+        return WordRead(word, "likeness"), _query.boost_query(self._alike(plain), _INSTEAD)
+
+    def _each(self, stems: dict[str, str], plain: str) -> Any:
+        """The word, what begins with it and what is written like it, whatever there is of each: what has ended decides nothing."""
+        begun = _query.fuzzy_term_query(self._schema, "plain", plain, 0, True, True)
+        near = _query.boost_query(_best([begun, self._alike(plain)]), _INSTEAD)
+        return _query.boolean_query([(Occur.Should, self._itself(stems)), (Occur.Should, near)])
+
+    def _itself(self, stems: dict[str, str]) -> Any:
+        return _best([self._term(body(lang), term) for lang, term in stems.items()])
+
+    def _alike(self, plain: str) -> Any:
         slips = 2 if len(plain) >= _TWO_SLIPS else 1
-        alike = _query.fuzzy_term_query(self._schema, "plain", plain, slips, True)
-        return WordRead(word, "likeness"), _query.boost_query(alike, _INSTEAD)
+        return _query.fuzzy_term_query(self._schema, "plain", plain, slips, True)
 
     def _tags(self, text: str) -> list[Any]:
         whole = dict.fromkeys(asked(text))
@@ -97,21 +112,22 @@ class Asking:
 
     # --- who may see what ---
 
-    def _of_its_time(self) -> Any:
-        """Every document of the filter's time that the asker may see."""
+    def _certain(self) -> Any:
+        """Every document of the filter's time that the asker may see for certain: of those that have ended since, the labels of today may
+        keep some from them, and those stand in no index."""
         all_ = _query.all_query() if self._may_see is None else self._may_see
-        return _query.boolean_query([(Occur.Must, all_), *((Occur.MustNot, clause) for clause in self._untimely())])
+        return _query.boolean_query([(Occur.Must, all_), *((Occur.MustNot, clause) for clause in self._untimely(True))])
 
-    def _untimely(self) -> list[Any]:
-        """What was not yet, or no longer, known at the filter's time."""
+    def _untimely(self, standing: bool) -> list[Any]:
+        """What was not yet, or no longer, known at the filter's time; where `standing`, what has ended since as well."""
         as_of = self._filter.as_of
-        unwanted = [self._range("superseded", upper=known_at(as_of))]
+        unwanted = [self._range("superseded", upper=NOW if standing else known_at(as_of))]
         return unwanted if as_of is None else [*unwanted, self._range("recorded", lower=as_of + 1)]
 
     def _clauses(self) -> tuple[list[Any], list[Any]]:
         """What every row must match, and what none may. Whatever most rows pass is said as the second: a clause that matches nearly
         everything keeps tantivy from skipping what cannot be among the best."""
-        filter_, unwanted = self._filter, self._untimely()
+        filter_, unwanted = self._filter, self._untimely(self._standing)
         if filter_.window is not None:
             unwanted += self._outside(filter_.window)
         wanted = [] if self._may_see is None else [self._may_see]

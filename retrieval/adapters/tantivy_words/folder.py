@@ -38,7 +38,7 @@ def typed(what: str) -> Iterator[None]:
 
 
 class Shown(NamedTuple):
-    """What one asker is shown of one time: the query that finds it, and the time (UTC microseconds)."""
+    """What stands that one asker is shown and that was known at one time: the query that finds it, and the time (UTC microseconds)."""
 
     query: Any
     at: Micros
@@ -97,9 +97,9 @@ class View:
         return int(counted) - self.count(free)
 
     def _open(self, addresses: list[Any], at: Micros) -> bool:
-        """Whether one of the documents is for everybody, and of that time."""
+        """Whether one of the documents is for everybody, was known at that time, and stands."""
         told = (self._searcher.fast_field_values(name, addresses) for name in ("open", "recorded", "superseded"))
-        return any(free and recorded <= at < until for free, recorded, until in zip(*told, strict=True))
+        return any(free and recorded <= at and until > NOW for free, recorded, until in zip(*told, strict=True))
 
     def beginning(self, start: str, most: int, shown: Shown) -> list[str]:
         """Plain words that begin so, of documents that are shown."""

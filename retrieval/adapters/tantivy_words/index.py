@@ -163,7 +163,7 @@ class TantivyWords(Documents):
         if folder is None:
             return Explained("words", 0, 0, k, "none", "the tenant has no words yet", 0, 0, 0.0)
         begun, view = time.perf_counter(), folder.view
-        asking = Asking(view, principal, filter_)
+        asking = Asking(view, principal, filter_, standing=True)
         query = asking.query(text)
         found = 0 if query is None or k < 1 else len(view.search(query, k).rows)
         took = (time.perf_counter() - begun) * 1e3
