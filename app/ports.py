@@ -195,7 +195,7 @@ class Service(Protocol):
         """The same, with what was left out. Raises as `search`."""
 
     def explain(self, query: Query, principal: Principal) -> list[Explained]:
-        """How the vector searches of a query go, one for each space. Raises as `search`."""
+        """How the searches of a query go, one for each vector, then the words; of what fails, `why` says so. Raises as `search`."""
 
     def evidence(self, evidence_id: str, principal: Principal) -> Evidence:
         """Raises EvidenceNotFound, the same for unknown and invisible ids."""

@@ -241,7 +241,8 @@ class Watchfloor:
         self._short(query)
         with self._budget.shared(principal):
             self._catch_up()
-            return self._parts.seeker.explain(query, principal)
+            told = self._parts.seeker.explain(query, principal)
+        return [each._replace(why=without_addresses(each.why)) for each in told]
 
     def _short(self, query: Query) -> None:
         if len(query.text) > self._caps.chars:

@@ -165,7 +165,7 @@ class WireHit(msgspec.Struct, frozen=True):
 class WireExplained(msgspec.Struct, frozen=True):
     """How the vectors of one space, or the words, were searched: of `total`, `passing` passed the filter, `compared` were compared exactly.
 
-    `plan` is the way, `why` what made it so, `ms` the milliseconds it took in the index.
+    `plan` is the way ("failed" where it cannot be searched), `why` what made it so, `ms` the milliseconds it took in the index.
     """
 
     space: str

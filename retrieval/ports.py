@@ -213,8 +213,8 @@ class Scored(NamedTuple):
 class Explained(NamedTuple):
     """How an index was searched. `total`: what the asker's tenant has of the space ("words": documents); `passing`: of those, how many
     the filter lets through (an estimate where they were not counted); `compared`: how many were compared exactly; `ms`: milliseconds in
-    the index; `plan` names the way ("exact, candidates"), `why` says what made it so. As of an earlier time all but `total` is told of what
-    still stands alone: today's labels may keep the rest from the asker.
+    the index; `plan` names the way ("exact, candidates"; "failed"), `why` says what made it so. As of an earlier time all but `total` is
+    told of what still stands alone: today's labels may keep the rest from the asker.
     """
 
     space: str
@@ -261,9 +261,7 @@ class WordRead(NamedTuple):
     def told(self) -> str:
         """In words."""
         if self.how in ("whole", "each"):
-            return self.word + (
-                ", and for half what begins with it or is written like it" if self.how == "each" else ""
-            )
+            return self.word if self.how == "whole" else f"{self.word}, and half what begins so or is written like it"
         some = f" ({', '.join(self.terms[:5])}{', …' if len(self.terms) > 5 else ''})" if self.terms else ""
         instead = "what begins with it" if self.how == "beginning" else "what is written like it"
         return f"{self.word} is nowhere: {instead}{some} counts half"

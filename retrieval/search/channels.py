@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
+from retrieval.errors import ProjectionError, UpstreamError
 from retrieval.pictures import decoded
 from retrieval.ports import CatalogReader, Explained, Graph, ImageEncoder, Scored, VectorIndex, WordIndex
 from retrieval.search.remembering import Remembering
@@ -19,6 +20,8 @@ from retrieval.types import Filter, Kind, Principal, Query, Vector
 
 HOPS = 2
 _RINGS_KEPT = 1024
+# what `find` and `explain` raise where the part behind them fails: the others do without it
+FAILURES = (UpstreamError, ProjectionError)
 Rows: TypeAlias = dict[int, float]
 
 

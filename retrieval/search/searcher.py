@@ -12,9 +12,10 @@ from typing import NamedTuple, TypeVar
 import msgspec
 import numpy as np
 
-from retrieval.errors import BadQuery, ProjectionError, UpstreamError
+from retrieval.errors import BadQuery
 from retrieval.ports import CatalogReader, Explained, Graph, ImageEncoder, Reranker, TextEncoder, VectorIndex, WordIndex
 from retrieval.search.channels import (
+    FAILURES,
     Ask,
     Channel,
     GraphExpansion,
@@ -42,7 +43,6 @@ Linker = Callable[[str], Sequence[str]]
 Rankings = dict[str, dict[str, float]]
 _FEW = 4
 _LETTER = re.compile(r"[^\W\d_]")
-_FAILURES = (UpstreamError, ProjectionError)
 # why a channel is not there, and what to do
 _MISSING = {
     "text": "no encoder of texts is configured; give search one",
@@ -99,7 +99,7 @@ class _Run:
         start = time.perf_counter()
         try:
             return work()
-        except _FAILURES as error:
+        except FAILURES as error:
             self.degraded.append(f"{name}: {error}")
             return otherwise
         finally:
@@ -191,8 +191,8 @@ class Searcher:
 
     def explain(self, query: Query, principal: Principal) -> list[Explained]:
         """How the searches go which `find` begins with: one for each vector that is searched by, then the words; the graph's ways of
-        finding compare nothing. Raises BadQuery, UpstreamError, ProjectionError."""
-        return explained(self._wanted(query).values(), self._ask(query, principal))
+        finding compare nothing. What fails is told of in one of these lines. Raises BadQuery."""
+        return explained(self._wanted(query), self._ask(query, principal))
 
     def _there(self) -> dict[str, Channel | None]:
         """Every channel; None where its part is missing."""
@@ -233,7 +233,7 @@ class Searcher:
         for part in parts:
             try:
                 reached.append(part.applied())
-            except _FAILURES as error:
+            except FAILURES as error:
                 run.degraded.append(f"{part.name}: {error}")
         return min(reached, default=0)
 

@@ -248,7 +248,7 @@ def test_as_of_then_only_what_still_stands_is_told_of(index: Any) -> None:
     index.apply(log.log(0), log)
     for typed in ("kowals", "kowalski", "kowalsky"):
         told = index.explain(typed, 9, Filter(as_of=100), ME)
-        assert told.why == f"{typed}, and for half what begins with it or is written like it"
+        assert told.why == f"{typed}, and half what begins so or is written like it"
         assert (told.passing, told.found) == (1, 1)
         assert set(index.search(typed, 9, Filter(as_of=100), ME).rows.tolist()) == {stands, ended}
     assert index.search("Kowalski", 9, Filter(as_of=100), ME).rows.tolist() == [ended, stands]

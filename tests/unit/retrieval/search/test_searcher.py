@@ -12,7 +12,7 @@ from PIL import Image
 
 from retrieval.adapters.late_interaction import LateInteraction
 from retrieval.catalog import Catalog
-from retrieval.errors import BadQuery, GraphUnavailable, ProjectionError
+from retrieval.errors import BadQuery, EncoderUnavailable, GraphUnavailable, ProjectionError
 from retrieval.fakes import HashImageEncoder, HashTextEncoder, MemoryGraph, MemoryVectors, MemoryWords
 from retrieval.ids import evidence_id
 from retrieval.ports import Neighbour, Unit
@@ -203,6 +203,24 @@ def test_a_channel_that_fails_is_left_out_and_named(indexes: Indexes) -> None:
     assert result.hits[0].evidence.source == "seal.md"
     assert {line.split(":")[0] for line in result.degraded} == {"text", "image", "graph"}
     assert "damaged" in " ".join(result.degraded)
+
+
+class SilentText(HashTextEncoder):
+    """Its weights are gone."""
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        raise EncoderUnavailable("weights are gone; fetch them")
+
+
+def test_what_fails_is_explained_as_failed_beside_the_rest(indexes: Indexes) -> None:
+    searcher = make(indexes, Models(SilentText(), IMAGE))
+    query = Query(text="pump seal", filter=Filter(as_of=2**60))
+    told = {each.space: each for each in searcher.explain(query, ME)}
+    assert list(told) == ["text", IMAGE.space, "words"]
+    assert (told["text"].plan, told["text"].why, told["text"].found) == ("failed", "weights are gone; fetch them", 0)
+    assert told["words"].found == 1 and told[IMAGE.space].plan != "failed"
+    broken = {each.space: each for each in make(indexes._replace(vectors=BrokenVectors())).explain(query, ME)}
+    assert {name: each.plan for name, each in broken.items()} == {"text": "failed", "image": "failed", "words": "BM25"}
 
 
 class DeadGraph(MemoryGraph):
