@@ -18,7 +18,19 @@ from retrieval.ids import evidence_id
 from retrieval.ports import Explained, Scored, Unit
 from retrieval.projector import Projector
 from retrieval.search import Indexes, Models, Searcher, deeper, load_weights
-from retrieval.types import CharSpan, Embedding, Evidence, Filter, Kind, Principal, Provenance, Query
+from retrieval.types import (
+    CharSpan,
+    Embedding,
+    Evidence,
+    Filter,
+    Interval,
+    Kind,
+    Mention,
+    Principal,
+    Provenance,
+    Query,
+    Relation,
+)
 
 TEXT = HashTextEncoder()
 OUTSIDER, INSIDER = Principal("t"), Principal("t", labels=("hr",))
@@ -32,7 +44,8 @@ def piece(source: str, place: int, text: str, labels: tuple[str, ...]) -> Eviden
     # as ingest has it, labels are part of what a piece says
     id_ = evidence_id(b"key", source, at, "\n".join((text, *labels)))
     return Evidence(
-        id=id_, tenant="t", source=source, kind=Kind.PASSAGE, locator=at, text=text, provenance=Provenance("test"), labels=labels
+        id=id_, tenant="t", source=source, kind=Kind.PASSAGE, locator=at, text=text, provenance=Provenance("test"), labels=labels,
+        valid=Interval(place, place + 1), entities=(Mention("P-1", Relation.MENTIONS),),
     )  # fmt: skip
 
 
@@ -112,6 +125,17 @@ def test_what_is_shown_is_found_however_much_that_fits_better_is_withheld(
     for as_of in (then, None):
         assert sorted(stack.found(OUTSIDER, as_of, k=5, channels=channels, quick=quick)) == SHOWN
         assert set(stack.found(INSIDER, as_of, k=5, channels=channels, quick=quick)) <= set(BETTER)
+
+
+@pytest.mark.parametrize("channel", ["graph", "time_place"])
+def test_what_is_shown_is_found_by_place_and_time_however_much_that_is_nearer_is_withheld(
+    relabelled: tuple[Stack, int], channel: str
+) -> None:
+    stack, then = relabelled
+    # those that anybody may see began first, and are the furthest from the middle
+    narrow = Filter(as_of=then, entities=("P-1",), window=Interval(0, 600))
+    query = Query(text="pump", k=5, filter=narrow, channels=(channel,))
+    assert sorted(hit.evidence.text for hit in stack.searcher.search(query, OUTSIDER)) == SHOWN
 
 
 def test_as_of_then_the_ranking_is_that_of_today_where_nothing_else_has_changed(relabelled: tuple[Stack, int]) -> None:
