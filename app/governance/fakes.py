@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -124,11 +125,40 @@ class MemoryGovernance:
         """What goes, and hold → how many pieces it keeps."""
         every = [e for e in self._evidence.values() if e.tenant == principal.tenant]
         meant = {e.id for e in every if _meant(e, target)}
-        mine = [e for e in every if e.id in meant or _family(e) in meant]
         families = {hold.id: {_family(e) for e in every if _keeps(hold, e)} for hold in self.holds(principal)}
-        kept = {hold: [e for e in mine if _family(e) in named] for hold, named in families.items()}
-        held = {e.id for pieces in kept.values() for e in pieces}
-        return [e for e in mine if e.id not in held], {id_: len(pieces) for id_, pieces in kept.items() if pieces}
+        kept = set().union(*families.values())
+        mine: list[Evidence] = []
+        while len(mine) < len(found := [e for e in every if e.id in meant or _family(e) in meant]):
+            mine = found
+            # a rule of age goes by each state's own
+            if target.before is None:
+                meant |= _ended_with([e for e in mine if _family(e) not in kept], every)
+        told = {hold: sum(_family(e) in named for e in mine) for hold, named in families.items()}
+        return [e for e in mine if _family(e) not in kept], {hold: count for hold, count in told.items() if count}
+
+
+def _ended_with(gone: Collection[Evidence], every: Iterable[Evidence]) -> set[str]:
+    """Ids of the ended states that go too: those at the same places, and all of a source of which nothing is left that it tells today, or
+    told last."""
+    ids, places, by_source = (
+        {e.id for e in gone},
+        {(e.source, e.locator) for e in gone},
+        defaultdict[str, list[Evidence]](list),
+    )
+    for each in every:
+        by_source[each.source].append(each)
+    found: set[str] = set()
+    for source in {e.source for e in gone}:
+        of = by_source[source]
+        last = max(_until(e) for e in of)
+        whole = all(e.id in ids for e in of if _until(e) == last)
+        found |= {e.id for e in of if e.superseded_at is not None and (whole or (source, e.locator) in places)}
+    return found
+
+
+def _until(evidence: Evidence) -> float:
+    """When a state ended; never, where it stands."""
+    return math.inf if evidence.superseded_at is None else evidence.superseded_at
 
 
 def _family(evidence: Evidence) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, to_json
-from retrieval.catalog.holding import Holds, Kept, covered, in_force
-from retrieval.catalog.pieces import PIECE, Piece, made_out_of, read
+from retrieval.catalog.holding import Holds, covered, in_force
+from retrieval.catalog.pieces import PIECE, Piece, read
+from retrieval.catalog.states import Gathered
 from retrieval.erasure.values import Target
 from retrieval.ids import derived_from
 from retrieval.types import Entity, EntityType, Interval, Layer, Link
@@ -35,11 +36,16 @@ class Chosen(NamedTuple):
 
 
 def choose(connection: Connection, tenant: str, target: Target, limit: int | None = None) -> Chosen:
-    """Everything that the target means now, what was made out of it too, less what is held. `limit` takes the oldest so many, or some
-    more: at most twice as many."""
+    """Everything that the target means now, what was made out of it and what stood in its place before too, less what is held. `limit`
+    takes the oldest so many, or some more: at most twice as many."""
     persons, kept_by = _persons(connection, tenant, target.subject), in_force(connection, tenant)
     wanted = PIECE.where(_ev.tenant == tenant, *_conditions(target, persons)).order_by(_ev.row)
-    pieces, held = _taken(connection, tenant, wanted, limit, kept_by)
+    taken = Gathered(connection, tenant, kept_by)
+    _meet(taken, connection, wanted, limit)
+    # a rule of age goes by each state's own; of a whole source all are there already
+    if target.before is None and not target.whole:
+        taken.meet_every_state()
+    pieces, held = taken.pieces, taken.held
     whole, keeping = _whole(connection, tenant, target, held.rows, kept_by)
     free, shielding = _free(connection, tenant, persons, kept_by)
     gone = {piece.id for piece in pieces.values()} - _still(connection, tenant, pieces)
@@ -48,22 +54,15 @@ def choose(connection: Connection, tenant: str, target: Target, limit: int | Non
     return Chosen(pieces, gone, _unheld(connection, touched, kept_by), free, whole, told)
 
 
-def _taken(
-    connection: Connection, tenant: str, wanted: Select[Any], limit: int | None, kept_by: Holds
-) -> tuple[dict[int, Piece], Kept]:
-    """The revisions that go, with what was made out of them, and what is kept of those that were met. So many are looked through as it
-    takes to find enough that are not held: what follows the held ones must not wait for the hold's end."""
-    last, pieces, kept, by_hold = 0, dict[int, Piece](), set[int](), Counter[str]()
+def _meet(taken: Gathered, connection: Connection, wanted: Select[Any], limit: int | None) -> None:
+    """Take what is wanted, with what was made out of it. So many are looked through as it takes to find enough that are not held: what
+    follows the held ones must not wait for the hold's end."""
+    last = 0
     while True:
         batch = read(connection, [wanted.where(_ev.row > last).limit(limit)])
-        met = batch | made_out_of(connection, tenant, batch.values())
-        new = {row: piece for row, piece in met.items() if row not in kept and row not in pieces}
-        held = kept_by.kept(connection, new)
-        kept |= held.rows
-        by_hold.update(held.by_hold)
-        pieces |= {row: piece for row, piece in new.items() if row not in held.rows}
-        if limit is None or len(batch) < limit or len(pieces) >= limit:
-            return pieces, Kept(kept, dict(by_hold))
+        taken.meet(batch)
+        if limit is None or len(batch) < limit or len(taken.pieces) >= limit:
+            return
         last = max(batch)
 
 

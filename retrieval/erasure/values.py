@@ -19,7 +19,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
     `sources` are uris. `subject` is a person: an entity of that type by id, name or alias, a label, or the field "subject" of what an
     ingester measured. `before` (UTC µs) means what was recorded earlier, or with `by="valid"` what ended earlier (of unknown times the
-    recording counts). `kinds` narrows the others.
+    recording counts). `kinds` narrows the others. A piece goes with every state of it, what it said before at its place too; only
+    `before` goes by each state's own age.
     """
 
     evidence: tuple[str, ...] = ()
