@@ -40,12 +40,13 @@ def office(parts: Parts, rooms: StoreRooms, settings: Settings) -> Office:
     book = ErasureBook(Database(catalog_place(settings)), system_clock)
     retention = Retention(book, rules(settings), system_clock)
 
+    places = Places(folder, parts.blobs, parts.book.tenant_key, (partial(_forget, parts),))
+
     def purger() -> Purger:
-        places = Places(folder, parts.blobs, parts.book.tenant_key, (partial(_forget, parts),))
         return Purger(book, _indexes(parts, rooms, settings), places, seal, system_clock)
 
     pace = Pace(rules_s=settings.retention.every_s)
-    return Office(book, seal, purger, retention, folder / "erase.lock", settings.tenant, pace)
+    return Office(book, seal, purger, retention, places, settings.tenant, pace)
 
 
 def rules(settings: Settings) -> Rules:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from filelock import FileLock
+
 
 def sync_file(path: Path) -> None:
     """What was written to it is on disk when this returns. Raises OSError; the file is then not to be relied on."""
@@ -22,3 +24,8 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sole_writer(path: Path) -> FileLock:
+    """Held while a file that several processes write is read and replaced: what one writes is not undone by another who read before."""
+    return FileLock(path.with_suffix(".lock"))

@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import structlog
 from filelock import FileLock, Timeout
 
+from app.governance.places import Places
 from app.governance.port import Again, Retained
 from app.governance.purging import Purger
 from app.governance.receipts import Seal, Signed, decoded
@@ -22,6 +22,7 @@ from retrieval.erasure.values import Erasure, Hold, State, Tally, Target
 from retrieval.errors import StoreError, UpstreamError
 from retrieval.types import Principal
 
+_LOCK = "erase.lock"
 _LOOK_S = 1.0
 # what is in the way of an erasure is not gone in a second
 _AGAIN_S = 15.0
@@ -41,7 +42,7 @@ class Pace(NamedTuple):
 
 
 class Office:
-    """The Governance port. `purger` and `retention` are made when first used; `lock` keeps two processes from removing at once;
+    """The Governance port. `purger` is made when first used; a lock in the folder of `places` keeps two processes from removing at once;
     `tenant` is whose rules are applied."""
 
     def __init__(
@@ -50,12 +51,13 @@ class Office:
         seal: Seal,
         purger: Callable[[], Purger],
         retention: Retention,
-        lock: Path,
+        places: Places,
         tenant: str,
         pace: Pace | None = None,
     ) -> None:
         self._book, self._seal, self._make_purger, self._retention = book, seal, purger, retention
-        self._lock, self._tenant, self._pace = FileLock(lock, timeout=0, thread_local=False), tenant, pace or Pace()
+        self._places, self._tenant, self._pace = places, tenant, pace or Pace()
+        self._lock = FileLock(places.folder / _LOCK, timeout=0, thread_local=False)
         # the file's lock lets every thread of its process in
         self._own = threading.Lock()
         self._came = threading.Event()
@@ -97,7 +99,10 @@ class Office:
         return self._seal.public()
 
     def allow(self, again: Again, principal: Principal) -> int:
-        return self._book.allow(principal, again.sources, [*again.evidence, *again.entities])
+        gone = self._book.allow(principal, again.sources, [*again.evidence, *again.entities])
+        # whoever follows a folder has noted that they were refused; also where an earlier call was killed between the two
+        self._places.unmark(principal.tenant, again.sources)
+        return gone
 
     def hold(self, hold: Hold, principal: Principal) -> Hold:
         return self._book.hold(hold, principal)

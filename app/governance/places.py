@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from retrieval.disk import sync_folder
+from retrieval.disk import sole_writer, sync_folder
 from retrieval.errors import EvidenceNotFound, StoreError
 from retrieval.ids import followed_name
 
@@ -101,13 +101,13 @@ class Places:
             return False
 
     def unmark(self, tenant: str, sources: Collection[str]) -> None:
-        """Forget that these were taken in of a followed folder: once that is allowed they are to be taken again. By name too, as earlier
-        versions noted them."""
+        """Forget that these were taken in of a followed folder, or refused: they are looked into again. By name too, as earlier versions
+        noted them."""
         key = self._key(tenant) if sources else b""
         gone = {*sources, *(followed_name(key, source) for source in sources)}
         with _translated():
             for file in (self.folder / "follow").glob("*.json") if gone else ():
-                with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+                with sole_writer(file), contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
                     told = msgspec.json.decode(file.read_bytes(), type=_Followed)
                     if not gone.isdisjoint(told.marks):
                         kept = {name: mark for name, mark in told.marks.items() if name not in gone}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
@@ -56,8 +56,7 @@ class FolderFollower:
         self._closing, self._exclude = closing, tuple(exclude)
         self._quiet, self._absent, self._clock = Quiet(quiet[0]), Quiet(quiet[0]), quiet[1]
         self._waker = Waker(root)
-        self._shape: str | None = None
-        self._done: dict[str, str] = {}
+        self._shape = ""
 
     def watching(self) -> str:
         return self._waker.told()
@@ -70,40 +69,41 @@ class FolderFollower:
         if not self._root.is_dir():
             raise UpstreamError(f"{self._root} is not there; waiting for it to be mounted or made again")
         look = look_at(self._root, self._exclude)
-        self._remember(look)
+        done = self._noted(look)
         quiet = self._quiet.settled(
             {str(path): mark for path, mark in (look.marks | look.sites).items()}, self._clock()
         )
-        fresh = [path for path, mark in look.marks.items() if self._done.get(self._marks.name(path.as_uri())) != mark]
+        fresh = [path for path, mark in look.marks.items() if done.get(self._marks.name(path.as_uri())) != mark]
         ready = [path for path in fresh if str(path) in quiet and all(str(site) in quiet for site in look.sites)]
-        done = summed(self._take(sorted(ready, key=_order), look))
+        took = summed(self._take(sorted(ready, key=_order), look))
         closed, leaving, note = self._close(look)
         shut = f"{look.shut[0]} cannot be listed" if look.shut else ""
         unready = len(fresh) - len(ready) + leaving
-        return done._replace(
+        return took._replace(
             closed=closed,
-            waiting=done.waiting + unready,
-            note="; ".join(filter(None, (note, done.note, shut))),
+            waiting=took.waiting + unready,
+            note="; ".join(filter(None, (note, took.note, shut))),
             soon=bool(unready),
         )
 
-    def _remember(self, look: Look) -> None:
+    def _noted(self, look: Look) -> Mapping[str, str]:
         """What was done counts only under the same site descriptions and readers: else everything is looked into again."""
         sites = sorted((str(path), mark) for path, mark in look.sites.items())
-        shape = content_hash(self._ingest.shape(), *(part for site in sites for part in site))
-        if shape != self._shape:
-            self._shape, self._done = shape, self._marks.read(shape)
+        self._shape = content_hash(self._ingest.shape(), *(part for site in sites for part in site))
+        return self._marks.read(self._shape)
 
     def _take(self, paths: Sequence[Path], look: Look) -> Iterator[Outcome]:
         for start in range(0, len(paths), _TOGETHER):
             some = paths[start : start + _TOGETHER]
             told = self._told([path for path in some if not is_sidecar(path)])
             outcomes = [_outcome(path.as_uri(), told.get(path.as_uri())) for path in some]
-            for path, outcome in zip(some, outcomes, strict=True):
-                # a file that went away meanwhile was not read; should it come back as it was, it is still to be taken
-                if outcome.status != WAITS and (outcome.status != LEFT or path.exists()):
-                    self._done[self._marks.name(outcome.uri)] = look.marks[path]
-            self._marks.write(self._shape or "", self._done)
+            # a file that went away meanwhile was not read; should it come back as it was, it is still to be taken
+            done = {
+                self._marks.name(outcome.uri): look.marks[path]
+                for path, outcome in zip(some, outcomes, strict=True)
+                if outcome.status != WAITS and (outcome.status != LEFT or path.exists())
+            }
+            self._marks.change(self._shape, done)
             yield from outcomes
 
     def _told(self, paths: Sequence[Path]) -> dict[str, Told]:
@@ -135,15 +135,10 @@ class FolderFollower:
         away = self._absent.settled(dict.fromkeys(gone, "gone"), self._clock())
         if away:
             # before they are closed: what is closed and comes back as it was, is to be taken again
-            self._forget(away)
+            self._marks.change(self._shape, {}, {self._marks.name(uri) for uri in away})
         for uri in away:
             self._closing.commit(Unit(self._tenant, uri, GONE, INGESTER))
         return len(away), len(gone) - len(away), ""
-
-    def _forget(self, uris: Iterable[str]) -> None:
-        for uri in uris:
-            self._done.pop(self._marks.name(uri), None)
-        self._marks.write(self._shape or "", self._done)
 
 
 def _order(path: Path) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from ingest.objects.address import Address, Prefix, hidden, place_of
 from ingest.objects.port import ObjectStore, Seen
 from ingest.objects.scene import Asked, Listing, Scene, View, is_site, scene_of
 from ingest.objects.spool import Spool
+from ingest.outcome import ERASED
 from ingest.video.start import is_sidecar
 from retrieval.errors import BadSiteDescription, EncoderUnavailable, InputError, SourceRejected, UpstreamError
 from retrieval.ports import Held, Receipt, Rejection, SourceState, Unit
@@ -87,6 +88,8 @@ class Taker:
         self._tenant, self._deletions = tenant, deletions
         # what was read and has no state in the catalog: sidecars, and what was refused for its content
         self._settled: dict[str, str] = {}
+        # of these, what was refused because it was erased: once that is allowed, its refusal is forgotten
+        self._erased: set[str] = set()
 
     def settle(
         self,
@@ -141,10 +144,17 @@ class Taker:
         return acted
 
     def known(self, scene: Scene, held: Held | SourceState | None) -> bool:
-        if self._settled.get(scene.address.uri) == scene.fingerprint:
+        uri = scene.address.uri
+        if self._settled.get(uri) == scene.fingerprint and not self._allowed_since(uri):
             return True
         whole = held is not None and held.whole and held.content_hash == scene.fingerprint
         return whole and held is not None and self._ingest.in_force(held.ingester)
+
+    def _allowed_since(self, uri: str) -> bool:
+        if uri not in self._erased or self._book.rejection(self._tenant, uri) is not None:
+            return False
+        self._erased.remove(uri)
+        return True
 
     def _judged(
         self, prefix: Prefix, key: str, view: View | Listing, held: Mapping[str, Held] | None
@@ -240,6 +250,8 @@ class Taker:
             if told.code in PASSING:
                 return Outcome(uri, WAITS, told.code, told.reason)
             self._settled[uri] = scene.fingerprint
+            if told.code == ERASED:
+                self._erased.add(uri)
             return Outcome(uri, REFUSED, told.code, told.reason)
         if told is None:
             self._settled[uri] = scene.fingerprint

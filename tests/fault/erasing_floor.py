@@ -117,7 +117,7 @@ class Floor:
             self.seal,
             lambda: Purger(*made, self.seal, system_clock),  # type: ignore[arg-type]
             Retention(self.book, rules or Rules({}, None), system_clock),
-            folder / "erase.lock",
+            places,
             "t",
         )
 

@@ -16,6 +16,7 @@ import pytest
 
 from app.governance import receipts
 from app.governance.office import Pace
+from app.governance.port import Again
 from ingest.follow.marks import Marks
 from retrieval.erasure.needles import WORD, unpacked
 from retrieval.erasure.values import State, Target
@@ -316,8 +317,11 @@ def test_a_followed_folder_forgets_the_name_of_a_whole_source(opened: Callable[.
         file.write_bytes(msgspec.json.encode({"shape": "s", "marks": marks}))
     os.utime(half, (time.time() - OLD_S,) * 2)
     follower = Marks(new, key)
-    follower.write("s", {follower.name(uri): mark for uri, mark in marks.items()})
+    follower.change("s", {follower.name(uri): mark for uri, mark in marks.items()})
     assert erased(floor).state is State.PURGED
     assert msgspec.json.decode(old.read_bytes()) == {"shape": "s", "marks": {kit.source(1): "3/4"}}
-    # once it is allowed it is to be taken again
     assert follower.read("s") == {follower.name(kit.source(1)): "3/4"} and not half.exists()
+    # it was refused meanwhile; once it is allowed it is to be taken again
+    follower.change("s", {follower.name(kit.source(0)): "1/2"})
+    floor.office.allow(Again(sources=(kit.source(0),)), kit.ANN)
+    assert follower.read("s") == {follower.name(kit.source(1)): "3/4"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.governance.places import Places
 from ingest.follow.folder import FolderFollower
 from ingest.follow.look import look_at
 from ingest.follow.marks import Marks
 from ingest.follow.port import Round
 from ingest.follow.quiet import Quiet, unfinished
 from ingest.follow.waking import Waker
+from retrieval.adapters.folder_blobs import FolderBlobs
+from retrieval.catalog.database import Database
+from retrieval.catalog.erasures import ErasureBook
+from retrieval.erasure.values import Target
 from retrieval.errors import StoreError, UpstreamError
 from retrieval.types import Filter, Principal
 
@@ -38,7 +43,7 @@ class Yard:
 
     def __init__(self, house: Any, root: Path) -> None:
         self.house, self.root, self.clock = house, root, Clock()
-        self.marks: Path = house.folder / "marks.json"
+        self.marks: Path = house.folder / "follow" / "marks.json"
         root.mkdir()
 
     def follower(self, closing: bool = False) -> FolderFollower:
@@ -117,24 +122,80 @@ def test_after_a_restart_nothing_is_read_again(yard: Yard, monkeypatch: pytest.M
     assert yard.rounds(yard.follower()).taken == 0
 
 
-def test_a_follower_that_runs_writes_no_name_of_an_erased_file_back(yard: Yard) -> None:
+class Desk:
+    """What an erasure, and who allows it to be taken in again, do to a followed folder."""
+
+    def __init__(self, yard: Yard) -> None:
+        self.book = ErasureBook(Database(yard.house.folder / "catalog.db"))
+        places = Places(yard.house.folder, FolderBlobs(yard.house.folder / "blobs"), lambda _: b"key")
+        self._unmark = lambda path: places.unmark("t", [path.as_uri()])
+
+    def erase(self, path: Path) -> None:
+        assert self.book.hide(Target(sources=(path.as_uri(),)), Principal("t")) is not None
+        self._unmark(path)
+
+    def allow(self, path: Path) -> None:
+        assert self.book.allow(Principal("t"), [path.as_uri()], []) > 0
+        self._unmark(path)
+
+
+@pytest.fixture
+def desk(yard: Yard) -> Iterator[Desk]:
+    made = Desk(yard)
+    yield made
+    made.book.close()
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_an_erased_file_is_refused_once_and_taken_once_that_is_allowed(yard: Yard, desk: Desk, running: bool) -> None:
     follower = yard.follower()
-    for name in ("erased.md", "other.md"):
-        yard.put(name, f"Pump of {name} tripped.")
+
+    def rounds() -> tuple[int, list[str]]:
+        """How many were taken in a look and the one after, and why others were not."""
+        nonlocal follower
+        follower = follower if running else yard.follower()
+        done = [follower.round()]
+        yard.clock.now += QUIET
+        done.append(follower.round())
+        return sum(each.taken for each in done), [told.code for each in done for told in each.refused]
+
+    erased = yard.put("erased.md", "Pump 1 tripped.")
+    yard.put("other.md", "Pump 2 tripped.")
+    rounds()
+    desk.erase(erased)
+    yard.put("other.md", "Pump 2 was well.")
+    assert rounds() == (1, ["erased"])
+    assert rounds() == (0, []) and b"erased.md" not in yard.marks.read_bytes()
+    desk.allow(erased)
+    assert (rounds(), rounds()) == ((1, []), (0, []))
+    assert yard.texts()["erased.md"] == ["Pump 1 tripped."]
+
+
+def test_what_is_erased_while_others_are_taken_is_not_noted_as_taken(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever erases writes the same file between a follower's look and its note."""
+    follower, first = yard.follower(), yard.put("a.md", "Pump 1 tripped.")
     yard.rounds(follower)
-    # what an erasure does to what it finds in follow/; the follower is told nothing
-    told = msgspec.json.decode(yard.marks.read_bytes())
-    told["marks"].pop((yard.root / "erased.md").as_uri(), None)
-    yard.marks.write_bytes(msgspec.json.encode(told))
-    yard.put("later.md", "Pump 3 tripped.")
+    take, desk = yard.house.take, Desk(yard)
+
+    def taking(paths: Any, names: Any) -> Any:
+        told = take(paths, names)
+        desk.erase(first)
+        return told
+
+    monkeypatch.setattr(yard.house, "take", taking)
+    yard.put("b.md", "Pump 2 tripped.")
     assert yard.rounds(follower).taken == 1
-    assert b"erased" not in yard.marks.read_bytes() and yard.rounds(yard.follower()).taken == 0
+    monkeypatch.undo()
+    assert [each.code for each in follower.round().refused] == ["erased"]
+    desk.book.close()
 
 
 def test_lost_marks_only_cost_a_look_into_each_file(yard: Yard) -> None:
     yard.put("log.md", "Pump 1 tripped.")
     yard.rounds(yard.follower())
-    (yard.house.folder / "marks.json").write_text("{half")
+    yard.marks.write_text("{half")
     assert yard.rounds(yard.follower()).taken == 0
     assert yard.texts() == {"log.md": ["Pump 1 tripped."]}
 

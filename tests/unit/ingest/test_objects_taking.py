@@ -15,6 +15,9 @@ from ingest.objects.port import Seen
 from ingest.objects.spool import Spool
 from ingest.objects.taking import LEFT, REFUSED, TAKEN
 from ingest.stream.message import Message
+from retrieval.catalog.database import Database
+from retrieval.catalog.erasures import ErasureBook
+from retrieval.erasure.values import Target
 from retrieval.errors import SourceRejected, UpstreamError
 from retrieval.types import Filter, Principal
 
@@ -118,6 +121,20 @@ def test_a_refused_object_is_told_once_and_forgotten_when_it_is_gone(house: Any)
         house.objects.delete("plant", key)
     follow.round()
     assert house.catalog.rejections(ME) == []
+
+
+def test_an_erased_object_is_refused_once_and_taken_once_that_is_allowed(house: Any) -> None:
+    follow, book = follower(house), ErasureBook(Database(house.folder / "catalog.db"))
+    house.objects.put("plant", "log.md", b"Pump 1 tripped.")
+    follow.round()
+    assert book.hide(Target(sources=("s3://plant/log.md",)), ME) is not None
+    assert [each.code for each in follow.round().refused] == ["erased"]
+    before = house.objects.fetched
+    assert follow.round().refused == () and house.objects.fetched == before
+    assert book.allow(ME, ["s3://plant/log.md"], []) > 0
+    assert (follow.round().taken, follow.round().taken) == (1, 0)
+    assert house.texts() == {"s3://plant/log.md": ["Pump 1 tripped."]}
+    book.close()
 
 
 def test_what_is_larger_than_the_spool_is_not_fetched(house: Any) -> None:
