@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, to_json
 from retrieval.catalog.holding import Holds, covered, in_force
-from retrieval.catalog.pieces import PIECE, Piece, read
+from retrieval.catalog.pieces import PIECE, Piece, of_tenant, read
 from retrieval.catalog.states import Gathered
 from retrieval.erasure.values import Target
 from retrieval.ids import derived_from
@@ -39,7 +39,8 @@ def choose(connection: Connection, tenant: str, target: Target, limit: int | Non
     """Everything that the target means now, what was made out of it and what stood in its place before too, less what is held. `limit`
     takes the oldest so many, or some more: at most twice as many."""
     persons, kept_by = _persons(connection, tenant, target.subject), in_force(connection, tenant)
-    wanted = PIECE.where(_ev.tenant == tenant, *_conditions(target, persons)).order_by(_ev.row)
+    mine = of_tenant(tenant) if target.evidence or target.entities else _ev.tenant == tenant
+    wanted = PIECE.where(mine, *_conditions(target, persons)).order_by(_ev.row)
     taken = Gathered(connection, tenant, kept_by)
     _meet(taken, connection, wanted, limit)
     # a rule of age goes by each state's own; of a whole source all are there already
@@ -70,7 +71,7 @@ def _still(connection: Connection, tenant: str, pieces: Mapping[int, Piece]) -> 
     """Ids of the pieces of which another revision stands and goes on standing."""
     found: set[str] = set()
     for some in chunks({piece.id for piece in pieces.values()}):
-        rows = connection.execute(select(_ev.row, _ev.id).where(_ev.id.in_(some), _ev.tenant == tenant))
+        rows = connection.execute(select(_ev.row, _ev.id).where(_ev.id.in_(some), of_tenant(tenant)))
         found |= {id_ for row, id_ in rows if row not in pieces}
     return found
 
@@ -240,7 +241,7 @@ def standing(connection: Connection, tenant: str, ids: Iterable[str]) -> set[str
     """Those of the ids that are there, in any revision."""
     found: set[str] = set()
     for some in chunks(dict.fromkeys(ids)):
-        found |= set(connection.execute(select(_ev.id).where(_ev.id.in_(some), _ev.tenant == tenant)).scalars())
+        found |= set(connection.execute(select(_ev.id).where(_ev.id.in_(some), of_tenant(tenant))).scalars())
     return found
 
 

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-from sqlalchemy import Connection, Row, Table, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
 from retrieval.catalog import choosing, commits, journal, never_again, quoting
 from retrieval.catalog import tables as t
 from retrieval.catalog.choosing import Chosen
 from retrieval.catalog.clock import Clock
 from retrieval.catalog.codec import chunks, to_json
+from retrieval.catalog.pieces import at_or_on
 from retrieval.erasure.needles import SALT_BYTES
 from retrieval.erasure.values import Erasure, State, Tally, Target
 from retrieval.errors import ErasureNotFound, LegalHold
@@ -157,11 +158,6 @@ def _hide_rows(connection: Connection, made: Erasure, chosen: Chosen, gone: Sequ
     for person in {each.id for each in chosen.persons}:
         sited += _hide_person(connection, made.tenant, person, under)
     return bool(sited)
-
-
-def at_or_on(table: Table, source: str) -> Any:
-    """A source, and what was made out of its evidence."""
-    return or_(table.c.source == source, and_(table.c.source >= source + "#", table.c.source < source + "$"))
 
 
 def _brought_content(connection: Connection, made: Erasure, gone: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from retrieval.catalog.clock import Clock, system_clock
 from retrieval.catalog.codec import to_json
 from retrieval.catalog.database import Database
 from retrieval.catalog.erasing import ALL, Some
+from retrieval.catalog.pieces import at_or_on
 from retrieval.catalog.purging import Traces
 from retrieval.erasure.needles import Finder, Needle, packed, unpacked
 from retrieval.erasure.values import Erasure, Hold, State, Tally, Target
@@ -105,7 +106,7 @@ class ErasureBook:
             for source in sources if gone else ():
                 # a feed has one refusal for all its messages of what was erased
                 feed = [f"{source.rpartition('/')[0]}/~dead%2Ferased"] if source.startswith("feed:") else []
-                named = or_(erasing.at_or_on(t.rejections, source), t.rejections.c.source.in_(feed))
+                named = or_(at_or_on(t.rejections, source), t.rejections.c.source.in_(feed))
                 connection.execute(delete(t.rejections).where(*refused, named))
             journal.record_audit(connection, principal, "allow again", {"marks": gone}, self._clock())
         return gone

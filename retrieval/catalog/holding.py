@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
-from retrieval.catalog.pieces import PIECE, Piece, family, read, relatives
+from retrieval.catalog.pieces import PIECE, Piece, at_or_on, family, of_tenant, read, relatives
 from retrieval.catalog.reading import overlaps
 from retrieval.erasure.values import Hold
 from retrieval.ids import derived_from
@@ -124,7 +124,7 @@ class Holds:
 
     def keeps_of(self, connection: Connection, source: str) -> bool:
         """Whether any piece of a source, or of what was made out of one of its pieces, is kept."""
-        on = or_(_ev.source == source, and_(_ev.source >= source + "#", _ev.source < source + "$"))
+        on = at_or_on(t.evidence, source)
         mine, last = PIECE.where(_ev.tenant == self._tenant, on).order_by(_ev.row).limit(_PAGE), 0
         while self and (page := read(connection, [mine.where(_ev.row > last)])):
             # of a family all are among these
@@ -180,7 +180,7 @@ class Holds:
         """Sources of the pieces that are held by id: what those were seen in must stay told of."""
         found: set[str] = set()
         for some in chunks(self._evidence):
-            of = select(_ev.source).where(_ev.tenant == self._tenant, _ev.id.in_(some))
+            of = select(_ev.source).where(of_tenant(self._tenant), _ev.id.in_(some))
             found |= set(connection.execute(of.distinct()).scalars())
         return found
 
@@ -208,7 +208,7 @@ class _Times(NamedTuple):
 
 def held_ids(connection: Connection, tenant: str, ids: Iterable[str], kept_by: Holds) -> set[str]:
     """Those of the pieces that a hold keeps."""
-    named = (PIECE.where(_ev.tenant == tenant, _ev.id.in_(some)) for some in chunks(dict.fromkeys(ids)))
+    named = (PIECE.where(of_tenant(tenant), _ev.id.in_(some)) for some in chunks(dict.fromkeys(ids)))
     pieces = read(connection, named) if kept_by else {}
     return {pieces[row].id for row in kept_by.kept(connection, pieces).rows}
 

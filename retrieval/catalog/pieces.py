@@ -6,13 +6,25 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
 from retrieval.ids import derived_from
 
 _ev = t.evidence.c
+
+
+def of_tenant(tenant: str) -> ColumnElement[bool]:
+    """Beside ids or media: the same without the tenant's indexes. A planner without statistics takes one of them where the others are
+    far more selective, and reads the whole tenant."""
+    return _ev.tenant.concat("") == tenant
+
+
+def at_or_on(table: Table, source: str) -> ColumnElement[bool]:
+    """A source, and what was made out of its evidence; as one range, since for two either or the whole tenant is read."""
+    named = table.c.source
+    return and_(named >= source, named < source + "$", or_(named == source, named >= source + "#"))
 
 
 class Piece(NamedTuple):
@@ -55,7 +67,7 @@ def made_out_of(connection: Connection, tenant: str, pieces: Iterable[Piece]) ->
 def relatives(connection: Connection, tenant: str, pieces: Collection[Piece]) -> dict[int, Piece]:
     """What these pieces were made out of, where they were, and all that was made out of that."""
     ids = {of[1] for piece in pieces if (of := derived_from(piece.source))}
-    named = (PIECE.where(_ev.tenant == tenant, _ev.id.in_(some)) for some in chunks(ids))
+    named = (PIECE.where(of_tenant(tenant), _ev.id.in_(some)) for some in chunks(ids))
     bases = read(connection, named)
     return bases | made_out_of(connection, tenant, bases.values())
 

@@ -11,13 +11,14 @@ import pytest
 from erasing_cases import ANN, CLIP, LOG, Books, Ticking, answer, on, piece, unit
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert, select, update
+from sqlalchemy import event, insert, select, update
 
-from retrieval.catalog import Catalog, codec, holding, purging
+from retrieval.catalog import Catalog, choosing, codec, holding, pieces, purging
 from retrieval.catalog import tables as t
 from retrieval.catalog.database import Database
 from retrieval.catalog.erasing import Some
 from retrieval.catalog.erasures import ErasureBook
+from retrieval.catalog.pieces import Piece
 from retrieval.erasure.needles import ID
 from retrieval.erasure.values import Hold, Target
 from retrieval.errors import BadQuery, EvidenceNotFound, LegalHold, SourceRejected
@@ -367,6 +368,25 @@ def test_thousands_of_holds_are_obeyed_together(books: Books) -> None:
     place(books, [msgspec.structs.replace(mine, id=f"mine_{number}") for number in range(9)])
     with pytest.raises(LegalHold, match=r"mine_\d, and 5 more\)"):
         books.erase(sources=(LOG,))
+
+
+def test_what_holds_keep_is_looked_up_without_reading_the_whole_tenant(books: Books) -> None:
+    """Asked once for each erased source, a look through the tenant took 23 s of 2,000 sources among 30,000."""
+    kept_by = holding.Holds("t", [Hold(id="h", tenant="t", subject="", why="w", placed_at=0, sources=(CLIP,))])
+    caption = Piece(1, "ev_1", derived_source(CLIP, "ev_2", "captions"), "frame", None, (None, None), 1)
+    asked = list[tuple[str, Any]]()
+    with books.erasures._db.read() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+        kept_by.keeps_of(connection, LOG)
+        holding.held_ids(connection, "t", ["ev_1", "ev_2"], kept_by)
+        pieces.relatives(connection, "t", [caption])
+        choosing.standing(connection, "t", ["ev_1"])
+        for target in (Target(evidence=("ev_1",)), Target(entities=("P-1",)), Target(sources=(LOG,))):
+            choosing.choose(connection, "t", target)
+        for statement, values in [each for each in asked if "FROM evidence" in each[0]]:
+            plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+            assert not any("(tenant=?)" in step for step in plan), (statement, plan)
+    assert len(asked) > 9
 
 
 spans = st.tuples(st.integers(0, 12), st.integers(0, 3)).map(lambda told: Interval(told[0], told[0] + told[1]))
