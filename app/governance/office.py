@@ -178,5 +178,5 @@ class Office:
 
     def _forget_rules_salts(self, waiting: list[Erasure]) -> None:
         for each in waiting:
-            if each.subject == RULES:
+            if each.by_rule:
                 self._book.hand_out(Principal(each.tenant, RULES), each.id)

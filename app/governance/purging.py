@@ -14,7 +14,6 @@ from typing import NamedTuple, Protocol
 
 from app.governance.places import Cleared, Places
 from app.governance.receipts import FORMAT, Receipt, Seal, by_kind, encoded, times, told_places
-from app.governance.retention import RULES
 from retrieval.catalog.erasures import ErasureBook, Secrets
 from retrieval.catalog.purging import Traces
 from retrieval.erasure.needles import ID, WORD, Finder, Found, Look, Needle, look_through, packed
@@ -247,7 +246,7 @@ class Purger:
         tally, counts = erasure.tally, Counter(kept.notes)
         went = {name: getattr(tally, name) for name in ("evidence", "revisions", "vectors", "coverage", "answers")}
         # a rule's salt is handed to nobody: without it they say nothing
-        committed = () if erasure.subject == RULES else needles
+        committed = () if erasure.by_rule else needles
         return Receipt(
             format=FORMAT,
             erasure=erasure.id,

@@ -12,12 +12,12 @@ from app.governance.port import Retained
 from retrieval.catalog.erasing import Some
 from retrieval.catalog.erasures import ErasureBook
 from retrieval.erasure.needles import SALT_BYTES
-from retrieval.erasure.values import Target
+from retrieval.erasure.values import RULE, Target
 from retrieval.errors import BadSettings, LegalHold
 from retrieval.times import iso
 from retrieval.types import Kind, Micros, Principal
 
-# who asks where a rule does: nobody is handed those receipts' salts
+# who asks where a rule does; somebody may be called so too
 RULES = "retention"
 # hidden in one transaction: some seconds, in which nobody else writes
 _AT_ONCE = 20_000
@@ -77,7 +77,7 @@ class Retention:
     def _told(self, target: Target, kept: Micros) -> str:
         """A rule as receipts have it: which kind, from before when, and how long that is kept."""
         grew = "recorded" if target.by == "recorded" else "over"
-        return f"rule: {target.kinds[0]} {grew} before {iso(target.before or 0)}, kept for {told_age(kept)}"
+        return f"{RULE}{target.kinds[0]} {grew} before {iso(target.before or 0)}, kept for {told_age(kept)}"
 
     def _hide(self, target: Target, principal: Principal, some: Some) -> int:
         gone = 0

@@ -17,6 +17,7 @@ import pytest
 from app.governance import receipts
 from app.governance.office import Pace
 from app.governance.port import Again
+from app.governance.retention import RULES
 from ingest.follow.marks import Marks
 from retrieval.erasure.needles import WORD, unpacked
 from retrieval.erasure.values import State, Target
@@ -301,6 +302,15 @@ def test_an_instance_that_cannot_give_up_yet_goes_on_trying(opened: Callable[...
     assert keeper.is_alive() and tries[0] >= 3
     stop.set()
     keeper.join()
+
+
+def test_somebody_named_as_a_rule_is_gets_salt_and_commitments(opened: Callable[..., Any]) -> None:
+    floor, somebody = opened(), Principal("t", RULES)
+    made = floor.office.erase(Target(sources=(kit.source(0),)), somebody)
+    (done,) = floor.office.resume()
+    assert done.state is State.PURGED
+    signed = floor.office.receipt(made.id, somebody)
+    assert signed.salt and signed.receipt.commitments and signed.receipt.asked_by == RULES
 
 
 def test_what_fails_again_is_tried_more_and_more_rarely() -> None:
