@@ -18,6 +18,7 @@ from retrieval.ids import derived_from
 from retrieval.ports import Rejection, SourceState
 from retrieval.types import Answer, Micros, Principal
 
+NO_ANSWER = "no answer with this id is visible to you"
 _answer = msgspec.json.Decoder(Answer)
 _labels = msgspec.json.Decoder(list[str])
 _REJECTION = [t.rejections.c[name] for name in Rejection._fields]
@@ -62,7 +63,7 @@ def answer(connection: Connection, id_: str, principal: Principal) -> Answer:
     columns = select(t.asks.c.tenant, t.answers.c.labels, t.answers.c.body).join(t.asks, t.asks.c.id == t.answers.c.id)
     row = connection.execute(columns.where(t.answers.c.id == id_)).first()
     if row is None or row.tenant != principal.tenant or not set(_labels.decode(row.labels)) <= set(principal.labels):
-        raise EvidenceNotFound("no answer with this id is visible to you")
+        raise EvidenceNotFound(NO_ANSWER)
     return _answer.decode(row.body)
 
 

@@ -11,7 +11,19 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from retrieval import walking
-from retrieval.catalog import ageing, arrivals, commits, facts, fresh, journal, never_again, outbox, reading, talks
+from retrieval.catalog import (
+    ageing,
+    arrivals,
+    commits,
+    facts,
+    fresh,
+    journal,
+    never_again,
+    outbox,
+    quoting,
+    reading,
+    talks,
+)
 from retrieval.catalog import tables as t
 from retrieval.catalog.census import Census
 from retrieval.catalog.clock import Clock, system_clock
@@ -321,9 +333,15 @@ class Catalog:
             journal.record_feedback(connection, answer_id, accepted, note, principal, self._clock())
 
     def answer(self, id_: str, principal: Principal) -> Answer:
-        """An answer given before. Raises EvidenceNotFound, the same for unknown and invisible ids."""
+        """An answer given before. Raises EvidenceNotFound, the same for unknown and invisible ids: also where it tells of evidence that
+        came under a label since which the principal does not hold."""
         with self._db.read() as connection:
-            return journal.answer(connection, id_, principal)
+            found = journal.answer(connection, id_, principal)
+        told = sorted(quoting.quoted(found))
+        unseen = set(told) - self.get(told, principal).keys() - self.get(told, principal, found.as_of).keys()
+        if unseen and self.projected(sorted(unseen)):
+            raise EvidenceNotFound(journal.NO_ANSWER)
+        return found
 
     def stats(self, principal: Principal) -> dict[str, Any]:
         """{asks, by_verdict, acceptance{accepted, rejected, rate}, first_evidence_ms{p50, p95}, evidence_by_kind,

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 import pytest
+from erasing_cases import answer
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 
 from retrieval.catalog import Catalog
-from retrieval.errors import UnitRefused
+from retrieval.errors import EvidenceNotFound, UnitRefused
 from retrieval.ids import derived_source, evidence_id
 from retrieval.ports import Unit
 from retrieval.types import Embedding, Evidence, Filter, FrameAt, Kind, Principal, Provenance
@@ -133,6 +134,21 @@ def test_what_was_made_out_of_a_piece_goes_under_its_labels(store: Store) -> Non
     store.reads({1: SECRET, 2: Said("next")})
     for at, held, shown in ((1, (), 0), (1, HR, 1), (2, (), 1), (2, HR, 1)):
         assert len(store.seen(held, before, told[at])) == shown
+
+
+def test_an_answer_is_read_by_who_may_see_today_what_it_tells_of(store: Store) -> None:
+    then = store.reads({1: OPEN, 2: Said("other")})
+    told = {"list": piece(1, OPEN), "other": piece(2, Said("other"))}
+    for id_, each in told.items():
+        cited = msgspec.structs.replace(answer(id_, each, text=each.text), as_of=then)
+        store.catalog.record_ask(cited, Principal("t", "ann"), None)
+    assert {id_: store.catalog.answer(id_, Principal("t", "bob")).id for id_ in told} == {id_: id_ for id_ in told}
+    # corrected since, it may be read as before; put under a label since, by who holds that alone
+    store.reads({1: SECRET, 2: Said("corrected")})
+    assert store.catalog.answer("other", Principal("t", "bob")).id == "other"
+    assert store.catalog.answer("list", Principal("t", "eve", labels=HR)).id == "list"
+    with pytest.raises(EvidenceNotFound, match="no answer"):
+        store.catalog.answer("list", Principal("t", "bob"))
 
 
 @pytest.mark.parametrize(("held", "given"), [((), HR), (HR, ()), (HR, LABELS), (LABELS, HR)])
