@@ -172,16 +172,18 @@ class Holds:
         return found
 
     def _tells(self, record: Covered) -> bool:
-        """Whether a hold names what a record of coverage is about."""
+        """Whether a hold names what a record of coverage is about, or was made out of, or something that was made out of it."""
         named = any(name in self._sources for name in (*_on(record.source), record.uri))
-        return named or record.subject in self._entities
+        below = record.source in self._derived or record.uri in self._derived
+        of = derived_from(record.source)
+        return named or below or record.subject in self._entities or (of is not None and of[1] in self._evidence)
 
     def _shown_in(self, connection: Connection) -> set[str]:
-        """Sources of the pieces that are held by id: what those were seen in must stay told of."""
+        """Sources of the pieces that are held by id, and what those hang on: what they were seen in must stay told of."""
         found: set[str] = set()
         for some in chunks(self._evidence):
             of = select(_ev.source).where(of_tenant(self._tenant), _ev.id.in_(some))
-            found |= set(connection.execute(of.distinct()).scalars())
+            found |= {name for source in connection.execute(of.distinct()).scalars() for name in _on(source)}
         return found
 
 

@@ -185,6 +185,26 @@ def test_a_hold_keeps_what_a_caption_hangs_on_and_the_caption(books: Books, name
     assert len(books.texts()) == 2
 
 
+@pytest.mark.parametrize("named", ["frame", "caption", "caption's source"])
+def test_a_hold_keeps_that_the_clip_of_a_held_caption_was_examined(books: Books, named: str) -> None:
+    frame, other = piece(CLIP, "a frame", kind=Kind.FRAME, valid=Interval(10, 20)), piece(CLIP, "another")
+    source = derived_source(CLIP, frame.id, "captions")
+    caption = piece(source, "its caption")
+    looked = Coverage(source=CLIP, subject="CAM", tenant="t", layer=Layer.EXAMINED, by="yolo", valid=Interval(0, 90))
+    captioned = msgspec.structs.replace(looked, source=source, by="captioner")
+    books.catalog.commit(unit(CLIP, frame, other, coverage=[looked]))
+    books.catalog.commit(unit(source, caption, coverage=[captioned]))
+    on = {"frame": {"evidence": (frame.id,)}, "caption": {"evidence": (caption.id,)}}
+    what = on.get(named, {"sources": (source,)})
+    books.erasures.hold(Hold(id="", tenant="", subject="", why="court", placed_at=0, **what), ANN)
+    made = books.erase(sources=(CLIP,))
+    assert (made.tally.evidence, made.tally.coverage) == (1, 0)
+    assert books.catalog.coverage(ANN, ["CAM"]) == [looked, captioned]
+    # what another caption was made of is not kept by that
+    books.catalog.commit(unit(LOG, piece(LOG, "a note"), coverage=[msgspec.structs.replace(looked, source=LOG)]))
+    assert books.erase(sources=(LOG,)).tally.coverage == 1
+
+
 def test_it_is_not_taken_in_again_until_that_is_allowed(books: Books) -> None:
     gone, stays = piece(LOG, "gone"), piece(CLIP, "stays")
     books.catalog.commit(unit(LOG, gone))
