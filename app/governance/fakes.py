@@ -138,22 +138,31 @@ class MemoryGovernance:
 
 
 def _ended_with(gone: Collection[Evidence], every: Iterable[Evidence]) -> set[str]:
-    """Ids of the ended states that go too: those at the same places, and all of a source of which nothing is left that it tells today, or
-    told last."""
-    ids, places, by_source = (
-        {e.id for e in gone},
-        {(e.source, e.locator) for e in gone},
-        defaultdict[str, list[Evidence]](list),
-    )
+    """Ids of the ended states that go too: those that labels of what goes kept from somebody, at its places, or anywhere in a source of
+    which nothing is left that it tells today, or told last."""
+    ids, by_source = {e.id for e in gone}, defaultdict[str, list[Evidence]](list)
     for each in every:
         by_source[each.source].append(each)
     found: set[str] = set()
     for source in {e.source for e in gone}:
-        of = by_source[source]
+        of, mine = by_source[source], [e for e in gone if e.source == source]
         last = max(_until(e) for e in of)
-        whole = all(e.id in ids for e in of if _until(e) == last)
-        found |= {e.id for e in of if e.superseded_at is not None and (whole or (source, e.locator) in places)}
+        latest = [e for e in of if _until(e) == last]
+        told = [set(e.labels) for e in latest] if all(e.id in ids for e in latest) else []
+        shut = set().union(*told) if all(told) else set()
+        found |= {
+            e.id
+            for e in of
+            if e.superseded_at is not None
+            and (_wider(e, shut) or any(_wider(e, set(p.labels)) for p in mine if p.locator == e.locator))
+        }
     return found
+
+
+def _wider(evidence: Evidence, labels: set[str]) -> bool:
+    """Whether somebody may see it who may not see what is under these labels."""
+    own = set(evidence.labels)
+    return bool(labels) and not (own and own <= labels)
 
 
 def _until(evidence: Evidence) -> float:

@@ -154,6 +154,8 @@ class Taker:
         if uri not in self._erased or self._book.rejection(self._tenant, uri) is not None:
             return False
         self._erased.remove(uri)
+        # until it is taken: a bucket that fails now must not settle it for good
+        self._settled.pop(uri, None)
         return True
 
     def _judged(

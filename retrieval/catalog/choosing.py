@@ -25,7 +25,8 @@ _link = msgspec.json.Decoder(Link)
 
 class Chosen(NamedTuple):
     """What an erasure takes: revisions by row, the ids of which no other revision stands, rows of coverage, persons with all their names,
-    and whole sources. `held` is hold id → how many rows it keeps, 0 where it keeps persons or sources alone."""
+    and whole sources. `held` is hold id → how many rows it keeps, 0 where it keeps persons or sources alone. `beside`: rows that may be
+    taken in again."""
 
     pieces: dict[int, Piece]
     gone: set[str]
@@ -33,11 +34,12 @@ class Chosen(NamedTuple):
     persons: list[Entity]
     sources: list[str]
     held: dict[str, int]
+    beside: frozenset[int] = frozenset()
 
 
 def choose(connection: Connection, tenant: str, target: Target, limit: int | None = None) -> Chosen:
-    """Everything that the target means now, what was made out of it and what stood in its place before too, less what is held. `limit`
-    takes the oldest so many, or some more: at most twice as many."""
+    """Everything that the target means now, what was made out of it, and what its labels kept of what stood there before; less what is
+    held. `limit` takes the oldest so many, or some more: at most twice as many."""
     persons, kept_by = _persons(connection, tenant, target.subject), in_force(connection, tenant)
     mine = of_tenant(tenant) if target.evidence or target.entities else _ev.tenant == tenant
     wanted = PIECE.where(mine, *_conditions(target, persons)).order_by(_ev.row)
@@ -45,14 +47,14 @@ def choose(connection: Connection, tenant: str, target: Target, limit: int | Non
     _meet(taken, connection, wanted, limit)
     # a rule of age goes by each state's own; of a whole source all are there already
     if target.before is None and not target.whole:
-        taken.meet_every_state()
+        taken.meet_wider_states()
     pieces, held = taken.pieces, taken.held
     whole, keeping = _whole(connection, tenant, target, held.rows, kept_by)
     free, shielding = _free(connection, tenant, persons, kept_by)
     gone = {piece.id for piece in pieces.values()} - _still(connection, tenant, pieces)
     touched = _coverage(connection, tenant, target, free, [each for each in pieces.values() if each.id in gone])
     told = dict.fromkeys(keeping | shielding, 0) | held.by_hold
-    return Chosen(pieces, gone, _unheld(connection, touched, kept_by), free, whole, told)
+    return Chosen(pieces, gone, _unheld(connection, touched, kept_by), free, whole, told, taken.beside)
 
 
 def _meet(taken: Gathered, connection: Connection, wanted: Select[Any], limit: int | None) -> None:

@@ -97,7 +97,8 @@ def _few(ids: Collection[str]) -> str:
 def _remember(connection: Connection, made: Erasure, chosen: Chosen) -> None:
     """Persons, and pieces by id but for those of whole sources, which are remembered as such."""
     whole = _brought_content(connection, made, chosen.sources)
-    named = ((piece.id, derived_from(piece.source) or (piece.source,)) for piece in chosen.pieces.values())
+    meant = (piece for row, piece in chosen.pieces.items() if row not in chosen.beside)
+    named = ((piece.id, derived_from(piece.source) or (piece.source,)) for piece in meant)
     ids = [id_ for id_, of in named if id_ in chosen.gone and of[0] not in set(whole)]
     persons = list(dict.fromkeys(each.id for each in chosen.persons))
     never_again.remember(connection, made, never_again.Marks(ids, whole, persons))

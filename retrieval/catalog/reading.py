@@ -29,10 +29,6 @@ _KNOWN = and_(
     _ev.recorded_at <= bindparam("as_of"), or_(_ev.superseded_at.is_(None), _ev.superseded_at > bindparam("as_of"))
 )
 _WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
-
-
-# what stands now, and what was known at a time: of that, Seeing still has its say
-_WHEN = {False: _OPEN, True: _KNOWN}
 _MENTIONS = select(Listed(t.mentions.c.position, t.mentions.c.entity, t.mentions.c.relation)).where(
     t.mentions.c.row == _ev.row
 )
@@ -74,25 +70,29 @@ class _Wanted:
         then: Select[Any] | None = None,
         state: _State = _OF_EVIDENCE,
     ) -> None:
-        lean, self._state = and_(_OF_TENANT_TOO, granted(each_of("granted"))), state
-        read = {False: columns, True: columns if then is None else then}
-        self._any = {known: read[known].where(by.in_(_WANTED), when, _MAY_SEE_TOO) for known, when in _WHEN.items()}
-        self._lean = {
-            known: Lean(read[known].where(by.in_(each_of("wanted")), when, lean)) for known, when in _WHEN.items()
-        }
+        self._state = state
+        self._now = columns.where(by.in_(_WANTED), _OPEN, _MAY_SEE_TOO)
+        self._then = (columns if then is None else then).where(by.in_(_WANTED), _KNOWN, _MAY_SEE_TOO)
+        lean = and_(_OF_TENANT_TOO, granted(each_of("granted")))
+        self._lean = Lean(columns.where(by.in_(each_of("wanted")), _OPEN, lean))
 
     def read(self, reader: Reader, wanted: Sequence[Any], principal: Principal, as_of: Micros | None) -> Iterator[Any]:
         """Rows in any order; of many, not all are of one snapshot."""
-        params, known = _params(principal, as_of), as_of is not None
+        params = _params(principal, as_of)
         for some in chunks(dict.fromkeys(wanted)):
-            found = reader.db.quick(self._lean[known], self._any[known], {**params, "wanted": some})
-            ended = _ended(found, self._state) if known else ()
-            if not ended:
-                yield from found
-                continue
-            with reader.db.read() as connection:
-                lost = reader.seeing.withheld(connection, ended, principal)
-            yield from (row for row in found if row[0] not in lost)
+            told = {**params, "wanted": some}
+            if as_of is None:
+                yield from reader.db.quick(self._lean, self._now, told)
+            else:
+                yield from self._known(reader, told, principal)
+
+    def _known(self, reader: Reader, told: dict[str, Any], principal: Principal) -> list[Any]:
+        """Rows of what was known at a time, read and judged in one snapshot: what is erased between would keep nothing any more."""
+        with reader.db.read() as connection:
+            found = connection.execute(self._then, told).all()
+            ended = _ended(found, self._state)
+            lost = reader.seeing.withheld(connection, ended, principal) if ended else ()
+        return [row for row in found if row[0] not in lost]
 
 
 def _ended(found: Iterable[Any], state: _State) -> list[Ended]:
@@ -158,7 +158,7 @@ def scan(reader: Reader, filter_: Filter, principal: Principal, limit: int) -> l
     who = _MAY_SEE_TOO if hanging else _MAY_SEE
     # as a sum the time has no index: of a planner's two, a source's own evidence is far less than a day's of all sources
     begin = _ev.valid_t0 + 0 if filter_.sources else _ev.valid_t0
-    when = and_(_WHEN[filter_.as_of is not None], who, *_matches(filter_, begin))
+    when = and_(_OPEN if filter_.as_of is None else _KNOWN, who, *_matches(filter_, begin))
     # two statements, so that each can stop at its limit in the order of an index
     ordered: list[tuple[ColumnElement[bool], Order]] = [(and_(when, begin.is_not(None)), (begin, _ev.row))]
     if filter_.window is None:

@@ -1,7 +1,8 @@
-"""Every state of what is erased: what a piece said before goes with it.
+"""Earlier states of what is erased under a label: what was open to more people before goes with it.
 
 Nobody is shown an ended state who may not see what stands in its place today, nor anything that its source tells today (seeing). Were the
-later one taken alone, nothing would keep the earlier from anybody any more.
+later one taken alone, nothing would keep the earlier from anybody any more. Where no label kept it from anybody, it stays: a place is a
+line of a table at times, and what stood there before is something else.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from retrieval.catalog.pieces import PIECE, Piece, made_out_of, read
 from retrieval.types import Micros
 
 _ev = t.evidence.c
+_OPEN = frozenset[str]()
 _ENDED = select(_ev.row, _ev.source, _ev.locator, _ev.superseded_at).where(_ev.superseded_at.is_not(None))
 
 
@@ -30,6 +32,8 @@ class Gathered:
         self._connection, self._tenant, self._kept_by = connection, tenant, kept_by
         self.pieces: dict[int, Piece] = {}
         self._kept, self._by_hold = set[int](), Counter[str]()
+        # rows that go with what was meant and say something else: they may be taken in again
+        self.beside = frozenset[int]()
 
     @property
     def held(self) -> Kept:
@@ -45,13 +49,20 @@ class Gathered:
         self.pieces |= {row: piece for row, piece in new.items() if row not in held.rows}
         return list(dict.fromkeys(piece.source for piece in made.values()))
 
-    def meet_every_state(self) -> None:
-        """Take the ended states of what was taken too, and what was made out of those, and so on."""
+    def meet_wider_states(self) -> None:
+        """Take the ended states that the labels of what was taken kept from somebody too, what was made out of those, and so on."""
+        meant = set(self.pieces)
         sources = list(dict.fromkeys(piece.source for piece in self.pieces.values()))
         while sources:
             rows = list(_going_with(self._connection, self._tenant, sources, self.pieces))
             named = (PIECE.where(_ev.row.in_(some)) for some in chunks(rows))
-            sources = self.meet(read(self._connection, named))
+            before = len(self.pieces)
+            made = self.meet(
+                {row: each for row, each in read(self._connection, named).items() if row not in self._kept}
+            )
+            # what is left of a source may keep less, now that these are gone
+            sources = [*dict.fromkeys((*sources, *made))] if len(self.pieces) > before else []
+        self.beside = _saying_else(self._connection, set(self.pieces) - meant, meant)
 
 
 class _State(NamedTuple):
@@ -78,29 +89,68 @@ def _going_with(
 
 
 def _of_source(connection: Connection, tenant: str, ended: Sequence[_State], taken: Collection[int]) -> list[int]:
-    """Of one source: what stood at the places of what is taken, and all where nothing is left of what it tells today, or told last."""
-    mine = set(taken)
+    """Of one source: what stood at the places of what is taken, and all where nothing is left of what it tells today, or told last; but
+    for what was never open to anybody else."""
+    mine, under = set(taken), _labels(connection, taken)
     left = [state for state in ended if state.row not in mine]
-    if not left or not mine:
+    if not left or not under:
         return []
-    if _tells_on(connection, tenant, ended, mine):
-        places = _places(connection, mine)
-        left = [state for state in left if state.place in places]
-    return [state.row for state in left]
+    keeping: dict[str | None, list[frozenset[str]]] = defaultdict(list)
+    for row, place in _places(connection, mine).items():
+        keeping[place].append(under.get(row, _OPEN))
+    latest = _latest(connection, tenant, ended, len(mine))
+    if mine.issuperset(latest):
+        # who could see any of it could see what its source told before
+        sets = [under.get(row, _OPEN) for row in latest]
+        keeping[None].append(frozenset().union(*sets) if all(sets) else _OPEN)
+    own = _labels(connection, [state.row for state in left])
+    return [
+        state.row
+        for state in left
+        if any(_wider(own.get(state.row, _OPEN), each) for each in (*keeping[state.place], *keeping[None]))
+    ]
 
 
-def _tells_on(connection: Connection, tenant: str, ended: Sequence[_State], taken: Collection[int]) -> bool:
-    """Whether anything stays of what the source of these states tells today, or told last where that is nothing."""
+def _wider(own: frozenset[str], labels: frozenset[str]) -> bool:
+    """Whether somebody may see what is under the first who may not see what is under the second."""
+    return bool(labels) and not (own and own <= labels)
+
+
+def _latest(connection: Connection, tenant: str, ended: Sequence[_State], most: int) -> list[int]:
+    """Rows that the source of these states tells today, or told last where that is nothing; at most one more than `most`."""
     stands = select(_ev.row).where(_ev.tenant == tenant, _ev.source == ended[0].source, _ev.superseded_at.is_(None))
-    latest = connection.execute(stands.limit(len(taken) + 1)).scalars().all()
-    if not latest:
-        last = max(state.ended for state in ended)
-        latest = [state.row for state in ended if state.ended == last]
-    return any(row not in taken for row in latest)
+    latest = list(connection.execute(stands.limit(most + 1)).scalars())
+    last = max(state.ended for state in ended)
+    return latest or [state.row for state in ended if state.ended == last]
 
 
-def _places(connection: Connection, rows: Iterable[int]) -> set[str]:
-    found: set[str] = set()
+def _places(connection: Connection, rows: Iterable[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
     for some in chunks(rows):
-        found |= set(connection.execute(select(_ev.locator).where(_ev.row.in_(some))).scalars())
+        told = connection.execute(select(_ev.row, _ev.locator).where(_ev.row.in_(some)))
+        found.update((row, place) for row, place in told)
+    return found
+
+
+def _labels(connection: Connection, rows: Iterable[int]) -> dict[int, frozenset[str]]:
+    """Of those that have some."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for some in chunks(rows):
+        for row, label in connection.execute(select(t.labels.c.row, t.labels.c.label).where(t.labels.c.row.in_(some))):
+            found[row].add(label)
+    return {row: frozenset(labels) for row, labels in found.items()}
+
+
+def _saying_else(connection: Connection, rows: Collection[int], meant: Collection[int]) -> frozenset[int]:
+    """Those of the rows that say nothing which one of the meant ones says."""
+    said = set(_texts(connection, meant).values()) if rows else set[str]()
+    return frozenset(row for row, text in _texts(connection, rows).items() if text not in said)
+
+
+def _texts(connection: Connection, rows: Iterable[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for some in chunks(rows):
+        found.update(
+            (row, text) for row, text in connection.execute(select(_ev.row, _ev.text).where(_ev.row.in_(some)))
+        )
     return found

@@ -21,8 +21,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
     `sources` are uris. `subject` is a person: an entity of that type by id, name or alias, a label, or the field "subject" of what an
     ingester measured. `before` (UTC µs) means what was recorded earlier, or with `by="valid"` what ended earlier (of unknown times the
-    recording counts). `kinds` narrows the others. A piece goes with every state of it, what it said before at its place too; only
-    `before` goes by each state's own age.
+    recording counts). `kinds` narrows the others. A piece under a label goes with what was open to more people before, at its
+    place or, with the last of its source, anywhere in it; only `before` goes by each state's own age.
     """
 
     evidence: tuple[str, ...] = ()

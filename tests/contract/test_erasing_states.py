@@ -1,4 +1,4 @@
-"""An erased piece goes with every state of it: what it said before is shown to nobody to whom it was not shown already."""
+"""What an erased piece kept from somebody by its labels goes with it: nobody is shown more than before. What it kept from nobody stays."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def room(request: pytest.FixtureRequest, tmp_path: Path, store_at: Callable[[Pat
         ([{1: OPEN}, {1: OTHER}, {1: SECRET, 2: NEXT}], 3, []),
     ],
 )
-def test_what_a_piece_said_before_goes_with_it(
+def test_what_a_piece_kept_from_somebody_goes_with_it(
     room: Room, target: dict[str, Any], history: list[Reading], taken: int, left: list[str]
 ) -> None:
     first, *_ = [room.store.reads(reading) for reading in history]
@@ -85,9 +85,51 @@ def test_what_a_piece_said_before_goes_with_it(
     assert made is not None and (made.tally.evidence, made.tally.revisions) == (taken, taken)
     assert len(room.book.traces(made).ids) == taken
     assert room.texts(LABELS, first) == left
-    # none of them is taken in again
+    # what was meant is not taken in again, and what only went with it is
     again = [room.store.reads(reading) for reading in history]
-    assert {text for at in again for text in room.texts(LABELS, at)} <= {"next", *left}
+    assert "list" not in {text for at in again for text in room.texts(LABELS, at)} - set(left)
+    standing = {said.text for said in history[-1].values() if said.text != "list"}
+    assert set(room.texts(LABELS, again[-1])) == standing
+
+
+def test_without_labels_nothing_goes_but_what_is_meant(room: Room) -> None:
+    """The lines of a table move when one is put on top; what stood there before is something else."""
+    pump, valve, gossip = Said("the pump leaks"), Said("the valve is stuck"), Said("a name that must go")
+    first = room.store.reads({1: pump, 2: valve})
+    room.store.reads({1: gossip, 2: pump, 3: valve})
+    made = room.erase(evidence=(piece(1, gossip).id,))
+    assert made is not None and made.tally.evidence == 1
+    assert room.texts((), first) == ["the pump leaks", "the valve is stuck"]
+    again = room.store.reads({1: pump, 2: valve})
+    assert room.texts((), again) == ["the pump leaks", "the valve is stuck"]
+
+
+def test_what_was_under_the_same_label_before_stays(room: Room) -> None:
+    first = room.store.reads({1: Said("draft", HR)})
+    room.store.reads({1: SECRET, 2: NEXT})
+    made = room.erase(evidence=(piece(1, SECRET).id,))
+    assert made is not None and made.tally.evidence == 1
+    assert (room.texts(HR, first), room.texts((), first)) == (["draft"], [])
+
+
+def test_what_only_stood_in_the_place_of_an_erased_piece_comes_again(room: Room) -> None:
+    """Also where labels made it go: only what says the same as what was meant is kept out."""
+    pump, gossip = Said("the pump leaks"), Said("a name that must go", HR)
+    room.store.reads({1: pump})
+    room.store.reads({1: gossip, 2: NEXT})
+    made = room.erase(evidence=(piece(1, gossip).id,))
+    assert made is not None and made.tally.evidence == 2
+    again = room.store.reads({1: pump, 2: NEXT})
+    assert room.texts((), again) == ["next", "the pump leaks"]
+
+
+def test_what_a_source_told_last_is_looked_at_again_once_more_of_it_goes(room: Room) -> None:
+    first = room.store.reads({2: OPEN})
+    room.store.reads({2: OPEN, 3: Said("z", HR)})
+    room.store.reads({3: Said("y", ("security",))})
+    room.store.reads({})
+    room.erase(subject="hr")
+    assert room.texts((), first) == []
 
 
 def test_what_was_made_out_of_an_earlier_state_goes_too(room: Room) -> None:

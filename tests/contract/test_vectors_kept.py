@@ -225,6 +225,20 @@ def test_a_dump_keeps_nobody_waiting_and_is_of_its_moment(index, maker, log, tmp
     again.close()
 
 
+def test_what_was_seen_is_written_whatever_comes_before_it_is(index, maker, log, tmp_path):
+    grown(index, log)
+    assert index.settle() if hasattr(index, "settle") else True
+    before, moment = outside(index), index.seen()
+    log.remove("acme", ["e7", "e10"])
+    put(index, log, (make("late"), unit(1, 2)))
+    assert outside(index) != before
+    moment.write(tmp_path)
+    again = maker()
+    assert again.restore(tmp_path) == moment.applied
+    assert outside(again) == before
+    again.close()
+
+
 def test_a_dump_that_is_refused_leaves_no_file_open(log, tmp_path):
     index, folder = quantised(tmp_path / "vectors"), tmp_path / "dumped"
     grown(index, log)

@@ -160,7 +160,8 @@ class Columns:
 
         Of rows that were dropped nothing is in it, nor are values that only they had.
         """
-        alive = self._alive[: self._used]
+        # a copy, as all the rest is: what was told does not change with what comes
+        alive = self._alive[: self._used].copy()
         arrays = {name: np.where(alive, column[: self._used], 0) for name, column in self._column.items()}
         words = dict[str, list[Any]]()
         for name in _CODES:
