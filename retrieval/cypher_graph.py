@@ -22,6 +22,8 @@ from retrieval.reconciling import Mark
 from retrieval.types import Entity, Link, LinkType, Micros, Principal, Relation
 
 BATCH = 2000
+# so many pieces are quicker one by one than together, in a graph of a hundred thousand or more
+_FEW = 100
 
 
 class Step(NamedTuple):
@@ -149,16 +151,33 @@ class CypherGraph(ABC):
         keys = [entity_key(principal.tenant, id_) for id_ in dict.fromkeys(entities)]
         return {"keys": keys, "tenant": principal.tenant, "audiences": audiences(principal)}
 
+    def _named(self, change: Change) -> set[int]:
+        """Rows held of what may have fewer revisions than before: found among all rows, so asked only where it is so."""
+        if not change.fewer:
+            return set()
+        return {int(row) for (row,) in self._read("held_rows", {"ids": change.fewer, "tenant": change.tenant})}
+
+    def _known(self, name: str, keys: Sequence[Any], tenant: str) -> set[Any]:
+        """Which of these have a node: found by their keys, whatever the graph's size."""
+        return {key for (key,) in self._read(name, {"keys": list(keys), "tenant": tenant})} if keys else set()
+
     def _evidence_steps(self, change: Change) -> Iterator[Step]:
+        tenant, nodes = change.tenant, {item.row: _node(item) for item in change.present}
+        held = self._known("known_rows", sorted(nodes), tenant)
+        yield from _batches("drop_rows", sorted(self._named(change) - set(nodes)), tenant)
+        yield from _cleared(sorted(held), tenant)
+        yield from _batches("set_evidence", [nodes[row] for row in sorted(held)], tenant)
+        yield from _batches("add_evidence", [node for row, node in nodes.items() if row not in held], tenant)
+        yield from self._hung(change)
+
+    def _hung(self, change: Change) -> Iterator[Step]:
+        """What the pieces hang on."""
         tenant = change.tenant
-        held = {int(row) for (row,) in self._read("held_rows", {"ids": change.ids, "tenant": tenant})}
-        present = {item.row for item in change.present}
-        yield from _batches("drop_rows", sorted(held - present), tenant)
-        yield from _batches("clear_relations", sorted(held & present), tenant)
-        yield from _batches("upsert_evidence", [_node(item) for item in change.present], tenant)
         mentions = [(item.row, mention) for item in change.present for mention in dict.fromkeys(item.evidence.entities)]
-        named = sorted({mention.entity for _, mention in mentions})
-        yield from _batches("touch_entities", [_entity(tenant, id_) for id_ in named], tenant)
+        named = {entity_key(tenant, id_): id_ for id_ in sorted({mention.entity for _, mention in mentions})}
+        there = self._known("known_entities", list(named), tenant)
+        fresh = [_entity(tenant, id_) for key, id_ in named.items() if key not in there]
+        yield from _batches("touch_entities", fresh, tenant)
         for kind in Relation:
             pairs = [
                 {"row": row, "key": entity_key(tenant, mention.entity)}
@@ -188,6 +207,14 @@ def _site_steps(tenant: str, entities: Sequence[Entity], links: Sequence[Link]) 
             if link.type is kind
         ]
         yield from _batches("link", rows, tenant, kind)
+
+
+def _cleared(rows: Sequence[int], tenant: str) -> Iterator[Step]:
+    """Pieces hang on nothing any more. The embedded store finds one piece's relations by its key, those of several among all there are."""
+    if len(rows) > _FEW:
+        yield from _batches("clear_relations", rows, tenant)
+    else:
+        yield from (Step("clear_relations_of", {"row": row, "tenant": tenant}) for row in rows)
 
 
 def _batches(name: str, rows: Sequence[Any], tenant: str, kind: LinkType | Relation | None = None) -> Iterator[Step]:

@@ -71,13 +71,17 @@ class Receipt(NamedTuple):
 
 
 class LogEntry(NamedTuple):
-    """One change of the log, in commit order: evidence upserted or closed, entities and links upserted."""
+    """One change of the log, in commit order: evidence upserted or closed, entities and links upserted.
+
+    `removes` is False where no revision of what it names can have gone, only come or ended: who keeps rows need not look for some.
+    """
 
     sequence: int
     tenant: str
     evidence: tuple[str, ...]
     closed: tuple[str, ...]
     site: bool
+    removes: bool = True
 
 
 class SourceState(NamedTuple):

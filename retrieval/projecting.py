@@ -65,23 +65,29 @@ def admits(evidence: Evidence, filter_: Filter, principal: Principal) -> bool:
 
 
 class Change(NamedTuple):
-    """What the log touched of one tenant: every revision of `ids` that still exists. An id without one is gone."""
+    """What the log touched of one tenant: every revision of `ids` that still exists. An id without one is gone.
+
+    `fewer` are those of the ids that may have had revisions which exist no more.
+    """
 
     tenant: str
     ids: list[str]
     present: list[Projected]
+    fewer: list[str]
 
 
 def changes(entries: Sequence[LogEntry], log: LogReader, size: int = CHUNK) -> Iterator[Change]:
     """The entries as changes of at most `size` ids, one tenant each, in order; each id is read once."""
-    touched: dict[str, dict[str, None]] = {}
+    touched: dict[str, dict[str, bool]] = {}
     for entry in entries:
-        touched.setdefault(entry.tenant, {}).update(dict.fromkeys((*entry.evidence, *entry.closed)))
+        named = touched.setdefault(entry.tenant, {})
+        named.update((id_, entry.removes or named.get(id_, False)) for id_ in (*entry.evidence, *entry.closed))
     for tenant, ids in touched.items():
         ordered = list(ids)
         for start in range(0, len(ordered), size):
             part = ordered[start : start + size]
-            yield Change(tenant, part, [item for item in log.projected(part) if item.evidence.tenant == tenant])
+            present = [item for item in log.projected(part) if item.evidence.tenant == tenant]
+            yield Change(tenant, part, present, [id_ for id_ in part if ids[id_]])
 
 
 def sites(entries: Sequence[LogEntry]) -> list[str]:

@@ -41,4 +41,4 @@ def entries(connection: Connection, after: int, limit: int) -> list[LogEntry]:
 
 def _told(row: Row[tuple[object, ...]]) -> LogEntry:
     told = _payload.decode(row.payload)
-    return LogEntry(row.sequence, row.tenant, told.evidence, told.closed, told.site)
+    return LogEntry(row.sequence, row.tenant, told.evidence, told.closed, told.site, row.kind != "commit")

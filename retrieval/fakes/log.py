@@ -54,7 +54,7 @@ class MemoryLog:
         """Erase every revision of these ids."""
         for row in [row for row, item in self._rows.items() if item.id in ids]:
             del self._rows[row], self._vectors[row]
-        self._append(tenant, closed=tuple(ids))
+        self._append(tenant, closed=tuple(ids), removes=True)
 
     def describe(self, tenant: str, entities: Sequence[Entity], links: Sequence[Link]) -> None:
         """Replace the tenant's entities and links."""
@@ -84,6 +84,11 @@ class MemoryLog:
         return self._sites.get(tenant, ([], []))
 
     def _append(
-        self, tenant: str, evidence: tuple[str, ...] = (), closed: tuple[str, ...] = (), site: bool = False
+        self,
+        tenant: str,
+        evidence: tuple[str, ...] = (),
+        closed: tuple[str, ...] = (),
+        site: bool = False,
+        removes: bool = False,
     ) -> None:
-        self._entries.append(LogEntry(self.sequence() + 1, tenant, evidence, closed, site))
+        self._entries.append(LogEntry(self.sequence() + 1, tenant, evidence, closed, site, removes))

@@ -14,15 +14,38 @@ CREATE REL TABLE IF NOT EXISTS <<link>>(FROM Entity TO Entity, labels STRING[])
 // name: schema_relation
 CREATE REL TABLE IF NOT EXISTS <<relation>>(FROM Evidence TO Entity)
 
-// name: upsert_evidence
+// name: known_rows
+UNWIND $keys AS k
+MATCH (e:Evidence {row: k})
+WHERE e.tenant = $tenant
+RETURN e.row AS row
+
+// name: known_entities
+UNWIND $keys AS k
+MATCH (n:Entity {key: k})
+WHERE n.tenant = $tenant
+RETURN n.key AS key
+
+// name: set_evidence
 UNWIND $rows AS r
-MERGE (e:Evidence {row: r.row})
+MATCH (e:Evidence {row: r.row})
+WHERE e.tenant = $tenant
 SET e.id = r.id, e.tenant = $tenant, e.labels = r.labels, e.t0 = r.t0,
     e.recorded_at = r.recorded_at, e.superseded_at = r.superseded_at
+
+// name: add_evidence
+UNWIND $rows AS r
+CREATE (:Evidence {row: r.row, id: r.id, tenant: $tenant, labels: r.labels, t0: r.t0, recorded_at: r.recorded_at,
+  superseded_at: r.superseded_at})
 
 // name: clear_relations
 UNWIND $rows AS r
 MATCH (e:Evidence {row: r})-[x:<<relations>>]->(:Entity)
+WHERE e.tenant = $tenant
+DELETE x
+
+// name: clear_relations_of
+MATCH (e:Evidence {row: $row})-[x:<<relations>>]->(:Entity)
 WHERE e.tenant = $tenant
 DELETE x
 
@@ -45,8 +68,9 @@ WHERE n.tenant = $tenant
 CREATE (e)-[:<<relation>>]->(n)
 
 // name: held_rows
+UNWIND $ids AS i
 MATCH (e:Evidence)
-WHERE e.id IN $ids AND e.tenant = $tenant
+WHERE e.id = i AND e.tenant = $tenant
 RETURN e.row AS row
 
 // name: drop_rows

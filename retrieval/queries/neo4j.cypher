@@ -10,7 +10,26 @@ CREATE INDEX evidence_id IF NOT EXISTS FOR (e:Evidence) ON (e.id)
 // name: schema_progress
 CREATE CONSTRAINT progress_key IF NOT EXISTS FOR (p:Progress) REQUIRE p.key IS UNIQUE
 
-// name: upsert_evidence
+// name: known_rows
+UNWIND $keys AS k
+MATCH (e:Evidence {row: k})
+WHERE e.tenant = $tenant
+RETURN e.row AS row
+
+// name: known_entities
+UNWIND $keys AS k
+MATCH (n:Entity {key: k})
+WHERE n.tenant = $tenant
+RETURN n.key AS key
+
+// name: set_evidence
+UNWIND $rows AS r
+MATCH (e:Evidence {row: r.row})
+WHERE e.tenant = $tenant
+SET e.id = r.id, e.tenant = $tenant, e.labels = r.labels, e.t0 = r.t0,
+    e.recorded_at = r.recorded_at, e.superseded_at = r.superseded_at
+
+// name: add_evidence
 UNWIND $rows AS r
 MERGE (e:Evidence {row: r.row})
 SET e.id = r.id, e.tenant = $tenant, e.labels = r.labels, e.t0 = r.t0,
@@ -19,6 +38,11 @@ SET e.id = r.id, e.tenant = $tenant, e.labels = r.labels, e.t0 = r.t0,
 // name: clear_relations
 UNWIND $rows AS r
 MATCH (e:Evidence {row: r})-[x:<<relations>>]->(:Entity)
+WHERE e.tenant = $tenant
+DELETE x
+
+// name: clear_relations_of
+MATCH (e:Evidence {row: $row})-[x:<<relations>>]->(:Entity)
 WHERE e.tenant = $tenant
 DELETE x
 

@@ -166,9 +166,9 @@ def test_the_log_tells_every_change_in_order(catalog: Catalog) -> None:
     catalog.commit(unit(source="site", entities=[entity]))
     catalog.commit(unit("c", content="B"))
     expected = [
-        LogEntry(1, "t", ("ev_a", "ev_b"), (), False),
-        LogEntry(2, "t", (), (), True),
-        LogEntry(3, "t", ("ev_c",), ("ev_a", "ev_b"), False),
+        LogEntry(1, "t", ("ev_a", "ev_b"), (), False, removes=False),
+        LogEntry(2, "t", (), (), True, removes=False),
+        LogEntry(3, "t", ("ev_c",), ("ev_a", "ev_b"), False, removes=False),
     ]
     assert catalog.log(0) == expected
     assert catalog.log(1, limit=1) == expected[1:2]

@@ -71,7 +71,7 @@ def test_hidden_is_nowhere_now_or_as_of_any_time(books: Books) -> None:
     assert [item.row for page in catalog.census.pages() for item in page] == [rows[other.id]]
     assert catalog.state("t", LOG) is None
     last = catalog.log(0)[-1]
-    assert (last.sequence, set(last.evidence)) == (made.sequence, {old.id, new.id})
+    assert (last.sequence, set(last.evidence), last.removes) == (made.sequence, {old.id, new.id}, True)
 
 
 def test_each_target_means_what_it_says(books: Books) -> None:

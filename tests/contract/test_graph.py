@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -318,6 +319,37 @@ def test_ladybug_walks_as_the_dictionaries_do(ladybug_graph, links, hidden, seed
             assert ladybug_graph.neighbours(sorted(seeds), hops, principal) == expected
 
 
+ACTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), NAMES, st.sets(st.sampled_from(["P-1", "P-2"])), LABELS),
+        st.tuples(st.sampled_from(["close", "remove", "follow"]), NAMES),
+        st.tuples(st.just("relabel"), NAMES, LABELS),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(acts=ACTS)
+def test_ladybug_holds_what_the_dictionaries_do_wherever_it_follows(ladybug_graph, acts):
+    log, oracle = MemoryLog(), MemoryGraph()
+    ladybug_graph.reset()
+    for act, name, *told in [*acts, ("follow", "A")]:
+        if act == "add":
+            log.add([make(name, *sorted(told[0]), labels=told[1], t0=ord(name))])
+        elif act == "relabel":
+            log.relabel("acme", name, told[0])
+        elif act == "follow":
+            for graph in (oracle, ladybug_graph):
+                follow(graph, log)
+        else:
+            getattr(log, act)("acme", [name])
+    assert ladybug_graph.rows() == set(log.evidence())
+    for principal, as_of in product((ME, Principal("acme", labels=("x",))), (None, *range(log.sequence() + 1))):
+        asked = ["P-1", "P-2"], principal, 200, as_of
+        assert ladybug_graph.evidence(*asked) == oracle.evidence(*asked)
+
+
 def test_ladybug_keeps_its_place_on_disk(tmp_path, log):
     log.add([make("a", "P-1")])
     graph = LadybugGraph(tmp_path / "g.db")
@@ -355,9 +387,9 @@ def test_ladybug_damaged_is_said_so_and_mended_by_fresh(tmp_path):
 def test_ladybug_a_failed_write_leaves_nothing_half_done(tmp_path):
     graph = LadybugGraph(tmp_path / "g.db")
     node = {"row": 1, "id": "a", "labels": ["*"], "t0": 0, "recorded_at": 1, "superseded_at": 2}
-    good = Step("upsert_evidence", {"rows": [node], "tenant": "acme"})
+    good = Step("add_evidence", {"rows": [node], "tenant": "acme"})
     with pytest.raises(GraphUnavailable):
-        graph._write([good, Step("upsert_evidence", {"rows": [node | {"t0": "noon"}], "tenant": "acme"})])
+        graph._write([good, Step("add_evidence", {"rows": [node | {"t0": "noon"}], "tenant": "acme"})])
     assert graph.rows() == set()
     graph._write([good])
     assert graph.rows() == {1}
