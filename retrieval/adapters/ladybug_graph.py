@@ -23,8 +23,12 @@ from retrieval.types import LinkType, Relation
 
 _TIMEOUT_MS = 10_000
 _BUFFER = 512 * 2**20
+# until a checkpoint a change stays in the buffer: so much a transaction, and so much a node it changes (seen with ladybug 0.22: 23 and 150
+# KiB at most). Once the buffer is full of them no write is taken any more, and ladybug's own checkpoint, after 16 MiB of log, comes later
+_A_WRITE, _A_CHANGE, _UNTIL = 32 * 2**10, 160 * 2**10, 192 * 2**20
+_CHANGING = ("set_evidence", "clear_relations_of", "clear_relations", "drop_rows", "upsert_entities")
 _ROOM = 2**20
-_OF_THE_DISK = ("IO exception", "panic state")
+_NO_MORE = ("IO exception", "panic state", "buffer pool is full")
 
 
 class LadybugGraph(CypherGraph):
@@ -49,6 +53,7 @@ class LadybugGraph(CypherGraph):
         # this process alone has the store open, so that what it wrote last is what is there
         self._reached: int | None = None
         self._writes = 0
+        self._pending = 0
         self._refusing = False
         # ladybug's own lock does not see a second opening in the same process
         # one thread opens the index, another may close it
@@ -126,15 +131,19 @@ class LadybugGraph(CypherGraph):
             self._writes, self._reached = self._writes + 1, None
             self._writer.execute("COMMIT")
             self._writes, self._reached = self._writes + 1, None
+            self._pending += _A_WRITE + _A_CHANGE * sum(map(_changed, steps))
+            if self._pending >= _UNTIL:
+                self._writer.execute("CHECKPOINT")
+                self._pending = 0
 
     @contextlib.contextmanager
     def _noticing(self) -> Iterator[None]:
-        """After a write that the disk did not take ladybug 0.22 refuses the next one or never returns from it, until it is opened anew;
-        it reads on meanwhile."""
+        """After a write that the disk or the buffer did not take ladybug 0.22 refuses the next one or never returns from it, until it is
+        opened anew; it reads on meanwhile."""
         try:
             yield
         except GraphUnavailable as error:
-            self._refusing = self._refusing or any(told in str(error) for told in _OF_THE_DISK)
+            self._refusing = self._refusing or any(told in str(error) for told in _NO_MORE)
             raise
 
     def _reopen(self) -> None:
@@ -177,6 +186,7 @@ class LadybugGraph(CypherGraph):
                 raise StoreFull(f"no room to open the graph in {self._path}; free some, then try again") from error
             raise ProjectionError(f"the graph in {self._path} cannot be read: {error}") from error
         self._reader.set_query_timeout(self._timeout_ms)
+        self._pending = 0
         with _typed("schema"):
             for name in ("schema_entity", "schema_evidence", "schema_progress"):
                 self._writer.execute(self._statements.get(name))
@@ -198,6 +208,11 @@ class LadybugGraph(CypherGraph):
                 shutil.rmtree(file)
             else:
                 file.unlink()
+
+
+def _changed(step: Step) -> int:
+    """Nodes it changes, at most."""
+    return len(step.params.get("rows", [step])) if step.name in _CHANGING else 0
 
 
 def _never_freed(*parts: object) -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import retrieval.adapters.ladybug_graph as ladybug_graph_module
 from retrieval.adapters.ladybug_graph import LadybugGraph
 from retrieval.adapters.neo4j_graph import Neo4jGraph
 from retrieval.cypher_graph import Step
@@ -393,6 +394,19 @@ def test_ladybug_a_failed_write_leaves_nothing_half_done(tmp_path):
     assert graph.rows() == set()
     graph._write([good])
     assert graph.rows() == {1}
+    graph.close()
+
+
+def test_ladybug_takes_changes_without_end(tmp_path, log, monkeypatch):
+    """Changes that are not in the file yet fill the buffer: unnoticed, some three thousand small ones ended all writing."""
+    monkeypatch.setattr(ladybug_graph_module, "_BUFFER", 64 * 2**20)
+    monkeypatch.setattr(ladybug_graph_module, "_UNTIL", 24 * 2**20)
+    log.add([make(f"p{n}", "P-1") for n in range(20)])
+    graph = LadybugGraph(tmp_path / "g.db")
+    for n in range(600):
+        log.relabel("acme", f"p{n % 20}", ("x",) if n % 40 < 20 else ())
+        follow(graph, log)
+    assert graph.evidence(["P-1"], ME) == sorted(f"p{n}" for n in range(20))
     graph.close()
 
 
