@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Column, Connection, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
@@ -57,9 +57,7 @@ class Gathered:
             rows = list(_going_with(self._connection, self._tenant, sources, self.pieces))
             named = (PIECE.where(_ev.row.in_(some)) for some in chunks(rows))
             before = len(self.pieces)
-            made = self.meet(
-                {row: each for row, each in read(self._connection, named).items() if row not in self._kept}
-            )
+            made = self.meet(read(self._connection, named))
             # what is left of a source may keep less, now that these are gone
             sources = [*dict.fromkeys((*sources, *made))] if len(self.pieces) > before else []
         self.beside = _saying_else(self._connection, set(self.pieces) - meant, meant)
@@ -96,7 +94,7 @@ def _of_source(connection: Connection, tenant: str, ended: Sequence[_State], tak
     if not left or not under:
         return []
     keeping: dict[str | None, list[frozenset[str]]] = defaultdict(list)
-    for row, place in _places(connection, mine).items():
+    for row, place in _each(connection, _ev.locator, mine).items():
         keeping[place].append(under.get(row, _OPEN))
     latest = _latest(connection, tenant, ended, len(mine))
     if mine.issuperset(latest):
@@ -124,11 +122,11 @@ def _latest(connection: Connection, tenant: str, ended: Sequence[_State], most: 
     return latest or [state.row for state in ended if state.ended == last]
 
 
-def _places(connection: Connection, rows: Iterable[int]) -> dict[int, str]:
+def _each(connection: Connection, column: Column[str], rows: Iterable[int]) -> dict[int, str]:
+    """Row → what a column of evidence has there."""
     found: dict[int, str] = {}
     for some in chunks(rows):
-        told = connection.execute(select(_ev.row, _ev.locator).where(_ev.row.in_(some)))
-        found.update((row, place) for row, place in told)
+        found.update((row, told) for row, told in connection.execute(select(_ev.row, column).where(_ev.row.in_(some))))
     return found
 
 
@@ -143,14 +141,5 @@ def _labels(connection: Connection, rows: Iterable[int]) -> dict[int, frozenset[
 
 def _saying_else(connection: Connection, rows: Collection[int], meant: Collection[int]) -> frozenset[int]:
     """Those of the rows that say nothing which one of the meant ones says."""
-    said = set(_texts(connection, meant).values()) if rows else set[str]()
-    return frozenset(row for row, text in _texts(connection, rows).items() if text not in said)
-
-
-def _texts(connection: Connection, rows: Iterable[int]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for some in chunks(rows):
-        found.update(
-            (row, text) for row, text in connection.execute(select(_ev.row, _ev.text).where(_ev.row.in_(some)))
-        )
-    return found
+    said = set(_each(connection, _ev.text, meant).values()) if rows else set[str]()
+    return frozenset(row for row, text in _each(connection, _ev.text, rows).items() if text not in said)
