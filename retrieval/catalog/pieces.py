@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Table, and_, or_, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
@@ -15,9 +15,9 @@ from retrieval.ids import derived_from
 _ev = t.evidence.c
 
 
-def of_tenant(tenant: str) -> ColumnElement[bool]:
-    """Beside ids or media: the same without the tenant's indexes. A planner without statistics takes one of them where the others are
-    far more selective, and reads the whole tenant."""
+def of_tenant(tenant: str | BindParameter[str]) -> ColumnElement[bool]:
+    """Beside ids, media or entities: the same without the tenant's indexes. A planner without statistics takes one of them where the
+    others are far more selective, and reads the whole tenant."""
     return _ev.tenant.concat("") == tenant
 
 

@@ -13,6 +13,7 @@ from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, evidence_from, vector_from
 from retrieval.catalog.database import Database
 from retrieval.catalog.lean import Lean, Listed, each_of
+from retrieval.catalog.pieces import of_tenant
 from retrieval.catalog.seeing import Ended, Seeing, granted
 from retrieval.types import Evidence, Filter, Interval, Micros, Principal, Vector
 
@@ -20,10 +21,7 @@ _ev = t.evidence.c
 _TENANT = bindparam("tenant", type_=Text())
 _GRANTED = granted(bindparam("granted", expanding=True))
 _MAY_SEE = and_(_ev.tenant == _TENANT, _GRANTED)
-# the same without the tenant's indexes: a planner without statistics takes one of them where ids or entities are far
-# more selective, and reads the whole tenant
-_OF_TENANT_TOO = _ev.tenant.concat("") == _TENANT
-_MAY_SEE_TOO = and_(_OF_TENANT_TOO, _GRANTED)
+_MAY_SEE_TOO = and_(of_tenant(_TENANT), _GRANTED)
 _OPEN = _ev.superseded_at.is_(None)
 _KNOWN = and_(
     _ev.recorded_at <= bindparam("as_of"), or_(_ev.superseded_at.is_(None), _ev.superseded_at > bindparam("as_of"))
@@ -73,7 +71,7 @@ class _Wanted:
         self._state = state
         self._now = columns.where(by.in_(_WANTED), _OPEN, _MAY_SEE_TOO)
         self._then = (columns if then is None else then).where(by.in_(_WANTED), _KNOWN, _MAY_SEE_TOO)
-        lean = and_(_OF_TENANT_TOO, granted(each_of("granted")))
+        lean = and_(of_tenant(_TENANT), granted(each_of("granted")))
         self._lean = Lean(columns.where(by.in_(each_of("wanted")), _OPEN, lean))
 
     def read(self, reader: Reader, wanted: Sequence[Any], principal: Principal, as_of: Micros | None) -> Iterator[Any]:

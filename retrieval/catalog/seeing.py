@@ -17,6 +17,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, Text, and_, bin
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
+from retrieval.catalog.pieces import of_tenant
 from retrieval.ids import derived_from
 from retrieval.types import Micros, Principal
 
@@ -53,8 +54,7 @@ _STANDING = _ev.superseded_at.is_(None)
 _STANDS = select(_ev.source).where(_OF_SOURCES, _STANDING).distinct()
 _SHOWN_IN_PART = select(_ev.source).where(_OF_SOURCES, _STANDING, _GRANTED).distinct()
 _STATES = select(_ev.row, _ev.source, _ev.locator, _ev.superseded_at, _GRANTED.label("granted")).where(_OF_SOURCES)
-# a planner without statistics would take the tenant's index, and read all of it
-_PLACES = select(_ev.id, _ev.locator).where(_ev.tenant.concat("") == _TENANT, _ev.id.in_(_IDS))
+_PLACES = select(_ev.id, _ev.locator).where(of_tenant(_TENANT), _ev.id.in_(_IDS))
 # places that are remembered to be kept from somebody: some 150 bytes each; and sources
 _MOST_PLACES, _MOST_SOURCES = 200_000, 50_000
 
