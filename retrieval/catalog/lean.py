@@ -6,11 +6,11 @@ and for writing it anew for each number of bound values. Here lists are bound as
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, ColumnElement, Select, Text, bindparam, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, CursorResult, Select, Text, bindparam, func, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -61,6 +61,24 @@ class Lean:
         """Values in the order the text takes them; lists as JSON. Raises BadQuery."""
         values = (given[name] if name in given else self._fixed[name] for name in self._names)
         return [_as_json(value) if isinstance(value, list) else value for value in values]
+
+
+class OfList:
+    """A SELECT over the list `wanted`, to be read in a transaction. `made` makes it out of what a column of it is to be in.
+
+    On SQLite one text serves lists of every length. A connection keeps the programs of the texts it has met, with a place for each bound
+    value: a text for each length kept 5 MB of a store of 200,000 that was followed from its beginning.
+    """
+
+    def __init__(self, made: Callable[[Any], Select[Any]]) -> None:
+        wanted: BindParameter[Any] = bindparam("wanted", expanding=True)
+        self._anywhere, self._lean = made(wanted), Lean(made(each_of("wanted")))
+
+    def read(self, connection: Connection, wanted: Sequence[Any]) -> CursorResult[Any]:
+        """Raises BadQuery for a NUL in one of the values on SQLite."""
+        if connection.dialect.name == "sqlite":
+            return connection.exec_driver_sql(self._lean.text, tuple(self._lean.bound({"wanted": list(wanted)})))
+        return connection.execute(self._anywhere, {"wanted": list(wanted)})
 
 
 def _as_json(values: list[Any]) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Text, a
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, evidence_from, vector_from
 from retrieval.catalog.database import Database
-from retrieval.catalog.lean import Lean, Listed, each_of
+from retrieval.catalog.lean import Lean, Listed, OfList, each_of
 from retrieval.catalog.pieces import of_tenant
 from retrieval.catalog.seeing import Ended, Seeing, granted
 from retrieval.types import Evidence, Filter, Interval, Micros, Principal, Vector
@@ -37,7 +37,7 @@ _EVIDENCE = select(
     _ev.valid_t0, _ev.valid_t1, _ev.recorded_at, _ev.superseded_at, _ev.data,
     _MENTIONS.scalar_subquery().label("mentions"), _LABELS.scalar_subquery().label("labels"),
 )  # fmt: skip
-_ALL_OF_IDS = _EVIDENCE.where(_ev.id.in_(_WANTED)).order_by(_ev.row)
+_ALL_OF_IDS = OfList(lambda ids: _EVIDENCE.where(_ev.id.in_(ids)))
 _ALL_OF_ROWS = _EVIDENCE.where(_ev.row.in_(_WANTED))
 
 
@@ -107,11 +107,13 @@ _BY_ID, _BY_ROW, _SHOWN = (
         itemgetter(0, 2, 3, 4),
     ),
 )
-_VECTORS = (
-    select(t.vectors.c.row, t.vectors.c.space, t.vectors.c.data, t.vectors.c.dim)
-    .join(t.evidence, _ev.row == t.vectors.c.row)
-    .where(_ev.id.in_(_WANTED))
-    .order_by(t.vectors.c.row, t.vectors.c.space, t.vectors.c.part)
+_VECTORS = OfList(
+    lambda ids: (
+        select(t.vectors.c.row, t.vectors.c.space, t.vectors.c.data, t.vectors.c.dim)
+        .join(t.evidence, _ev.row == t.vectors.c.row)
+        .where(_ev.id.in_(ids))
+        .order_by(t.vectors.c.row, t.vectors.c.space, t.vectors.c.part)
+    )
 )
 
 
@@ -146,7 +148,7 @@ def every_revision(connection: Connection, ids: Sequence[str]) -> list[tuple[int
     """(row, evidence) of all revisions of these ids, open and closed, by row."""
     found: list[tuple[int, Evidence]] = []
     for some in chunks(dict.fromkeys(ids)):
-        found += _load(connection, _ALL_OF_IDS, {"wanted": some})
+        found += ((row[0], evidence_from(row)) for row in _ALL_OF_IDS.read(connection, some))
     return sorted(found, key=lambda each: each[0])
 
 
@@ -202,7 +204,7 @@ def _first_shown(
 
 
 def vectors(connection: Connection, ids: Sequence[str]) -> Iterator[tuple[int, str, Vector]]:
-    for row in connection.execute(_VECTORS, {"wanted": ids}):
+    for row in _VECTORS.read(connection, ids):
         yield row.row, row.space, vector_from(row.data, row.dim)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -12,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -187,3 +188,21 @@ def test_a_window_is_told_from_others_by_the_index_alone(made: Path) -> None:
     columns = "SELECT name FROM pragma_index_info('ix_evidence_valid') ORDER BY seqno"
     with create_engine(f"sqlite:///{made}").connect() as connection:
         assert [name for (name,) in connection.execute(text(columns))] == ["tenant", "valid_t0", "valid_t1", "kind"]
+
+
+def test_lists_of_every_length_are_read_by_one_text(made: Path) -> None:
+    """A connection keeps the program of each text it has met, and as many values as that has places."""
+    catalog, texts = Catalog(made), list[str]()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: object) -> None:
+        texts.append(statement)
+
+    event.listen(catalog._db._engine, "before_cursor_execute", note)
+    try:
+        for length in (1, 2, 30, 400):
+            ids = [f"ev_{number}" for number in range(length)]
+            assert (catalog.projected(ids), list(catalog.embeddings(ids))) == ([], [])
+    finally:
+        catalog.close()
+    assert len({each for each in texts if "json_each" in each}) == 2
+    assert all("json_each" in each for each in texts if each.startswith("SELECT"))
