@@ -30,11 +30,12 @@ _STALE = 100_000
 
 
 class _Base(NamedTuple):
-    """What passes kinds and audience now, as a mask over all slots that is kept up with every change, and what makes it."""
+    """What passes kinds and audience now, as a mask over all slots that is kept up with every change, how many do, and what makes it."""
 
     filter: Filter
     principal: Principal
     mask: Mask
+    passing: int
 
 
 class Columns:
@@ -198,15 +199,14 @@ class Columns:
 
     def _wide(self, filter_: Filter, principal: Principal) -> Selection:
         """Without a list to begin from."""
-        key: Hashable | None = None
-        if filter_.as_of is None:
-            key, base = self._base(filter_, principal)
-            mask = base.mask
-        else:
+        if filter_.as_of is not None:
             mask = self._passing(filter_, principal, slice(None))
-        if filter_.window is None:
-            return Selection.masked(mask, key)
-        return Selection.masked(mask & self._within(filter_.window, slice(None)))
+        else:
+            key, base = self._base(filter_, principal)
+            if filter_.window is None:
+                return Selection(key, None, base.mask, base.passing)
+            mask = base.mask
+        return Selection.masked(mask if filter_.window is None else mask & self._within(filter_.window, slice(None)))
 
     def _narrow(self, filter_: Filter) -> Slots | None:
         """Slots of the entities and of the sources, ascending; None where the filter names neither."""
@@ -256,7 +256,8 @@ class Columns:
                 self._bases.move_to_end(name)
         if kept is None:
             alone = Filter(kinds=filter_.kinds)
-            kept = _Base(alone, principal, self._passing(alone, principal, slice(None)))
+            mask = self._passing(alone, principal, slice(None))
+            kept = _Base(alone, principal, mask, int(np.count_nonzero(mask)))
             with self._lock:
                 self._bases[name] = kept
                 if len(self._bases) > _KEPT:
@@ -273,15 +274,17 @@ class Columns:
         return passing
 
     def _changed(self, slots: Slots) -> None:
-        """These slots are not what they were."""
+        """These slots, each named once, are not what they were."""
         self._version += 1
         for name, base in self._bases.items():
             mask = base.mask
             if mask.size < self._alive.size:
                 mask = np.zeros(self._alive.size, np.bool_)
                 mask[: base.mask.size] = base.mask
-            mask[slots] = self._passing(base.filter, base.principal, slots)
-            self._bases[name] = base._replace(mask=mask)
+            before, after = mask[slots], self._passing(base.filter, base.principal, slots)
+            mask[slots] = after
+            more = int(np.count_nonzero(after)) - int(np.count_nonzero(before))
+            self._bases[name] = base._replace(mask=mask, passing=base.passing + more)
 
     def _coded(self, name: str, passes: Callable[[Any], bool], at: Slots | slice) -> Mask:
         table, codes = self._words[name].table(passes), self._column[name][at]

@@ -7,6 +7,7 @@ published never changes: one that holds more is made from a copy of its links, a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ from retrieval.types import Vector
 _LINKS, _BUILDING = 16, 100
 # vectors a step of building: it can be stopped between two
 _STEP = 512
+
+
+@lru_cache(256)
+def _everywhere(breadth: int) -> Any:
+    """How to search so broadly among all: searches only read it, and making it takes a tenth of finding the nearest."""
+    faiss = library()
+    return faiss.SearchParametersHNSW(efSearch=breadth, sel=faiss.IDSelectorAll())
 
 
 class Graph:
@@ -55,8 +63,7 @@ class Graph:
 
     def search(self, query: Vector, n: int, breadth: int) -> Positions:
         """The positions of about the n best by code, best first."""
-        faiss = library()
-        params = faiss.SearchParametersHNSW(efSearch=max(breadth, n), sel=faiss.IDSelectorAll())
+        params = _everywhere(max(breadth, n))
         _, found = self._index.search(np.ascontiguousarray(query)[None], min(n, len(self)), params=params)
         positions: Positions = found[0][found[0] >= 0]
         return positions

@@ -28,9 +28,9 @@ class Selection:
         return cls(None, slots, None, int(slots.size))
 
     @classmethod
-    def masked(cls, mask: Mask, key: Hashable | None = None) -> Selection:
+    def masked(cls, mask: Mask) -> Selection:
         """Of a mask over all slots."""
-        return cls(key, None, mask, int(np.count_nonzero(mask)))
+        return cls(None, None, mask, int(np.count_nonzero(mask)))
 
     @property
     def slots(self) -> Slots:

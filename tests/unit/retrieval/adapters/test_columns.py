@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retrieval.adapters.faiss_vectors import FaissVectors, columns
 from retrieval.adapters.faiss_vectors.columns import Columns
@@ -70,6 +72,27 @@ def test_without_what_is_out_of_date_they_tell_the_same() -> None:
     tidied.put([Projected(3000, message(3000, ("P-1",)))])
     assert tidied.select(Filter(sources=("bus:///3000",)), ME).count == 0
     assert tidied.select(Filter(sources=("bus:///3000",)), Principal("acme", labels=("team0",))).count == 1
+
+
+CHANGES = st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 40), min_size=1, max_size=6)), max_size=30)
+
+
+@given(CHANGES)
+def test_a_selection_counts_what_passes_however_rows_come_and_go(changes: list[tuple[bool, list[int]]]) -> None:
+    """The count is kept up with each change, like the mask it belongs to, and a row may come twice at once."""
+    held, askers = Columns(), [ME, Principal("acme", labels=("team0", "team1"))]
+    for comes, rows in changes:
+        if comes:
+            # of a row with an even number its kind and labels are others each time
+            held.put([Projected(row, message(row + (row % 2 == 0) * len(rows) * 5)) for row in rows])
+        else:
+            for row in rows:
+                held.drop(row)
+        for filter_ in (Filter(), Filter(kinds=(Kind.ALERT,))):
+            for who in askers:
+                selection = held.select(filter_, who)
+                assert selection.mask is not None
+                assert selection.count == np.count_nonzero(selection.mask) == selection.slots.size
 
 
 def test_a_stream_of_which_little_is_kept_does_not_make_the_index_grow() -> None:
