@@ -54,11 +54,11 @@ def fail(error: Exception, as_json: bool) -> NoReturn:
     sys.exit(2 if isinstance(error, InputError) else 1)
 
 
-def print_json(value: Any) -> None:
-    """One line of JSON on stdout; NaN becomes null."""
+def print_json(value: Any, err: bool = False) -> None:
+    """One line of JSON on stdout, or on stderr; NaN becomes null."""
     import msgspec
 
-    click.echo(msgspec.json.encode(value).decode())
+    click.echo(msgspec.json.encode(value).decode(), err=err)
 
 
 def settings_of(ctx: click.Context) -> Settings:

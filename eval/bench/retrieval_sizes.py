@@ -26,6 +26,7 @@ from retrieval.ports import Projection
 from retrieval.projector import Projector
 
 Progress = Callable[[int, int, str], None]
+Line = dict[str, Any]
 _CHILD, _FEWEST = "eval.bench.retrieval_child", 1_000
 
 
@@ -47,27 +48,37 @@ def counts(text: str) -> list[int]:
     return found
 
 
-def run(rows: Sequence[int], storages: Sequence[str], folder: Path | None, progress: Progress) -> dict[str, Any]:
-    """{bench, machine, table, skipped}. With a folder, stores are kept there by their size. Raises InputError where it holds others."""
+def run(
+    rows: Sequence[int],
+    storages: Sequence[str],
+    folder: Path | None,
+    progress: Progress,
+    measured: Callable[[Line], None],
+) -> dict[str, Any]:
+    """{bench, machine, table, skipped}. With a folder, stores are kept there by their size. Raises InputError where it holds others.
+
+    `measured` is told each line of the table as soon as there is one: larger stores take hours, and what ends meanwhile keeps the others.
+    """
     if folder is None:
         with TemporaryDirectory(prefix="watchfloor-sizes-") as made:
-            return run(rows, storages, Path(made), progress)
-    table: list[dict[str, Any]] = []
+            return run(rows, storages, Path(made), progress, measured)
+    table: list[Line] = []
     skipped: dict[str, str] = {}
     for count in rows:
         places = Places(folder / f"{count}")
         committed = round(prepared(places, count, progress).commit_s, 1)
         for storage in storages:
             try:
-                table.append(
-                    {**Row(count, storage)._asdict(), "commit_s": committed, **_line(places, storage, progress)}
-                )
+                line = _line(places, storage, progress)
             except ChildFailed as error:
                 skipped[f"{count} {storage}".strip()] = str(error)
+                continue
+            table.append({**Row(count, storage)._asdict(), "commit_s": committed, **line})
+            measured(table[-1])
     return {"bench": "sizes", "machine": facts(), "table": table, "skipped": skipped}
 
 
-def _line(places: Places, storage: str, progress: Progress) -> dict[str, Any]:
+def _line(places: Places, storage: str, progress: Progress) -> Line:
     arguments = [str(places.folder), "--storage", storage]
     built = run_child(Python(), _CHILD, ["building", *arguments], progress)
     started = run_child(Python(), _CHILD, ["starting", *arguments], progress)

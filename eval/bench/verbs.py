@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,11 +176,11 @@ def retrieval(engines: tuple[str, ...], peers_env: Path, folder: Path | None, as
 @as_json_option
 @verb
 def sizes(rows: str, storages: tuple[str, ...], folder: Path | None, as_json: bool) -> None:
-    """What stores of several sizes cost to build, to start, to hold and to ask."""
+    """What stores of several sizes cost to build, to start, to hold and to ask; each line is on standard error as soon as there is one."""
     from eval.bench.retrieval_paint import paint_sizes
     from eval.bench.retrieval_sizes import counts, run
 
-    found = run(counts(rows), storages or ("",), folder, _teller())
+    found = run(counts(rows), storages or ("",), folder, _teller(), partial(print_json, err=True))
     if as_json:
         print_json(found)
     else:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from app.cli.main import main
 from app.wiring_store import StoreRooms
 from eval.bench import retrieval_adding, retrieval_finding, retrieval_memory, retrieval_sizes, retrieval_words
 from eval.bench.retrieval_data import FILTERS, Material, load
@@ -112,3 +115,13 @@ def test_a_line_of_the_sizing_table(tmp_path: Path) -> None:
     started = retrieval_sizes.starting(places.store, load(places.material), "", nothing)
     assert started["from_snapshot"] and started["recall"] == dict.fromkeys(FILTERS, 1.0)
     assert all(of["p95"] >= of["p50"] > 0 for of in started["times_ms"].values())
+
+
+def test_a_run_that_ends_early_has_told_what_it_measured(tmp_path: Path) -> None:
+    """Of a table of which a store cannot be made, the lines before it stand on standard error."""
+    prepared(Places(tmp_path / "1001"), 1_000, nothing)
+    done = CliRunner().invoke(main, ["bench", "sizes", "--rows", "1000,1001", "--folder", str(tmp_path), "--json"])
+    assert done.exit_code != 0 and done.exception is not None and '"table"' not in done.stdout
+    (line,) = [json.loads(told) for told in done.stderr.splitlines() if told.startswith("{")]
+    assert (line["rows"], line["storage"]) == (1_000, "")
+    assert line["times_ms"].keys() == set(FILTERS) and line["disk_mib"]["catalog"] > 0
