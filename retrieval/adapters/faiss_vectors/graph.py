@@ -58,7 +58,9 @@ class Graph:
     def over(self, codes: Codes) -> None:
         """Compare by these codes from now on; they hold at least the positions that are linked."""
         self._index.storage = codes.index
-        # the storage is not the graph's to keep alive otherwise
+        # the library's wrapper takes it that what is set belongs to the graph from now on, which frees nothing: codes would stay in memory
+        # for good. They are their own; the graph only keeps them alive.
+        codes.index.thisown, self._index.own_fields = True, False
         self._index.referenced_objects = [codes.index]
 
     def search(self, query: Vector, n: int, breadth: int) -> Positions:
