@@ -10,6 +10,7 @@ from tantivy import FieldType, Occur
 
 from retrieval.adapters.tantivy_words.analysis import body, composed
 from retrieval.adapters.tantivy_words.folder import NOW, Shown, View
+from retrieval.adapters.tantivy_words.rarest import Clause, Rarest, rarest
 from retrieval.ports import WordRead
 from retrieval.projecting import audiences, known_at
 from retrieval.tags import asked
@@ -36,14 +37,33 @@ class Asking:
 
     def query(self, text: str) -> Any | None:
         """None where the text has no word to look for."""
-        words = [*(query for _, query in self._words(text)), *self._tags(text)]
-        if not words:
+        words = self.clauses(text)
+        return self.any(words) if words else None
+
+    def clauses(self, text: str) -> list[Clause]:
+        """The words and tags of a text."""
+        return [*(clause for _, clause in self._words(text)), *self._tags(text)]
+
+    def any(self, words: Sequence[Clause]) -> Any:
+        """What has any of the words."""
+        clauses = [(Occur.Should, word.query) for word in words]
+        return self._passing([(Occur.Must, _query.boolean_query(clauses))], clauses)
+
+    def rarest(self, words: Sequence[Clause], k: int) -> Rarest | None:
+        """The same for the k best, out of those that have the rarer words. None where it is not likely to be quicker: where words stand
+        for others, where all are frequent, and under a filter that may leave few."""
+        filter_ = self._filter
+        few = filter_.kinds or filter_.sources or filter_.entities or filter_.window is not None
+        if few or not all(word.terms for word in words):
             return None
+        found = rarest([self._view.counted(word) for word in words], k, self._view.counting)
+        return found and found._replace(query=self._passing([(Occur.Must, found.query)]))
+
+    def _passing(self, one: list[tuple[Any, Any]], free: list[tuple[Any, Any]] | None = None) -> Any:
+        """What matches `one` clause and may be shown; `free` says the same where every row may be but those left out by name."""
         wanted, unwanted = self._clauses()
-        clauses = [(Occur.Should, word) for word in words]
-        if wanted:
-            clauses = [(Occur.Must, _query.boolean_query(clauses))]
-            clauses += [(Occur.Must, _query.const_score_query(clause, 0.0)) for clause in wanted]
+        clauses = one if wanted or free is None else free
+        clauses = clauses + [(Occur.Must, _query.const_score_query(clause, 0.0)) for clause in wanted]
         return _query.boolean_query(clauses + [(Occur.MustNot, clause) for clause in unwanted])
 
     def reading(self, text: str) -> list[WordRead]:
@@ -52,7 +72,7 @@ class Asking:
 
     # --- words ---
 
-    def _words(self, text: str) -> Iterator[tuple[WordRead, Any]]:
+    def _words(self, text: str) -> Iterator[tuple[WordRead, Clause]]:
         """A query a distinct word."""
         seen: set[tuple[str, ...]] = set()
         instead = 0
@@ -68,11 +88,13 @@ class Asking:
             if len(seen) == _MOST_TERMS:
                 return
 
-    def _word(self, word: str, stems: dict[str, str], more: bool) -> tuple[WordRead, Any]:
+    def _word(self, word: str, stems: dict[str, str], more: bool) -> tuple[WordRead, Clause]:
         """`more`: whether others may still stand in for it."""
         if more and word.isalpha() and len(word) >= _SHORTEST and not self._held(stems):
-            return self._instead(word, stems)
-        return WordRead(word, "whole"), self._itself(stems)
+            read, query = self._instead(word, stems)
+            return read, Clause(query)
+        terms = tuple((body(language), term) for language, term in stems.items())
+        return WordRead(word, "whole"), Clause(self._itself(stems), terms)
 
     def _held(self, stems: dict[str, str]) -> bool:
         """Whether the asker is certainly shown a document of that time with the word: one that others alone may see, or of another time,
@@ -103,9 +125,9 @@ class Asking:
         slips = 2 if len(plain) >= _TWO_SLIPS else 1
         return _query.fuzzy_term_query(self._schema, "plain", plain, slips, True)
 
-    def _tags(self, text: str) -> list[Any]:
+    def _tags(self, text: str) -> list[Clause]:
         whole = dict.fromkeys(asked(text))
-        return [self._term("tag", tag) for tag in list(whole)[:_MOST_TERMS]]
+        return [Clause(self._term("tag", tag), (("tag", tag),)) for tag in list(whole)[:_MOST_TERMS]]
 
     def _term(self, field: str, term: str, option: str = "freq") -> Any:
         return _query.term_query(self._schema, field, term, index_option=option)

@@ -13,6 +13,7 @@ import numpy as np
 import tantivy
 
 from retrieval.adapters.tantivy_words.analysis import Analysis, body, composed
+from retrieval.adapters.tantivy_words.rarest import Clause, Counted, Rarest, counted
 from retrieval.digests import of_document
 from retrieval.errors import ProjectionError, StoreBusy
 from retrieval.ports import Projected, Scored
@@ -56,8 +57,16 @@ class View:
 
     def search(self, query: Any, k: int) -> Scored:
         with typed("searching"):
-            hits = self._searcher.search(query, k, count=False).hits
-            rows = self._searcher.fast_field_values("row", [address for _, address in hits])
+            return self._rows(self._searcher.search(query, k, count=False).hits)
+
+    def proven(self, first: Rarest, k: int) -> Scored | None:
+        """The k best. None where others may be better than those that it finds."""
+        with typed("searching"):
+            hits = self._searcher.search(first.query, k, count=False).hits
+            return self._rows(hits) if len(hits) == k and hits[-1][0] > first.bound else None
+
+    def _rows(self, hits: list[Any]) -> Scored:
+        rows = self._searcher.fast_field_values("row", [address for _, address in hits])
         return Scored(np.array(rows, np.int64), np.array([score for score, _ in hits], np.float32))
 
     def count(self, query: Any) -> int:
@@ -92,9 +101,17 @@ class View:
         merged away."""
         ended = tantivy.Query.range_query(self.analysis.schema, "superseded", tantivy.FieldType.Integer, None, NOW)
         free = tantivy.Query.boolean_query([(tantivy.Occur.Must, self._everyone), (tantivy.Occur.MustNot, ended)])
+        return self.counting - self.count(free)
+
+    @cached_property
+    def counting(self) -> int:
+        """How many documents counts of a term, and scores, go by: those that are deleted and not yet merged away among them."""
         # each document is of one kind
-        counted = sum(self._searcher.doc_freq("kind", kind.value) for kind in Kind)
-        return int(counted) - self.count(free)
+        return int(sum(self._searcher.doc_freq("kind", kind.value) for kind in Kind))
+
+    def counted(self, clause: Clause) -> Counted:
+        """The clause with how many documents have it."""
+        return counted(clause, [self._searcher.doc_freq(*term) for term in clause.terms], self.counting)
 
     def _open(self, addresses: list[Any], at: Micros) -> bool:
         """Whether one of the documents is for everybody, was known at that time, and stands."""

@@ -155,8 +155,13 @@ class TantivyWords(Documents):
             return nothing
         # one view for all of it: who may see what goes with the documents it was found out of
         view = folder.view
-        query = Asking(view, principal, filter_).query(text)
-        return nothing if query is None else view.search(query, k)
+        asking = Asking(view, principal, filter_)
+        words = asking.clauses(text)
+        if not words:
+            return nothing
+        first = asking.rarest(words, k)
+        found = None if first is None else view.proven(first, k)
+        return view.search(asking.any(words), k) if found is None else found
 
     def explain(self, text: str, k: int, filter_: Filter, principal: Principal) -> Explained:
         folder = self._folders.get(_folder_name(principal.tenant))
