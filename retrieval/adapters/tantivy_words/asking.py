@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,8 +11,8 @@ from tantivy import FieldType, Occur
 
 from retrieval.adapters.tantivy_words.analysis import body, composed
 from retrieval.adapters.tantivy_words.folder import NOW, Shown, View
-from retrieval.adapters.tantivy_words.rarest import Clause, Rarest, rarest
-from retrieval.ports import WordRead
+from retrieval.adapters.tantivy_words.rarest import Clause, rarest
+from retrieval.ports import Scored, WordRead
 from retrieval.projecting import audiences, known_at
 from retrieval.tags import asked
 from retrieval.types import Filter, Interval, Principal
@@ -49,15 +50,23 @@ class Asking:
         clauses = [(Occur.Should, word.query) for word in words]
         return self._passing([(Occur.Must, _query.boolean_query(clauses))], clauses)
 
-    def rarest(self, words: Sequence[Clause], k: int) -> Rarest | None:
-        """The same for the k best, out of those that have the rarer words. None where it is not likely to be quicker: where words stand
-        for others, where all are frequent, and under a filter that may leave few."""
-        filter_ = self._filter
+    def best(self, words: Sequence[Clause], k: int) -> Scored | None:
+        """The k best of that, out of the documents that have the rarer words. None where others may be better, and where it is not likely
+        to be quicker: where words stand for others, where all are frequent, and under a filter that may leave few."""
+        filter_, below = self._filter, math.inf
         few = filter_.kinds or filter_.sources or filter_.entities or filter_.window is not None
         if few or not all(word.terms for word in words):
             return None
-        found = rarest([self._view.counted(word) for word in words], k, self._view.counting)
-        return found and found._replace(query=self._passing([(Occur.Must, found.query)]))
+        counted = [self._view.counted(word) for word in words]
+        # with the words that the first try shows to be needed the second cannot fail
+        while (some := rarest(counted, k, self._view.counting, below)) is not None:
+            found = self._view.search(self._passing([(Occur.Must, some.query)]), k)
+            if len(found.rows) < k:
+                break
+            below = float(found.scores[-1])
+            if below > some.bound:
+                return found
+        return None
 
     def _passing(self, one: list[tuple[Any, Any]], free: list[tuple[Any, Any]] | None = None) -> Any:
         """What matches `one` clause and may be shown; `free` says the same where every row may be but those left out by name."""

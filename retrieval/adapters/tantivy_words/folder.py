@@ -13,7 +13,7 @@ import numpy as np
 import tantivy
 
 from retrieval.adapters.tantivy_words.analysis import Analysis, body, composed
-from retrieval.adapters.tantivy_words.rarest import Clause, Counted, Rarest, counted
+from retrieval.adapters.tantivy_words.rarest import Clause, Counted, counted
 from retrieval.digests import of_document
 from retrieval.errors import ProjectionError, StoreBusy
 from retrieval.ports import Projected, Scored
@@ -57,16 +57,8 @@ class View:
 
     def search(self, query: Any, k: int) -> Scored:
         with typed("searching"):
-            return self._rows(self._searcher.search(query, k, count=False).hits)
-
-    def proven(self, first: Rarest, k: int) -> Scored | None:
-        """The k best. None where others may be better than those that it finds."""
-        with typed("searching"):
-            hits = self._searcher.search(first.query, k, count=False).hits
-            return self._rows(hits) if len(hits) == k and hits[-1][0] > first.bound else None
-
-    def _rows(self, hits: list[Any]) -> Scored:
-        rows = self._searcher.fast_field_values("row", [address for _, address in hits])
+            hits = self._searcher.search(query, k, count=False).hits
+            rows = self._searcher.fast_field_values("row", [address for _, address in hits])
         return Scored(np.array(rows, np.int64), np.array([score for score, _ in hits], np.float32))
 
     def count(self, query: Any) -> int:

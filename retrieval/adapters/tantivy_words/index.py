@@ -159,9 +159,8 @@ class TantivyWords(Documents):
         words = asking.clauses(text)
         if not words:
             return nothing
-        first = asking.rarest(words, k)
-        found = None if first is None else view.proven(first, k)
-        return view.search(asking.any(words), k) if found is None else found
+        best = asking.best(words, k)
+        return view.search(asking.any(words), k) if best is None else best
 
     def explain(self, text: str, k: int, filter_: Filter, principal: Principal) -> Explained:
         folder = self._folders.get(_folder_name(principal.tenant))

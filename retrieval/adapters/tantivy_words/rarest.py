@@ -15,8 +15,8 @@ from tantivy import Occur
 
 _K1 = 1.2  # tantivy's own: a term's score is idf * (1 + k1) * tf / (tf + what its document's length gives), hence below idf * (1 + k1)
 _ROUNDING = 1.001  # tantivy reckons in 32 bits
-_USUAL = 1.2  # of its idf, what a word that stands once in a document of usual length gives, and a little more: a guess, no bound
-_SHARE = 4  # rare words together are in at most one document of so many: with more, all are looked through as quickly
+_SHARE = 10  # rare words together are in at most one document of so many: with more, all are looked through as quickly
+_ENOUGH = 4  # documents that rare words are in for each that is wanted: several words may be in the same ones
 _DEEPEST = 32  # frequent words, each in a query around the last one
 _query = tantivy.Query
 
@@ -50,16 +50,17 @@ def counted(clause: Clause, held: Sequence[int], documents: int) -> Counted:
     return Counted(clause.query, sum(held), max(_idf(each, documents) for each in held) * (1 + _K1) * _ROUNDING)
 
 
-def rarest(clauses: Sequence[Counted], k: int, documents: int) -> Rarest | None:
-    """None where looking through everything is likely as quick, or needed anyway."""
+def rarest(clauses: Sequence[Counted], k: int, documents: int, below: float) -> Rarest | None:
+    """As few of the rarest words as leave a bound below that. None where looking through everything is as quick, or needed anyway."""
     ranked = sorted((each for each in clauses if each.held), key=lambda each: each.held)
-    rest, held = sum(each.most for each in ranked), 0
-    for number, each in enumerate(ranked, 1):
-        held, rest = held + each.held, rest - each.most
-        if number == len(ranked) or held * _SHARE > documents:
-            return None
-        if held >= k and len(ranked) - number <= _DEEPEST and rest < _USUAL * _idf(each.held, documents):
-            return Rarest(_having(ranked[:number], ranked[number:]), max(rest, 0.0) * _ROUNDING)
+    held = 0
+    for number, each in enumerate(ranked[:-1], 1):
+        held += each.held
+        if held * _SHARE > documents:
+            break
+        bound = sum(each.most for each in ranked[number:])
+        if held >= _ENOUGH * k and len(ranked) - number <= _DEEPEST and bound < below:
+            return Rarest(_having(ranked[:number], ranked[number:]), bound)
     return None
 
 
