@@ -22,8 +22,6 @@ from retrieval.reconciling import Mark
 from retrieval.types import Entity, Link, LinkType, Micros, Principal, Relation
 
 BATCH = 2000
-# so many pieces are quicker one by one than together, in a graph of a hundred thousand or more
-_FEW = 100
 
 
 class Step(NamedTuple):
@@ -44,6 +42,8 @@ class CypherGraph(ABC):
 
     name = "graph"
     failpoints: Failpoints = NOWHERE
+    # so many pieces are parted from what they hang on one by one
+    few = 0
 
     @abstractmethod
     def _read(self, name: str, params: Mapping[str, Any]) -> list[list[Any]]:
@@ -165,10 +165,17 @@ class CypherGraph(ABC):
         tenant, nodes = change.tenant, {item.row: _node(item) for item in change.present}
         held = self._known("known_rows", sorted(nodes), tenant)
         yield from _batches("drop_rows", sorted(self._named(change) - set(nodes)), tenant)
-        yield from _cleared(sorted(held), tenant)
+        yield from self._parted(sorted(held), tenant)
         yield from _batches("set_evidence", [nodes[row] for row in sorted(held)], tenant)
         yield from _batches("add_evidence", [node for row, node in nodes.items() if row not in held], tenant)
         yield from self._hung(change)
+
+    def _parted(self, rows: Sequence[int], tenant: str) -> Iterator[Step]:
+        """Pieces hang on nothing any more."""
+        if len(rows) > self.few:
+            yield from _batches("clear_relations", rows, tenant)
+        else:
+            yield from (Step("clear_relations_of", {"row": row}) for row in rows)
 
     def _hung(self, change: Change) -> Iterator[Step]:
         """What the pieces hang on."""
@@ -207,14 +214,6 @@ def _site_steps(tenant: str, entities: Sequence[Entity], links: Sequence[Link]) 
             if link.type is kind
         ]
         yield from _batches("link", rows, tenant, kind)
-
-
-def _cleared(rows: Sequence[int], tenant: str) -> Iterator[Step]:
-    """Pieces hang on nothing any more. The embedded store finds one piece's relations by its key, those of several among all there are."""
-    if len(rows) > _FEW:
-        yield from _batches("clear_relations", rows, tenant)
-    else:
-        yield from (Step("clear_relations_of", {"row": row, "tenant": tenant}) for row in rows)
 
 
 def _batches(name: str, rows: Sequence[Any], tenant: str, kind: LinkType | Relation | None = None) -> Iterator[Step]:

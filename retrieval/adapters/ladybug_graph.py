@@ -26,6 +26,7 @@ _BUFFER = 512 * 2**20
 # until a checkpoint a change stays in the buffer: so much a transaction, and so much a node it changes (seen with ladybug 0.22: 23 and 150
 # KiB at most). Once the buffer is full of them no write is taken any more, and ladybug's own checkpoint, after 16 MiB of log, comes later
 _A_WRITE, _A_CHANGE, _UNTIL = 32 * 2**10, 160 * 2**10, 192 * 2**20
+# what is made anew takes no more than its transaction
 _CHANGING = ("set_evidence", "clear_relations_of", "clear_relations", "drop_rows", "upsert_entities")
 _ROOM = 2**20
 _NO_MORE = ("IO exception", "panic state", "buffer pool is full")
@@ -37,6 +38,9 @@ class LadybugGraph(CypherGraph):
     `fresh` throws away what is there first (how a damaged store is mended). Reads are cut off after `timeout_ms`. Raises
     StoreBusy when another process has it open, ProjectionError when the file cannot be read.
     """
+
+    # one piece's relations are found by its key, those of several among all there are
+    few = 100
 
     def __init__(
         self,
@@ -131,10 +135,17 @@ class LadybugGraph(CypherGraph):
             self._writes, self._reached = self._writes + 1, None
             self._writer.execute("COMMIT")
             self._writes, self._reached = self._writes + 1, None
+        self._make_room(steps)
+
+    def _make_room(self, steps: Sequence[Step]) -> None:
+        """Once what was written fills the buffer, into the file with it. Raises GraphUnavailable: what was written stays written."""
+        with self._writing, _typed("checkpoint"):
             self._pending += _A_WRITE + _A_CHANGE * sum(map(_changed, steps))
-            if self._pending >= _UNTIL:
-                self._writer.execute("CHECKPOINT")
-                self._pending = 0
+            if self._pending < _UNTIL:
+                return
+            self._refusing = True
+            self._writer.execute("CHECKPOINT")
+            self._pending, self._refusing = 0, False
 
     @contextlib.contextmanager
     def _noticing(self) -> Iterator[None]:
@@ -212,7 +223,7 @@ class LadybugGraph(CypherGraph):
 
 def _changed(step: Step) -> int:
     """Nodes it changes, at most."""
-    return len(step.params.get("rows", [step])) if step.name in _CHANGING else 0
+    return len(step.params.get("rows", ("one",))) if step.name in _CHANGING else 0
 
 
 def _never_freed(*parts: object) -> None:

@@ -56,7 +56,7 @@ def evidence_values(evidence: Evidence) -> dict[str, Any]:
     """The columns of an evidence row that its own content gives."""
     valid = evidence.valid
     return {
-        "id": evidence.id,
+        "id": _storable(evidence.id),
         "kind": str(evidence.kind),
         "locator": to_json(evidence.locator),
         "text": _storable(evidence.text),

@@ -17,7 +17,6 @@ CREATE REL TABLE IF NOT EXISTS <<relation>>(FROM Evidence TO Entity)
 // name: known_rows
 UNWIND $keys AS k
 MATCH (e:Evidence {row: k})
-WHERE e.tenant = $tenant
 RETURN e.row AS row
 
 // name: known_entities
@@ -29,7 +28,6 @@ RETURN n.key AS key
 // name: set_evidence
 UNWIND $rows AS r
 MATCH (e:Evidence {row: r.row})
-WHERE e.tenant = $tenant
 SET e.id = r.id, e.tenant = $tenant, e.labels = r.labels, e.t0 = r.t0,
     e.recorded_at = r.recorded_at, e.superseded_at = r.superseded_at
 
@@ -41,12 +39,10 @@ CREATE (:Evidence {row: r.row, id: r.id, tenant: $tenant, labels: r.labels, t0: 
 // name: clear_relations
 UNWIND $rows AS r
 MATCH (e:Evidence {row: r})-[x:<<relations>>]->(:Entity)
-WHERE e.tenant = $tenant
 DELETE x
 
 // name: clear_relations_of
 MATCH (e:Evidence {row: $row})-[x:<<relations>>]->(:Entity)
-WHERE e.tenant = $tenant
 DELETE x
 
 // name: touch_entities

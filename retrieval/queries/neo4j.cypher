@@ -13,7 +13,6 @@ CREATE CONSTRAINT progress_key IF NOT EXISTS FOR (p:Progress) REQUIRE p.key IS U
 // name: known_rows
 UNWIND $keys AS k
 MATCH (e:Evidence {row: k})
-WHERE e.tenant = $tenant
 RETURN e.row AS row
 
 // name: known_entities
@@ -25,7 +24,6 @@ RETURN n.key AS key
 // name: set_evidence
 UNWIND $rows AS r
 MATCH (e:Evidence {row: r.row})
-WHERE e.tenant = $tenant
 SET e.id = r.id, e.tenant = $tenant, e.labels = r.labels, e.t0 = r.t0,
     e.recorded_at = r.recorded_at, e.superseded_at = r.superseded_at
 
@@ -38,12 +36,6 @@ SET e.id = r.id, e.tenant = $tenant, e.labels = r.labels, e.t0 = r.t0,
 // name: clear_relations
 UNWIND $rows AS r
 MATCH (e:Evidence {row: r})-[x:<<relations>>]->(:Entity)
-WHERE e.tenant = $tenant
-DELETE x
-
-// name: clear_relations_of
-MATCH (e:Evidence {row: $row})-[x:<<relations>>]->(:Entity)
-WHERE e.tenant = $tenant
 DELETE x
 
 // name: touch_entities

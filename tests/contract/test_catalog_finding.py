@@ -152,7 +152,9 @@ def test_a_vector_without_evidence_is_refused(catalog: Catalog) -> None:
         catalog.commit(unit("a", embeddings=[Embedding("ev_stray", "text", vector(1))]))
 
 
-@pytest.mark.parametrize("bad", [{"text": "half \ud800 pair"}, {"text": "nul \x00"}, {"valid": Interval(0, 2**70)}])
+@pytest.mark.parametrize(
+    "bad", [{"id": "ev\x00id"}, {"text": "half \ud800 pair"}, {"text": "nul \x00"}, {"valid": Interval(0, 2**70)}]
+)
 def test_what_cannot_be_stored_rejects_the_source(catalog: Catalog, bad: dict[str, object]) -> None:
     with pytest.raises(SourceRejected) as caught:
         catalog.commit(unit(evidence=[piece("ok"), piece("bad", **bad)]))

@@ -239,6 +239,17 @@ def test_tenants_do_not_meet(graph, log):
     assert graph.neighbours(["P-1"], 2, other) == []
 
 
+def test_a_row_that_was_another_tenants_is_taken_over(graph, log):
+    """As where the catalog was put back to a copy, and others wrote on."""
+    (row,) = log.add([make("theirs", "P-1", "P-2", tenant="other")])
+    follow(graph, log)
+    again = MemoryLog()
+    assert again.add([make("mine", "P-1")]) == [row]
+    graph.apply([LogEntry(graph.applied() + 1, "acme", ("mine",), (), False, removes=False)], again)
+    assert (graph.evidence(["P-1"], ME), graph.evidence(["P-1", "P-2"], Principal("other"))) == (["mine"], [])
+    assert graph.rows() == {row}
+
+
 def test_a_site_described_again_replaces_the_one_before(graph, log):
     plant(log)
     log.add([make("e", "P-1")])
@@ -425,6 +436,8 @@ def test_statements_bind_the_tenant(dialect):
     free = {name for name in text if name.startswith("schema_")} | {"rows", "applied", "save_applied", "wipe"}
     # what is held is compared with the catalog, of every tenant at once
     free |= {"held_evidence", "held_relations", "held_entities", "held_links", "owners"}
+    # a row is one piece's in the catalog: whatever had its number before, of whichever tenant, gives way
+    free |= {"known_rows", "clear_relations", "clear_relations_of"}
     assert all("$tenant" in body for name, body in text.items() if name not in free)
 
 

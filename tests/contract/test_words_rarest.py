@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from retrieval.adapters.tantivy_words.analysis import Analysis
 from retrieval.adapters.tantivy_words.asking import Asking
 from retrieval.adapters.tantivy_words.folder import Folder
+from retrieval.adapters.tantivy_words.index import TantivyWords
 from retrieval.fakes import MemoryLog
 from retrieval.ports import Scored
 from retrieval.projecting import changes
@@ -35,15 +37,16 @@ class Store(NamedTuple):
 
 
 STORES = st.builds(Store, st.integers(60, 250), st.integers(0, 10**6), st.sampled_from([0, 2, 10]), st.booleans())
-QUESTIONS = st.lists(st.sampled_from(WORDS), min_size=2, max_size=6, unique=True).map(" ".join)
+LANGUAGES = st.sampled_from([("english",), ("english", "german")])
+QUESTIONS = st.lists(st.sampled_from(WORDS), min_size=2, max_size=6).map(" ".join)
 
 
-def filled(folder: Path, store: Store) -> Folder:
+def filled(folder: Path, store: Store, languages: tuple[str, ...] = ("english",)) -> Folder:
     """A tenant's documents in two segments or more: each word in about half as many as the one before, often several times."""
     chance, log = np.random.default_rng(store.seed), MemoryLog()
     for at, some in enumerate(np.array_split(np.arange(store.pieces), 2), 1):
         log.add([_piece(int(number), chance, store.labelled) for number in some], recorded_at=at)
-    tenant = Folder(folder, Analysis(("english",)))
+    tenant = Folder(folder, Analysis(languages))
     _follow(tenant, log, 0)
     if store.changed:
         followed = log.sequence()
@@ -87,13 +90,14 @@ def same(found: Scored, every: Scored, k: int) -> None:
     st.integers(1, 6),
     st.sampled_from([INSIDER, OUTSIDER]),
     st.sampled_from(FILTERS),
+    LANGUAGES,
 )
 @settings(deadline=None, max_examples=100)
 def test_what_is_proven_best_is_the_best(
-    store: Store, questions: list[str], k: int, asker: Principal, filter_: Filter
+    store: Store, questions: list[str], k: int, asker: Principal, filter_: Filter, languages: tuple[str, ...]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        tenant = filled(Path(folder), store)
+        tenant = filled(Path(folder), store, languages)
         view = tenant.view
         for question in questions:
             asking = Asking(view, asker, filter_)
@@ -103,3 +107,26 @@ def test_what_is_proven_best_is_the_best(
             if found is not None:
                 same(found, view.search(asking.any(words), store.pieces), k)
         tenant.settle()
+
+
+@pytest.mark.parametrize("languages", [("english",), ("english", "german")])
+def test_a_rare_word_is_enough(tmp_path: Path, languages: tuple[str, ...]) -> None:
+    """Whichever language has the word; in the other its stem may be one that no document has."""
+    tenant = filled(tmp_path, Store(600, 7, 0, changed=False), languages)
+    asking = Asking(tenant.view, OUTSIDER, Filter())
+    words = asking.clauses("pumps gearbox")
+    found = asking.best(words, 1)
+    assert found is not None
+    same(found, tenant.view.search(asking.any(words), 600), 1)
+    tenant.settle()
+
+
+def test_the_index_answers_out_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, words = MemoryLog(), TantivyWords(tmp_path)
+    log.add([_piece(number, np.random.default_rng(number), 0) for number in range(600)])
+    words.apply(log.log(0), log)
+    asked = "pump gearbox", 1, Filter(), OUTSIDER
+    whole = words.explain(*asked).passing
+    monkeypatch.setattr(Asking, "any", lambda *_: pytest.fail("every document was looked through"))
+    assert len(words.search(*asked).rows) == 1 < whole
+    words.close()

@@ -36,11 +36,6 @@ class Asking:
         self._may_see = None if view.open_to_all else self._any("audience", audiences(principal))
         self._shown = Shown(self._certain(), known_at(filter_.as_of))
 
-    def query(self, text: str) -> Any | None:
-        """None where the text has no word to look for."""
-        words = self.clauses(text)
-        return self.any(words) if words else None
-
     def clauses(self, text: str) -> list[Clause]:
         """The words and tags of a text."""
         return [*(clause for _, clause in self._words(text)), *self._tags(text)]

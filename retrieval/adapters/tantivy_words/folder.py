@@ -103,7 +103,8 @@ class View:
 
     def counted(self, clause: Clause) -> Counted:
         """The clause with how many documents have it."""
-        return counted(clause, [self._searcher.doc_freq(*term) for term in clause.terms], self.counting)
+        with typed("searching"):
+            return counted(clause, [self._searcher.doc_freq(*term) for term in clause.terms], self.counting)
 
     def _open(self, addresses: list[Any], at: Micros) -> bool:
         """Whether one of the documents is for everybody, was known at that time, and stands."""

@@ -22,7 +22,8 @@ from filelock import FileLock, Timeout
 
 from retrieval.adapters.tantivy_words.analysis import ANALYSIS, DEFAULT, Analysis, checked
 from retrieval.adapters.tantivy_words.asking import Asking
-from retrieval.adapters.tantivy_words.folder import Folder, typed
+from retrieval.adapters.tantivy_words.folder import Folder, View, typed
+from retrieval.adapters.tantivy_words.rarest import Clause
 from retrieval.errors import ProjectionError, StoreBusy, StoreError
 from retrieval.failpoints import NOWHERE, Failpoints, Step
 from retrieval.ports import Explained, LogEntry, LogReader, Scored, WordRead
@@ -157,10 +158,7 @@ class TantivyWords(Documents):
         view = folder.view
         asking = Asking(view, principal, filter_)
         words = asking.clauses(text)
-        if not words:
-            return nothing
-        best = asking.best(words, k)
-        return view.search(asking.any(words), k) if best is None else best
+        return _found(asking, view, words, k) if words else nothing
 
     def explain(self, text: str, k: int, filter_: Filter, principal: Principal) -> Explained:
         folder = self._folders.get(_folder_name(principal.tenant))
@@ -168,10 +166,10 @@ class TantivyWords(Documents):
             return Explained("words", 0, 0, k, "none", "the tenant has no words yet", 0, 0, 0.0)
         begun, view = time.perf_counter(), folder.view
         asking = Asking(view, principal, filter_, standing=True)
-        query = asking.query(text)
-        found = 0 if query is None or k < 1 else len(view.search(query, k).rows)
+        words = asking.clauses(text)
+        found = len(_found(asking, view, words, k).rows) if words and k > 0 else 0
         took = (time.perf_counter() - begun) * 1e3
-        matching = 0 if query is None else view.count(query)
+        matching = view.count(asking.any(words)) if words else 0
         why = "; ".join(read.told() for read in asking.reading(text)) or "no word to look for"
         return Explained("words", view.documents, matching, k, "BM25", why, matching, found, took)
 
@@ -247,6 +245,12 @@ class TantivyWords(Documents):
                 shutil.rmtree(entry)
             elif entry.name != ".lock":
                 entry.unlink()
+
+
+def _found(asking: Asking, view: View, words: Sequence[Clause], k: int) -> Scored:
+    """The k best, out of those with the rare words where that is enough."""
+    best = asking.best(words, k)
+    return view.search(asking.any(words), k) if best is None else best
 
 
 def _folder_name(tenant: str) -> str:

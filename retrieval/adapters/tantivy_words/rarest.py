@@ -47,7 +47,8 @@ class Rarest(NamedTuple):
 def counted(clause: Clause, held: Sequence[int], documents: int) -> Counted:
     """`held`: documents that have each of its terms, of so many; those deleted and not yet merged away count in all, as they do in
     tantivy's scores."""
-    return Counted(clause.query, sum(held), max(_idf(each, documents) for each in held) * (1 + _K1) * _ROUNDING)
+    weights = [_idf(each, documents) for each in held if each]
+    return Counted(clause.query, sum(held), max(weights, default=0.0) * (1 + _K1) * _ROUNDING)
 
 
 def rarest(clauses: Sequence[Counted], k: int, documents: int, below: float) -> Rarest | None:
