@@ -7,7 +7,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Text, and_, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Text, and_, bindparam, or_, select, union
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, evidence_from, vector_from
@@ -123,9 +123,12 @@ def visible(principal: Principal) -> tuple[ColumnElement[bool], dict[str, Any]]:
 
 
 def labels(connection: Connection, tenant: str) -> tuple[str, ...]:
-    """Every label of a tenant's evidence, sorted."""
-    of = select(t.labels.c.label).join(t.evidence, _ev.row == t.labels.c.row).where(_ev.tenant == tenant)
-    return tuple(sorted(connection.execute(of.distinct()).scalars()))
+    """Every label of a tenant's evidence, also those of erased evidence that go on keeping some from somebody, sorted."""
+    of = (
+        select(by.c.label).join(t.evidence, _ev.row == by.c.row).where(_ev.tenant == tenant)
+        for by in (t.labels, t.withheld)
+    )
+    return tuple(sorted(connection.execute(union(*of)).scalars()))
 
 
 def by_id(reader: Reader, ids: Sequence[str], principal: Principal, as_of: Micros | None) -> list[Evidence]:
