@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, insert, or_, select, update
 
 from retrieval.catalog import facts
 from retrieval.catalog import tables as t
@@ -19,9 +19,12 @@ from retrieval.catalog.codec import chunks, to_json
 from retrieval.catalog.pieces import Piece, at_or_on
 from retrieval.catalog.seeing import Ended, Order, places
 from retrieval.catalog.states import OPEN, labels_of, told_last_under, wider
+from retrieval.ids import derived_from
 from retrieval.types import Micros
 
 _ev, _cov = t.evidence.c, t.coverage.c
+# each of a statement's ranges is a condition: SQLite takes a thousand, one in another
+_RANGES = 100
 _STATE = select(_ev.row, _ev.source, _ev.locator, _ev.superseded_at)
 
 
@@ -51,22 +54,44 @@ def go_on_judging(connection: Connection, tenant: str, taken: Mapping[int, Piece
     for row, piece in taken.items():
         of[piece.source].append(row)
     kept_from = defaultdict[int, set[frozenset[str]]](set)
-    for source, rows in of.items():
-        left = [] if under.keys().isdisjoint(rows) else _left(connection, tenant, source, taken)
-        if left:
-            lost = _lost(connection, tenant, source, rows, under)
+    labelled = {taken[row].source for row in under}
+    begun = _sources(connection, t.sources, t.sources.c.whole.is_(False), tenant, labelled)
+    ended = _sources(connection, t.evidence, _ev.superseded_at.is_not(None), tenant, labelled)
+    for source in begun | ended | _ended_below(connection, tenant, labelled):
+        if left := _left(connection, tenant, source, taken, begun):
+            lost = _lost(connection, tenant, source, of[source], under)
             for row, sets in _unjudged(connection, tenant, source, left, lost, taken):
                 kept_from[row] |= sets
     _write(connection, kept_from)
 
 
-def _left(connection: Connection, tenant: str, source: str, taken: Collection[int]) -> list[_State]:
+def _sources(
+    connection: Connection, table: Table, where: ColumnElement[bool], tenant: str, among: Iterable[str]
+) -> set[str]:
+    """Those of the sources of which a table has such a row."""
+    mine, found = select(table.c.source.distinct()).where(table.c.tenant == tenant, where), set[str]()
+    for some in chunks(among):
+        found |= set(connection.execute(mine.where(table.c.source.in_(some))).scalars())
+    return found
+
+
+def _ended_below(connection: Connection, tenant: str, sources: Collection[str]) -> set[str]:
+    """Those of the sources out of whose pieces something was made that has ended."""
+    mine, found = (_ev.tenant == tenant, _ev.superseded_at.is_not(None)), set[str]()
+    for some in chunks(sources, _RANGES):
+        below = or_(*(and_(_ev.source >= source + "#", _ev.source < source + "$") for source in some))
+        made = connection.execute(select(_ev.source.distinct()).where(*mine, below)).scalars()
+        found |= {of[0] for each in made if (of := derived_from(each))}
+    return found.intersection(sources)
+
+
+def _left(
+    connection: Connection, tenant: str, source: str, taken: Collection[int], begun: Collection[str]
+) -> list[_State]:
     """The earlier states of a source, and of what was made out of its pieces, that stay; and what stands, where another reading is under
     way: with that it ends."""
     mine = _STATE.where(_ev.tenant == tenant, at_or_on(t.evidence, source))
-    of = t.sources.c
-    begun = select(of.row).where(of.tenant == tenant, of.source == source, of.whole.is_(False)).limit(1)
-    if connection.execute(begun).first() is None:
+    if source not in begun:
         mine = mine.where(_ev.superseded_at.is_not(None))
     return [state for state in _states(connection, mine) if state.row not in taken]
 

@@ -169,6 +169,18 @@ def test_what_still_stands_when_its_next_reading_is_erased_half_way_is_kept_once
     assert shown(room, first) == [["other"], ["list", "other"], ["other"], ["list", "other"]]
 
 
+def test_an_earlier_caption_of_what_stands_stays_kept_when_what_stands_beside_it_is_erased(room: Room) -> None:
+    """Two pieces at one place, of which the last counts; nothing of their source has ended."""
+    hidden = piece(1, Said("hidden", HR))
+    room.store.catalog.commit(Unit("t", SOURCE, "both", "test", [piece(1, OPEN), hidden]))
+    first = room.store.reads({1: Said("a man")}, CAPTIONS)
+    room.store.reads({1: Said("a man with a ladder")}, CAPTIONS)
+    before = shown(room, first)
+    assert before == [["list"], ["a man", "hidden", "list"], ["list"], ["a man", "hidden", "list"]]
+    room.erase(before=now(room), evidence=(hidden.id,))
+    assert shown(room, first) == [["list"], ["a man", "list"], ["list"], ["a man", "list"]]
+
+
 def test_what_stands_is_judged_by_its_own_labels_and_what_was_told_before_stays_kept(room: Room) -> None:
     first = room.store.reads({1: OPEN})
     room.store.reads({1: SECRET})
