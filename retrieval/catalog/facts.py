@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, or_, select, true
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
@@ -99,7 +99,7 @@ def links(
 
 
 def _bodies(connection: Connection, table: Table, tenant: str, as_of: Micros | None) -> Iterator[Any]:
-    """As they were told; who may see what a source told is as it is today."""
+    """As they were told; who may see what a source told is as it is today, or where it tells that no more, as it was last."""
     decoder: Any = _entity if table is t.entities else _link
     mine = select(table.c.source, table.c.body).where(table.c.tenant == tenant).order_by(table.c.row)
     today = ((row.source, decoder.decode(row.body)) for row in connection.execute(mine.where(*_when(table, None))))
@@ -107,9 +107,23 @@ def _bodies(connection: Connection, table: Table, tenant: str, as_of: Micros | N
         yield from (told for _, told in today)
         return
     labels = {(source, *_name(each)): each.labels for source, each in today}
-    for row in connection.execute(mine.where(*_when(table, as_of))):
-        then = decoder.decode(row.body)
-        yield msgspec.structs.replace(then, labels=labels.get((row.source, *_name(then)), then.labels))
+    then = [(row.source, decoder.decode(row.body)) for row in connection.execute(mine.where(*_when(table, as_of)))]
+    gone = {source for source, each in then if (source, *_name(each)) not in labels}
+    labels = _told_under(connection, mine, table, gone) | labels
+    yield from (msgspec.structs.replace(each, labels=labels[source, *_name(each)]) for source, each in then)
+
+
+def _told_under(
+    connection: Connection, mine: Select[tuple[str, str]], table: Table, sources: Iterable[str]
+) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Source and name of all that these sources ever told → the labels that it was told under last."""
+    decoder: Any = _entity if table is t.entities else _link
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for some in chunks(sources):
+        for row in connection.execute(mine.where(table.c.source.in_(some))):
+            told = decoder.decode(row.body)
+            found[row.source, *_name(told)] = told.labels
+    return found
 
 
 def _name(told: Entity | Link) -> tuple[str, ...]:

@@ -139,6 +139,17 @@ def tells(room: Room, labels: tuple[str, ...]) -> int:
     return now(room)
 
 
+def test_what_a_source_tells_no_more_lies_under_the_labels_that_it_was_told_under_last(room: Room) -> None:
+    first, _ = (tells(room, labels) for labels in ((), HR))
+    seen = [([], 0), (["E-7", "P-1"], 1)] * 2
+    assert told_of(room, first) == seen
+    for source in ("site.yaml", "more.yaml"):
+        room.store.catalog.commit(Unit("t", source, "nothing", "site"))
+    assert told_of(room, first) == seen
+    tells(room, ())
+    assert told_of(room, first) == [(["E-7", "P-1"], 1)] * 4
+
+
 @pytest.mark.parametrize("target", [{"subject": "Tim"}, {"sources": ("site.yaml",)}, {"sources": ("more.yaml",)}])
 @pytest.mark.parametrize("hold", [None, {"entities": ("P-1",)}, {"entities": ("E-7",)}, {"window": Interval(0, 2**50)}])
 def test_of_a_site_every_telling_of_a_thing_by_a_source_goes_or_none(
