@@ -94,7 +94,7 @@ class Columns:
             slot = self.slot(item.row)
             slots.append(self._take(item) if slot is None else slot)
             self._write(slots[-1], item)
-        self._changed(np.unique(np.array(slots, np.int64)))
+        self._changed(np.array(sorted({*slots}), np.int64))
 
     def drop(self, row: int) -> None:
         """Forget a row; its slot becomes free."""

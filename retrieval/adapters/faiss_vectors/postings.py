@@ -73,7 +73,7 @@ class Postings:
 
     def _at(self, key: int, side: Literal["left", "right"] = "left") -> int:
         # a key of another type would have all keys converted
-        return int(np.searchsorted(self._keys, self._keys.dtype.type(key), side))
+        return int(self._keys.searchsorted(self._keys.dtype.type(key), side))
 
     def _late_of(self, key: int) -> NDArray[np.int32]:
         found: NDArray[np.int32] = self._late_slots[: self._late][self._late_keys[: self._late] == key]
