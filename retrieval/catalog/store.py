@@ -158,18 +158,14 @@ class Catalog:
     # --- the log ---
 
     def log(self, after: int, limit: int = 500) -> list[LogEntry]:
-        with self._db.read() as connection:
-            return outbox.entries(connection, after, limit)
+        return outbox.entries(self._db, after, limit)
 
     def projected(self, ids: Sequence[str]) -> list[Projected]:
-        with self._db.read() as connection:
-            return [Projected(row, evidence) for row, evidence in reading.every_revision(connection, ids)]
+        return [Projected(row, evidence) for row, evidence in reading.every_revision_now(self._db, ids)]
 
     def embeddings(self, ids: Sequence[str]) -> Iterator[tuple[int, str, Vector]]:
         for some in chunks(dict.fromkeys(ids), _VECTOR_CHUNK):
-            with self._db.read() as connection:
-                found = list(reading.vectors(connection, some))
-            yield from found
+            yield from reading.vectors(self._db, some)
 
     def row_numbers(self) -> set[int]:
         """Every evidence row of every tenant, open and closed: what projections are compared with."""
