@@ -60,7 +60,8 @@ class Postings:
         begin, end = self._at(key), self._at(key, "right")
         sorted_: Slots = self._slots[begin:end].astype(np.int64)
         late = self._late_of(key)
-        return _with(sorted_, np.unique(late).astype(np.int64)) if late.size else sorted_
+        few = np.unique(late).astype(np.int64) if late.size else sorted_
+        return _with(sorted_, few) if late.size and sorted_.size else few
 
     def one(self, key: int) -> list[int]:
         """The same as a list: quicker where few are expected."""
