@@ -7,6 +7,7 @@ VLLM := .vllm-venv
 SNOWFLAKE := .snowflake-venv
 PEERS := .peers-venv
 GPU := .gpu-venv
+GPU_BUILD ?= faiss-gpu
 DEMO := demo
 SEED := 7
 DAYS := 2
@@ -72,9 +73,9 @@ test-snowflake: setup ## pulls by Snowflake's own connector, against a server of
 	MAIN=$(VENV) sh scripts/snowflake-env $(SNOWFLAKE)
 	$(SNOWFLAKE)/bin/python -m pytest tests/contract/test_warehouses.py tests/snowflake
 
-# faiss for GPUs is a release behind the one for CPUs: that everything works with it can be seen without a GPU; with one it is used
+# that everything works with faiss for GPUs can be seen without a GPU; with one it is used. GPU_BUILD=faiss-gpu-cuvs has cuVS
 test-gpu: setup ## the vector index on faiss's build for NVIDIA GPUs, in an environment of its own (1.2 GB)
-	MAIN=$(VENV) sh scripts/gpu-env $(GPU)
+	MAIN=$(VENV) sh scripts/gpu-env $(GPU) $(GPU_BUILD)
 	$(GPU)/bin/python -m pytest tests/contract/test_vectors.py tests/unit/retrieval/adapters tests/fault/test_gpu_loss.py tests/integration/test_gpu_real.py
 
 # what ours is set beside has an environment of its own, made once (1 GB); no check and no test needs it

@@ -17,12 +17,16 @@ from eval.bench.machine import facts
 from retrieval.errors import InputError
 
 Progress = Callable[[int, int, str], None]
+Told = Callable[[dict[str, Any]], None]
 GOALS = ("flat", "likely", "filters", "text", "clip", "nvdec", "vlm", "video")
 _NO_GPU = "there is no NVIDIA GPU here: neither nvidia-smi nor torch sees one; --dry-run runs the same code with a fake one, for no figures"
 
 
-def run_bench(work: Work, only: Sequence[str], progress: Progress) -> dict[str, Any]:
-    """Every goal, or those named. In a dry run nothing is judged. Raises InputError where there is no GPU."""
+def run_bench(work: Work, only: Sequence[str], progress: Progress, each: Told = lambda _: None) -> dict[str, Any]:
+    """Every goal, or those named; `each` is told what was found as soon as it is, since a lent machine may be taken back.
+
+    In a dry run nothing is judged. Raises InputError where there is no GPU.
+    """
     unknown = set(only) - set(GOALS)
     if unknown:
         raise InputError(f"unknown goals: {', '.join(sorted(unknown))}; there are {', '.join(GOALS)}")
@@ -30,7 +34,10 @@ def run_bench(work: Work, only: Sequence[str], progress: Progress) -> dict[str, 
     if not gpu:
         raise InputError(_NO_GPU)
     machine = facts() | {"gpu": gpu, "faiss": _faiss()}
-    found = {name: _measured(name, work, progress) for name in only or GOALS}
+    found: dict[str, dict[str, Any]] = {}
+    for name in only or GOALS:
+        found[name] = _measured(name, work, progress)
+        each({name: found[name]})
     bars = {bar: told for of in found.values() for bar, told in of.get("bars", {}).items()}
     return {
         "bench": "gpu",

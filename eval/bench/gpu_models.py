@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from eval.bench.children import tell
 from eval.bench.gpu_work import Bar, Goal, Work, timed, torch_device
 from retrieval.adapters.minilm import SentenceTransformerEncoder, bundled_model
 from retrieval.adapters.openclip import CARD, CONFIG, WEIGHTS, OpenClipEncoder
-from retrieval.pictures import decoded
+from retrieval.pictures import decoded, jpeg
 
 _MODEL = "ViT-B-32"
 _SIZE = (640, 480)
@@ -93,14 +92,14 @@ def _jpegs(count: int) -> list[bytes]:
 
     rng = np.random.default_rng(_SEED)
     base = rng.integers(0, 255, (_SIZE[1] // 8, _SIZE[0] // 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
-    found = []
-    for n in range(count):
+
+    def made(n: int) -> bytes:
         picture = np.roll(base, n, axis=1)
         picture[: _SIZE[1] // 2] = n % 255
-        buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "JPEG", quality=85)
-        found.append(buffer.getvalue())
-    return found
+        return jpeg(Image.fromarray(picture))
+
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        return list(pool.map(made, range(count)))
 
 
 def _encoder(work: Work, device: str) -> OpenClipEncoder:

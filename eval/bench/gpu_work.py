@@ -124,7 +124,7 @@ def driver(work: Work, kind: str = "") -> Driver:
     from retrieval.adapters.faiss_vectors.gpu_faiss import FaissDriver, installed
 
     if not installed():
-        raise Skipped("this faiss sees no GPU: install faiss-gpu-cu12 (or a build with cuVS) in place of faiss-cpu")
+        raise Skipped("this faiss sees no GPU: install faiss-gpu or faiss-gpu-cuvs in place of faiss-cpu")
     return FaissDriver(kind)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 _LIBRARIES = (
-    "faiss-cpu", "faiss-gpu-cu12", "granian", "ladybug", "langchain-openai", "litestar", "numpy", "sqlalchemy", "tantivy", "torch",
+    "faiss-cpu", "faiss-gpu", "faiss-gpu-cu12", "faiss-gpu-cuvs",
+    "granian", "ladybug", "langchain-openai", "litestar", "numpy", "sqlalchemy", "tantivy", "torch",
 )  # fmt: skip
 
 

@@ -206,12 +206,15 @@ def sizes(rows: str, storages: tuple[str, ...], folder: Path | None, as_json: bo
 def gpu(
     only: tuple[str, ...], vectors: tuple[int, ...], dry_run: bool, folder: Path, as_json: bool, **more: Any
 ) -> None:
-    """Vectors, encoders, video and a model's caches on a GPU, beside this machine's processor."""
+    """Vectors, encoders, video and a model's caches on a GPU, beside this machine's processor.
+
+    Each goal's figures are on standard error as soon as there are some.
+    """
     from eval.bench.gpu import paint, run_bench
     from eval.bench.gpu_work import SIZES, Work
 
     work = Work(folder=str(folder), vectors=vectors or SIZES, **more)
-    found = run_bench(work.toy() if dry_run else work, only, _teller())
+    found = run_bench(work.toy() if dry_run else work, only, _teller(), partial(print_json, err=True))
     if as_json:
         print_json(found)
     else:

@@ -12,6 +12,9 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from os import cpu_count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +25,7 @@ from retrieval.errors import EncoderUnavailable
 from retrieval.types import Vector
 
 CONFIG, WEIGHTS, CARD = "open_clip_config.json", "open_clip_model.safetensors", "card.json"
-_BATCH = 32
+_BATCH, _GPU_BATCH = 32, 256
 _REMEMBERED = 256  # texts: questions, and the prompts of a tagger
 _LOOKED_AT = 256  # pictures: a frame is tagged, then embedded, within one batch
 
@@ -52,7 +55,8 @@ class OpenClipEncoder:
     """The ImageEncoder port over open_clip. Loaded at construction; `space` is "image:NAME@REVISION".
 
     `model` is a folder as above, or a model name of open_clip; then `pretrained` is one of its pretrained tags or the path
-    of a .safetensors file. `card` is the folder's card, empty for tags and single files.
+    of a .safetensors file. `card` is the folder's card, empty for tags and single files. On a GPU the model computes in bfloat16: vectors
+    agree with float32's to a cosine of .999. Pictures are scaled and cut by as many threads as there are cores.
     """
 
     def __init__(self, model: str, pretrained: str | None = None, device: str | None = None) -> None:
@@ -63,7 +67,11 @@ class OpenClipEncoder:
         self.space = f"image:{source.name}@{source.revision}"
         self._lock = threading.RLock()
         self._device = device or _default_device()
-        self._model, self._preprocess, self._tokenizer = _load(source, self._device)
+        self._model, preprocess, self._tokenizer = _load(source, self._device)
+        self._drawn, self._numbers = _halves(preprocess)
+        self._on_gpu = self._device.startswith("cuda")
+        self._batch = _GPU_BATCH if self._on_gpu else _BATCH
+        self._pool = ThreadPoolExecutor(cpu_count(), "pictures")
         self._texts: OrderedDict[str, Vector] = OrderedDict()
         self._pictures: OrderedDict[bytes, Vector] = OrderedDict()
         self.dim = int(self.encode_texts(["a picture"]).shape[1])
@@ -72,17 +80,29 @@ class OpenClipEncoder:
         """Shape (n, dim), float32, L2-normalised."""
         import torch
 
-        keys = [_key(image) for image in images]
+        keys = list(self._pool.map(_key, images))
         with self._lock, torch.inference_mode():
             fresh = {key: image for key, image in zip(keys, images, strict=True) if key not in self._pictures}
-            for batch in _batches(list(fresh.items())):
-                pixels = torch.stack([self._preprocess(image.convert("RGB")) for _, image in batch]).to(self._device)
-                vectors = _rows(self._model.encode_image(pixels))
+            ready = zip(fresh, self._pool.map(self._ready, fresh.values()), strict=True)
+            while batch := list(islice(ready, self._batch)):
+                vectors = self._seen(torch.from_numpy(np.stack([pixels for _, pixels in batch])).to(self._device))
                 self._pictures.update((key, vector) for (key, _), vector in zip(batch, vectors, strict=True))
             found = [self._pictures[key] for key in keys]
             while len(self._pictures) > _LOOKED_AT:
                 self._pictures.popitem(last=False)
         return np.stack(found) if found else np.zeros((0, self.dim), np.float32)
+
+    def _ready(self, image: Image) -> Any:
+        """uint8 of shape (height, width, 3), as large as the model takes."""
+        return np.asarray(self._drawn(image.convert("RGB")))
+
+    def _seen(self, pixels: Any) -> Vector:
+        """Of a batch of uint8, (n, height, width, 3), where the model is."""
+        import torch
+
+        numbers = self._numbers(pixels.permute(0, 3, 1, 2).float() / 255)
+        with torch.autocast("cuda", torch.bfloat16, enabled=self._on_gpu):
+            return _rows(self._model.encode_image(numbers))
 
     def encode_texts(self, texts: Sequence[str]) -> Vector:
         """Shape (n, dim), float32, L2-normalised. Texts seen lately are not encoded again."""
@@ -148,6 +168,16 @@ def _load(source: _Source, device: str) -> tuple[Any, Any, Any]:
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise EncoderUnavailable(f"image encoder {source.name} could not be loaded: {error}") from error
     return model.eval(), preprocess, tokenizer
+
+
+def _halves(preprocess: Any) -> tuple[Any, Any]:
+    """What open_clip does to a picture, and what it does to the numbers after: these are done to whole batches where the model is."""
+    from torchvision.transforms import Compose, Normalize
+
+    *drawn, _to_numbers, normalise = preprocess.transforms
+    if not isinstance(normalise, Normalize):
+        raise EncoderUnavailable(f"this open_clip prepares pictures in another way: it ends with {normalise}")
+    return Compose(drawn), normalise
 
 
 def _default_device() -> str:

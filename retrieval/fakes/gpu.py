@@ -30,6 +30,7 @@ class FakeDriver:
     name = "fake GPU"
     memory = 0
     most_k = MOST_K
+    kinds: Sequence[str] = ("ivf",)
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class FakeDriver:
         found = Found(positions[order], np.take_along_axis(scores, order, axis=1).astype(np.float32))
         return _spoilt(found, flat.cue(), flat.ntotal)
 
-    def likely(self, vectors: Vector) -> Likely:
+    def likely(self, vectors: Vector, kind: str) -> Likely:
         faiss, dim = library(), vectors.shape[1]
         lists = max(1, round(len(vectors) ** 0.5))
         index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, lists, faiss.METRIC_INNER_PRODUCT)

@@ -116,6 +116,21 @@ def test_a_checkpoint_folder_loads_alike_twice(checkpoint: OpenClipEncoder) -> N
     assert checkpoint.encode_texts([]).shape == checkpoint.encode_images([]).shape == (0, checkpoint.dim)
 
 
+def test_pictures_of_every_shape_have_the_vectors_that_open_clip_makes_of_them(checkpoint: OpenClipEncoder) -> None:
+    import open_clip
+    import torch
+
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{CHECKPOINT}")
+    rng = np.random.default_rng(4)
+    shapes = [(360, 640), (224, 224), (50, 400), (400, 50), (2, 3)] * 8
+    pictures = [Image.fromarray(rng.integers(0, 255, (*shape, 3), np.uint8)) for shape in shapes]
+    pictures.append(Image.new("L", (90, 70), 130))
+    with torch.inference_mode():
+        vectors = model.eval().encode_image(torch.stack([preprocess(each.convert("RGB")) for each in pictures])).numpy()
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert np.allclose(checkpoint.encode_images(pictures), vectors, atol=1e-5)
+
+
 def test_the_card_of_the_checkpoint_makes_a_tagger(checkpoint: OpenClipEncoder) -> None:
     tagger = ZeroShotTagger(checkpoint, checkpoint.card)
     assert "person" in tagger.able

@@ -4,7 +4,7 @@ import faiss
 import numpy as np
 
 from retrieval.adapters.faiss_vectors.gpu import Found
-from retrieval.adapters.faiss_vectors.gpu_likely import InvertedFile, calibrated
+from retrieval.adapters.faiss_vectors.gpu_likely import InvertedFile, calibrated, chosen
 from retrieval.adapters.faiss_vectors.gpu_shelf import GpuShelf
 from retrieval.fakes.gpu import FakeDriver
 
@@ -44,7 +44,27 @@ def test_effort_is_the_least_that_finds_enough_and_none_where_nothing_does():
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         return Found(order, np.take_along_axis(scores, order, axis=1))
 
-    chosen = calibrated(index, vectors, exact)
-    assert chosen.effort in index.efforts and chosen.recall >= 0.97
+    least = calibrated(index, vectors, exact)
+    assert least.effort in index.efforts and least.recall >= 0.97
     index.efforts = [1]
     assert calibrated(index, vectors, exact).effort is None
+
+
+def test_where_the_first_kind_finds_too_little_the_next_is_taken():
+    vectors, made = unit_rows(1500, 16), []
+
+    def make(kind):
+        made.append(kind)
+        index = InvertedFile(
+            faiss.IndexIVFFlat(faiss.IndexFlatIP(16), 16, 30, faiss.METRIC_INNER_PRODUCT), vectors, 2048
+        )
+        index.kind, index.efforts = kind, index.efforts if kind == "good" else [1]
+        return index
+
+    def exact(queries, k):
+        order = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :k]
+        return Found(order, np.take_along_axis(queries @ vectors.T, order, axis=1))
+
+    found = chosen(("poor", "good", "never"), make, vectors, exact)
+    assert found.likely.kind == "good" and found.effort > 1 and made == ["poor", "good"]
+    assert chosen(("poor",), make, vectors, exact) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ class FaissDriver:
     def __init__(self, kind: str = "") -> None:
         """`kind` insists on what finds most of very many: "cagra" or "ivf"."""
         faiss = library()
-        self._resources, self._kind = faiss.StandardGpuResources(), kind
+        self._resources = faiss.StandardGpuResources()
+        self.kinds: Sequence[str] = (kind,) if kind else ("cagra", "ivf") if has_cuvs() else ("ivf",)
         self._resources.setTempMemory(_SCRATCH_BYTES)
         self._torch = _cuda_torch()
         self.lends = self._torch is not None
@@ -50,11 +52,14 @@ class FaissDriver:
         faiss.bfKnn(self._resources, args)
         return Found(wanted[places], scores)
 
-    def likely(self, vectors: Vector) -> Likely:
-        """CAGRA where faiss was built with cuVS, else an inverted file of 4√n lists."""
+    def likely(self, vectors: Vector, kind: str) -> Likely:
+        """CAGRA, which only a faiss built with cuVS has, or an inverted file of 4√n lists."""
         faiss, dim = library(), vectors.shape[1]
-        if self._kind == "cagra" or (not self._kind and has_cuvs()):
-            return Cagra(faiss.GpuIndexCagra(self._resources, dim, faiss.METRIC_INNER_PRODUCT), vectors)
+        if kind == "cagra":
+            how = faiss.GpuIndexCagraConfig()
+            # half the time of building from inverted lists, and a graph that finds more (eval/bench/gpu.v1.md)
+            how.build_algo = faiss.graph_build_algo_NN_DESCENT
+            return Cagra(faiss.GpuIndexCagra(self._resources, dim, faiss.METRIC_INNER_PRODUCT, how), vectors)
         lists = max(1, round(4 * len(vectors) ** 0.5))
         return InvertedFile(
             faiss.GpuIndexIVFFlat(self._resources, dim, lists, faiss.METRIC_INNER_PRODUCT), vectors, MOST_K

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from retrieval.adapters.faiss_vectors.gpu import Found, GpuFull, GpuLost, Hello, Positions, Way, told_apart
-from retrieval.adapters.faiss_vectors.gpu_likely import Likely, calibrated
+from retrieval.adapters.faiss_vectors.gpu_likely import Likely, chosen
 from retrieval.adapters.faiss_vectors.library import library
 from retrieval.adapters.faiss_vectors.selector import selector_works
 from retrieval.types import Vector
@@ -23,13 +24,15 @@ GATHERED = 262_144
 class Driver(Protocol):
     """What makes indexes on a GPU. Its calls raise RuntimeError as faiss does.
 
-    `lends`: whether rows can be gathered on the GPU. `memory` in bytes, 0 = unknown.
+    `lends`: whether rows can be gathered on the GPU. `memory` in bytes, 0 = unknown. `kinds` of indexes over very many, the one to be
+    tried first in front.
     """
 
     name: str
     memory: int
     most_k: int
     lends: bool
+    kinds: Sequence[str]
 
     def flat(self, dim: int) -> Any:
         """An empty index of inner products: `add`, `search`, `reconstruct_n`, `ntotal` and `d` as faiss has them."""
@@ -37,8 +40,8 @@ class Driver(Protocol):
     def among(self, flat: Any, positions: Positions, queries: Vector, k: int) -> Found:
         """The k nearest of the rows at these positions, which never leave the GPU."""
 
-    def likely(self, vectors: Vector) -> Likely:
-        """An index over very many."""
+    def likely(self, vectors: Vector, kind: str) -> Likely:
+        """An index of this kind over very many."""
 
 
 class GpuShelf:
@@ -105,10 +108,14 @@ class GpuShelf:
     def _build(self, held: _Held, total: int) -> None:
         starts = range(0, total, self._at_once)
         vectors = np.concatenate([held.flat.reconstruct_n(at, min(self._at_once, total - at)) for at in starts])
-        likely = self._driver.likely(vectors)
-        found = calibrated(likely, vectors, lambda queries, k: _flat_search(held.flat, queries, k))
-        if found.effort is not None:
-            held.likely, held.effort = likely, found.effort
+        found = chosen(
+            self._driver.kinds,
+            lambda kind: self._driver.likely(vectors, kind),
+            vectors,
+            lambda queries, k: _flat_search(held.flat, queries, k),
+        )
+        if found is not None:
+            held.likely, held.effort = found
 
     def _whole(self, held: _Held, queries: Vector, k: int) -> Found:
         """By the index over very many where there is one; rows that came after it are compared one by one."""

@@ -230,7 +230,7 @@ def test_lack_of_memory_told_late_rests_the_store_at_hand():
 
 def test_no_memory_for_an_index_leaves_the_flat_copy():
     class Full(FakeDriver):
-        def likely(self, vectors):
+        def likely(self, vectors, kind):
             raise out_of_memory()
 
     shelf = GpuShelf(Full(), likely_from=10)
