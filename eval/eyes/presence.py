@@ -99,7 +99,7 @@ def take_in(paths: Sequence[Path], progress: Progress | None = None) -> dict[str
             raise InputError(f"clips were refused: {', '.join(row['reason'] for row in summary.rejected)}")
         book = Catalog(Path(folder) / "catalog.sqlite3")
         try:
-            return {path.name: _stored(book, path.resolve().as_uri(), principal) for path in paths}
+            return {path.name: _stored(book, path.absolute().as_uri(), principal) for path in paths}
         finally:
             book.close()
 
