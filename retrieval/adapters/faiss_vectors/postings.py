@@ -60,8 +60,7 @@ class Postings:
         begin, end = self._at(key), self._at(key, "right")
         sorted_: Slots = self._slots[begin:end].astype(np.int64)
         late = self._late_of(key)
-        few = np.unique(late).astype(np.int64) if late.size else sorted_
-        return _with(sorted_, few) if late.size and sorted_.size else few
+        return _with(sorted_, np.unique(late).astype(np.int64)) if late.size else sorted_
 
     def one(self, key: int) -> list[int]:
         """The same as a list: quicker where few are expected."""
@@ -74,7 +73,7 @@ class Postings:
 
     def _at(self, key: int, side: Literal["left", "right"] = "left") -> int:
         # a key of another type would have all keys converted
-        return int(self._keys.searchsorted(self._keys.dtype.type(key), side))
+        return int(np.searchsorted(self._keys, self._keys.dtype.type(key), side))
 
     def _late_of(self, key: int) -> NDArray[np.int32]:
         found: NDArray[np.int32] = self._late_slots[: self._late][self._late_keys[: self._late] == key]
