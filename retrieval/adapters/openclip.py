@@ -172,11 +172,11 @@ def _load(source: _Source, device: str) -> tuple[Any, Any, Any]:
 
 def _halves(preprocess: Any) -> tuple[Any, Any]:
     """What open_clip does to a picture, and what it does to the numbers after: these are done to whole batches where the model is."""
-    from torchvision.transforms import Compose, Normalize
+    from torchvision.transforms import Compose, Normalize, ToTensor
 
-    *drawn, _to_numbers, normalise = preprocess.transforms
-    if not isinstance(normalise, Normalize):
-        raise EncoderUnavailable(f"this open_clip prepares pictures in another way: it ends with {normalise}")
+    *drawn, to_numbers, normalise = preprocess.transforms
+    if not (isinstance(to_numbers, ToTensor) and isinstance(normalise, Normalize)):
+        raise EncoderUnavailable(f"this open_clip prepares pictures in another way: {to_numbers}, then {normalise}")
     return Compose(drawn), normalise
 
 
