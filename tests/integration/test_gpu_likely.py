@@ -14,6 +14,15 @@ def unit_rows(count, dim, seed=3):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+def scan_of(vectors):
+    def exact(queries, k):
+        scores = queries @ vectors.T
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        return Found(order, np.take_along_axis(scores, order, axis=1))
+
+    return exact
+
+
 def test_an_inverted_file_over_very_many_finds_most_and_what_came_after_it():
     rng = np.random.default_rng(1)
     vectors = unit_rows(30, 24)[rng.integers(30, size=2400)] + 0.15 * rng.standard_normal((2400, 24))
@@ -39,15 +48,10 @@ def test_effort_is_the_least_that_finds_enough_and_none_where_nothing_does():
     quantizer = faiss.IndexFlatIP(16)
     index = InvertedFile(faiss.IndexIVFFlat(quantizer, 16, 30, faiss.METRIC_INNER_PRODUCT), vectors, 2048)
 
-    def exact(queries, k):
-        scores = queries @ vectors.T
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        return Found(order, np.take_along_axis(scores, order, axis=1))
-
-    least = calibrated(index, vectors, exact)
+    least = calibrated(index, vectors, scan_of(vectors))
     assert least.effort in index.efforts and least.recall >= 0.97
     index.efforts = [1]
-    assert calibrated(index, vectors, exact).effort is None
+    assert calibrated(index, vectors, scan_of(vectors)).effort is None
 
 
 def test_where_the_first_kind_finds_too_little_the_next_is_taken():
@@ -61,10 +65,6 @@ def test_where_the_first_kind_finds_too_little_the_next_is_taken():
         index.kind, index.efforts = kind, index.efforts if kind == "good" else [1]
         return index
 
-    def exact(queries, k):
-        order = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :k]
-        return Found(order, np.take_along_axis(queries @ vectors.T, order, axis=1))
-
-    found = chosen(("poor", "good", "never"), make, vectors, exact)
+    found = chosen(("poor", "good", "never"), make, vectors, scan_of(vectors))
     assert found.likely.kind == "good" and found.effort > 1 and made == ["poor", "good"]
-    assert chosen(("poor",), make, vectors, exact) is None
+    assert chosen(("poor",), make, vectors, scan_of(vectors)) is None

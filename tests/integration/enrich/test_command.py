@@ -138,7 +138,7 @@ def test_a_run_that_is_broken_off_is_gone_on_with(store: Store, stub: StubModel,
     try:
         until_asked(stub, 3, child)
         os.kill(child.pid, number)
-        out, err = child.communicate(timeout=180)
+        out, err = child.communicate(timeout=60)
     finally:
         child.kill()
     assert child.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), err
