@@ -195,10 +195,10 @@ class Projector:
         """Up to `reach` at least, by default the end of the log. What came in while this thread waited for its turn is left to those who
         ask for it: else each of many would bring in the newest piece alone, and all others wait for that."""
         until = None if patience_s is None else time.monotonic() + patience_s
-        if projection.applied() > self._log.sequence():
+        reach = self._log.sequence() if reach is None else reach
+        if projection.applied() > reach and projection.applied() > self._log.sequence():
             # it followed another store, or this one was put back to an earlier state
             projection.reset()
-        reach = self._log.sequence() if reach is None else reach
         while (applied := projection.applied()) < reach:
             entries = self._log.log(applied, self._batch)
             self._failpoints.reach(Step.LOG_READ)

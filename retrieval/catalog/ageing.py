@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete
 
-from retrieval.catalog import journal
+from retrieval.catalog import journal, withholding
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
 from retrieval.catalog.holding import covered, in_force
@@ -33,6 +33,7 @@ def drop_coverage(connection: Connection, tenant: str, before: Micros, after: in
     records = covered(connection, *old, limit=_BATCH)
     kept = in_force(connection, tenant).kept_coverage(connection, records)
     rows = [each.row for each in records if each.row not in kept]
+    withholding.hand_on(connection, tenant, rows)
     for some in chunks(rows):
         connection.execute(delete(t.coverage).where(_cov.row.in_(some)))
     if rows and before > (coverage_floor(connection, tenant) or 0):

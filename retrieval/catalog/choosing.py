@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, union_all
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, to_json
@@ -156,8 +156,9 @@ def _hangs_on(entities: Sequence[str]) -> ColumnElement[bool]:
 
 
 def _about(subject: str, persons: Sequence[Entity]) -> ColumnElement[bool]:
-    """A label, the field "subject" of what was measured, or a person it hangs on."""
-    labelled = _ev.row.in_(select(t.labels.c.row).where(t.labels.c.label == subject))
+    """A label, of its own or of what judged it, the field "subject" of what was measured, or a person it hangs on."""
+    under = (select(table.c.row).where(table.c.label == subject) for table in (t.labels, t.withheld))
+    labelled = _ev.row.in_(union_all(*under))
     field = _ev.data.contains(f'"subject":{to_json(subject)}', autoescape=True)
     return or_(labelled, field, *([_hangs_on([each.id for each in persons])] if persons else []))
 

@@ -135,6 +135,7 @@ def coverage_values(coverage: Coverage) -> dict[str, Any]:
         uri=coverage.source,
         subject=coverage.subject,
         layer=str(coverage.layer),
+        under=None,
         valid_t0=None if valid is None else valid.t0,
         valid_t1=None if valid is None else valid.t1,
     )

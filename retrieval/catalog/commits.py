@@ -11,10 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     Connection,
-    Row,
     Table,
     bindparam,
     delete,
@@ -24,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from retrieval.catalog import derived, never_again
+from retrieval.catalog import derived, ending, never_again
 from retrieval.catalog import tables as t
 from retrieval.catalog.clock import Clock
 from retrieval.catalog.codec import (
@@ -36,7 +34,7 @@ from retrieval.catalog.codec import (
     to_json,
     vector_values,
 )
-from retrieval.catalog.lean import Listed
+from retrieval.catalog.lean import Listed, Ready
 from retrieval.errors import UnitRefused
 from retrieval.ports import Held, Receipt, SourceState, Unit
 from retrieval.types import Embedding, Evidence, Micros
@@ -45,22 +43,45 @@ _ev = t.evidence.c
 _LABELS = select(Listed(t.labels.c.label)).where(t.labels.c.row == _ev.row).scalar_subquery()
 _labels = msgspec.json.Decoder(list[str])
 _OWNED = (t.coverage, t.entities, t.links)
-# what every unit runs is put into words once: doing that anew takes four times what running it does
-_SOME: BindParameter[Any] = bindparam("some", expanding=True)
-_HEAD = select(t.head).where(t.head.c.id == 1).with_for_update()
-_MOVED = update(t.head).where(t.head.c.id == 1).values(sequence=bindparam("reached"), recorded_at=bindparam("known_at"))
-_ENTRY = insert(t.outbox)
-_PIECES = insert(t.evidence).returning(_ev.id, _ev.row)
-_MENTIONS, _UNDER = insert(t.mentions), insert(t.labels)
-_LATEST = (
-    select(t.sources)
-    .where(t.sources.c.tenant == bindparam("tenant"), t.sources.c.source == bindparam("source"))
-    .order_by(t.sources.c.revision.desc())
+# what every unit runs is put into words once
+_HEAD = Ready(select(t.head.c.sequence, t.head.c.recorded_at).where(t.head.c.id == 1).with_for_update())
+_MOVED = Ready(
+    update(t.head).where(t.head.c.id == 1).values(sequence=bindparam("reached"), recorded_at=bindparam("known_at"))
+)
+INTO = {
+    table: Ready.into(table)
+    for table in (t.sources, t.mentions, t.labels, t.vectors, t.coverage, t.entities, t.links, t.outbox)
+}
+_PIECES = Ready.into(t.evidence, _ev.id, _ev.row)
+_so = t.sources.c
+_MINE = (_so.tenant == bindparam("of_tenant"), _so.source == bindparam("of_source"))
+_LATEST = Ready(
+    select(_so.row, _so.revision, _so.content_hash, _so.ingester, _so.whole, _so.version)
+    .where(*_MINE)
+    .order_by(_so.revision.desc())
     .limit(1)
 )
-_STANDING = select(_ev.id, _ev.row, _ev.revision, _ev.tenant, _ev.source, _LABELS.label("labels")).where(
-    _ev.id.in_(_SOME), _ev.superseded_at.is_(None)
+_STANDING = Ready.over(
+    lambda ids: select(_ev.id, _ev.row, _ev.revision, _ev.tenant, _ev.source, _LABELS).where(
+        _ev.id.in_(ids), _ev.superseded_at.is_(None)
+    )
 )
+_WHOLE = Ready(update(t.sources).where(*_MINE, _so.revision == bindparam("now_whole")).values(whole=True))
+_re = t.rejections.c
+_TAKEN_IN = Ready(
+    delete(t.rejections).where(_re.tenant == bindparam("of_tenant"), _re.source == bindparam("of_source"))
+)
+
+
+class _Latest(NamedTuple):
+    """The newest revision of a source, whole or not."""
+
+    row: int
+    revision: int
+    content_hash: str
+    ingester: str
+    whole: bool
+    version: int | None
 
 
 class _Open(NamedTuple):
@@ -124,7 +145,7 @@ def commit(connection: Connection, unit: Unit, clock: Clock) -> Receipt:
     return _write(work, unit, begun)
 
 
-def _confirm(connection: Connection, latest: Row[Any], unit: Unit) -> None:
+def _confirm(connection: Connection, latest: _Latest, unit: Unit) -> None:
     """What is held is what a newer version says too: versions in between come too late."""
     if unit.version is not None and unit.version != latest.version:
         mine = t.sources.c.row == latest.row
@@ -144,13 +165,17 @@ def abandon(connection: Connection, tenant: str, source: str, clock: Clock) -> N
     connection.execute(delete(t.evidence).where(*mine))
     gone += derived.forget(connection, tenant, source, gone)
     removed = {table.name: _remove(work, table) for table in (*_OWNED, t.sources)}
-    _forget_kept(work)
+    ending.forget_kept(connection, tenant, source)
     _append(work, "abandon", stripped, gone, site=bool(removed["entities"] or removed["links"]))
 
 
-def latest_of(connection: Connection, tenant: str, source: str) -> Row[Any] | None:
-    """The newest revision of a source, whole or not."""
-    return connection.execute(_LATEST, {"tenant": tenant, "source": source}).first()
+def latest_of(connection: Connection, tenant: str, source: str) -> _Latest | None:
+    found = _LATEST.read(connection, {"of_tenant": tenant, "of_source": source})
+    if not found:
+        return None
+    latest = _Latest(*found[0])
+    # a number in SQLite
+    return latest._replace(whole=bool(latest.whole))
 
 
 def state(connection: Connection, tenant: str, source: str) -> SourceState | None:
@@ -196,13 +221,13 @@ def check(unit: Unit) -> None:
 
 def lock(connection: Connection) -> tuple[int, Micros]:
     """(sequence, recorded_at) of the last change, held until the transaction ends."""
-    row = connection.execute(_HEAD).one()
-    return row.sequence, row.recorded_at
+    ((sequence, recorded_at),) = _HEAD.read(connection)
+    return sequence, recorded_at
 
 
 def _begin(work: Work, unit: Unit) -> None:
     about = {"content_hash": unit.content_hash, "ingester": unit.ingester, "whole": False, "version": unit.version}
-    work.connection.execute(insert(t.sources), {**work.owned(), **about})
+    INTO[t.sources].put(work.connection, [{**work.owned(), **about}])
 
 
 def _write(work: Work, unit: Unit, begun: bool) -> Receipt:
@@ -212,9 +237,9 @@ def _write(work: Work, unit: Unit, begun: bool) -> Receipt:
     fresh = list({e.id: e for e in reversed(unit.evidence) if e.id not in opened}.values())[::-1]
     added = insert_evidence(work.connection, [(piece, work) for piece in fresh])
     enriched = _add_vectors(work, unit.embeddings, opened, added)
-    covered = _add_facts(work, t.coverage, [coverage_values(c) for c in unit.coverage])
-    site = _add_facts(work, t.entities, [entity_values(e) for e in unit.entities])
-    site += _add_facts(work, t.links, [link_values(link) for link in unit.links])
+    covered = _add_facts(work, t.coverage, [coverage_values(c) for c in unit.coverage], begun)
+    site = _add_facts(work, t.entities, [entity_values(e) for e in unit.entities], begun)
+    site += _add_facts(work, t.links, [link_values(link) for link in unit.links], begun)
     closed: list[str] = []
     if unit.closes:
         closed, site_closed = _close(work)
@@ -229,10 +254,10 @@ def _opened(work: Work, ids: set[str]) -> dict[str, _Open]:
     """The open revisions of these ids. Raises UnitRefused when one belongs to another tenant or source."""
     found: dict[str, _Open] = {}
     for some in chunks(ids):
-        for row in work.connection.execute(_STANDING, {"some": some}):
-            if (row.tenant, row.source) != (work.tenant, work.source):
-                raise UnitRefused(f"evidence {row.id} already belongs to another source")
-            found[row.id] = _Open(row.row, row.revision, row.labels)
+        for id_, row, revision, tenant, source, labels in _STANDING.read(work.connection, {"wanted": some}):
+            if (tenant, source) != (work.tenant, work.source):
+                raise UnitRefused(f"evidence {id_} already belongs to another source")
+            found[id_] = _Open(row, revision, labels)
     return found
 
 
@@ -256,21 +281,16 @@ def _keep(work: Work, opened: Sequence[_Open]) -> None:
 
 def insert_evidence(connection: Connection, pieces: Sequence[tuple[Evidence, Work]]) -> dict[str, int]:
     """Insert pieces, each with the work it belongs to; id → row number, in their order."""
-    if not pieces:
-        return {}
     rows = [{**evidence_values(piece), **work.owned()} for piece, work in pieces]
-    added: dict[str, int] = {}
-    for id_, row in connection.execute(_PIECES, rows):
-        added[id_] = row
+    added: dict[str, int] = dict(_PIECES.told(connection, rows))
     mentions = [
         {"row": added[e.id], "position": position, "entity": m.entity, "relation": str(m.relation)}
         for e, _ in pieces
         for position, m in enumerate(e.entities)
     ]
     labels = [{"row": added[e.id], "label": label} for e, _ in pieces for label in sorted(set(e.labels))]
-    for statement, values in ((_MENTIONS, mentions), (_UNDER, labels)):
-        if values:
-            connection.execute(statement, values)
+    INTO[t.mentions].put(connection, mentions)
+    INTO[t.labels].put(connection, labels)
     return {piece.id: added[piece.id] for piece, _ in pieces}
 
 
@@ -287,8 +307,7 @@ def _add_vectors(
     values = [
         {"row": key[0], "revision": work.revision, **vector_values(v)} for key, v in new.items() if key not in held
     ]
-    if values:
-        work.connection.execute(insert(t.vectors), values)
+    INTO[t.vectors].put(work.connection, values)
     gained = {value["row"] for value in values}
     return [id_ for id_, known in opened.items() if known.row in gained]
 
@@ -302,47 +321,26 @@ def _held_vectors(work: Work, rows: Sequence[int]) -> set[tuple[int, str, int]]:
     return held
 
 
-def _add_facts(work: Work, table: Table, facts: Sequence[dict[str, Any]]) -> int:
-    """Insert coverage, entities or links that this revision has not stored yet; how many."""
+def _add_facts(work: Work, table: Table, facts: Sequence[dict[str, Any]], begun: bool) -> int:
+    """Insert coverage, entities or links that this revision has not stored yet, which it may have where it was begun before; how many."""
     wanted = {fact["digest"]: fact for fact in facts}
     mine = (*work.of_source(table), table.c.revision == work.revision)
-    for some in chunks(list(wanted)):
+    for some in chunks(list(wanted) if begun else ()):
         for digest in work.connection.execute(select(table.c.digest).where(*mine, table.c.digest.in_(some))).scalars():
             del wanted[digest]
-    if wanted:
-        work.connection.execute(insert(table), [{**fact, **work.owned()} for fact in wanted.values()])
+    INTO[table].put(work.connection, [{**fact, **work.owned()} for fact in wanted.values()])
     return len(wanted)
 
 
 def _close(work: Work) -> tuple[list[str], int]:
     """Make the revision whole; the ids superseded, and how many entities and links were closed."""
-    mine = (*work.of_source(t.sources), t.sources.c.revision == work.revision)
-    work.connection.execute(update(t.sources).where(*mine).values(whole=True))
-    work.connection.execute(delete(t.rejections).where(*work.of_source(t.rejections)))
+    mine = {"of_tenant": work.tenant, "of_source": work.source}
+    _WHOLE.run(work.connection, {**mine, "now_whole": work.revision})
+    _TAKEN_IN.run(work.connection, mine)
     # the first there is of a source ends nothing: a stream of new things need not ask, seven times each
-    return _superseded(work) if work.revision > 1 else ([], 0)
-
-
-def _superseded(work: Work) -> tuple[list[str], int]:
-    """End what earlier revisions hold and this one does not."""
-    stale = (
-        *work.of_source(t.evidence),
-        _ev.superseded_at.is_(None),
-        _ev.revision < work.revision,
-        _ev.row.not_in(select(t.kept.c.row)),
-    )
-    closed = list(work.connection.execute(select(_ev.id).where(*stale).order_by(_ev.row)).scalars())
-    if closed:
-        work.connection.execute(update(t.evidence).where(*stale).values(superseded_at=work.now))
-        closed += derived.end(work.connection, work.tenant, work.source, closed, work.now)
-    ended = {table.name: _end_earlier(work, table) for table in (*_OWNED, t.sources)}
-    _forget_kept(work)
-    return closed, ended["entities"] + ended["links"]
-
-
-def _end_earlier(work: Work, table: Table) -> int:
-    earlier = (*work.of_source(table), table.c.superseded_at.is_(None), table.c.revision < work.revision)
-    return work.connection.execute(update(table).where(*earlier).values(superseded_at=work.now)).rowcount
+    if work.revision == 1:
+        return [], 0
+    return ending.supersede(work.connection, work.tenant, work.source, work.revision, work.now)
 
 
 def _remove(work: Work, table: Table) -> int:
@@ -361,16 +359,11 @@ def _strip_vectors(work: Work) -> list[str]:
     return stripped
 
 
-def _forget_kept(work: Work) -> None:
-    mine = select(_ev.row).where(*work.of_source(t.evidence))
-    work.connection.execute(delete(t.kept).where(t.kept.c.row.in_(mine)))
-
-
 def _append(work: Work, kind: str, touched: Sequence[str], closed: Sequence[str], site: bool) -> None:
     append(work.connection, [work.entry(kind, touched, closed, site)])
 
 
 def append(connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
     """Append entries to the log and move its head to the last of them."""
-    connection.execute(_ENTRY, list(entries))
-    connection.execute(_MOVED, {"reached": entries[-1]["sequence"], "known_at": entries[-1]["recorded_at"]})
+    INTO[t.outbox].put(connection, entries)
+    _MOVED.run(connection, {"reached": entries[-1]["sequence"], "known_at": entries[-1]["recorded_at"]})

@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from retrieval.catalog.lean import Lean
+from retrieval.catalog.lean import Lean, Words
 from retrieval.errors import BadQuery, StoreBusy, StoreError, StoreFull, WatchfloorError
 
 _BUSY_MS = 30_000
@@ -65,7 +65,9 @@ class Database:
             return self._remote(busy_ms)
         # transactions are begun by us (see _begin), so the driver must not begin its own
         args = {"isolation_level": None, "check_same_thread": False, "timeout": busy_ms / 1000}
-        pool: dict[str, Any] = {"poolclass": StaticPool} if memory else {"pool_size": 8, "max_overflow": 64}
+        # whoever wrote last writes next where it can: what others write empties a connection's cache
+        pool: dict[str, Any] = {"pool_size": 8, "max_overflow": 64, "pool_use_lifo": True}
+        pool = {"poolclass": StaticPool} if memory else pool
         engine = create_engine(self._url, connect_args=args, **pool)
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
@@ -100,19 +102,19 @@ class Database:
                 return int(alone.exec_driver_sql(statement).scalar_one())
         return int(self._at_once(statement)[0][0])
 
-    def quick(self, lean: Lean, statement: Select[Any], params: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+    def quick(self, lean: Lean, statement: Words, params: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """The rows of a statement, each statement a snapshot of its own; `lean` is the same in SQLite's words."""
         if not self._sqlite:
             with self.read() as connection:
                 return connection.execute(statement, dict(params)).all()
         if self._memory:
             with self.read() as connection:
-                return connection.exec_driver_sql(lean.text, tuple(lean.bound(params))).all()
+                return connection.exec_driver_sql(lean.text, lean.bound(params)).all()
         with self._translated():
             values = lean.bound(params)
         return self._at_once(lean.text, values)
 
-    def _at_once(self, text: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _at_once(self, text: str, values: Mapping[str, Any] | None = None) -> list[Any]:
         """Run one statement of SQLite outside any transaction, on a connection that nobody else has just now."""
         with self._translated():
             try:
@@ -121,7 +123,7 @@ class Database:
                 connection = self._engine.raw_connection()
             try:
                 # read to its end, it keeps no snapshot open
-                found: list[Any] = connection.cursor().execute(text, values).fetchall()
+                found: list[Any] = connection.cursor().execute(text, values or {}).fetchall()
             except BaseException:
                 connection.close()
                 raise
@@ -195,7 +197,7 @@ class Database:
             yield
         except WatchfloorError:
             raise
-        except (UnicodeEncodeError, OverflowError, DataError) as error:
+        except (UnicodeEncodeError, OverflowError, DataError, sqlite3.DataError) as error:
             raise BadQuery(f"a value is not Unicode or beyond 64 bits: {_cause(error)}") from error
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise self._in_words(error) from error
@@ -233,4 +235,5 @@ def _prepare(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+    driver: Any = connection.connection.driver_connection
+    driver.execute(connection.get_execution_options().get("begin", "BEGIN"))

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
-from retrieval.catalog import choosing, commits, journal, never_again, quoting
+from retrieval.catalog import choosing, commits, journal, never_again, quoting, withholding
 from retrieval.catalog import tables as t
 from retrieval.catalog.choosing import Chosen
 from retrieval.catalog.clock import Clock
@@ -105,6 +105,8 @@ def _remember(connection: Connection, made: Erasure, chosen: Chosen) -> None:
 
 
 def _carry_out(connection: Connection, made: Erasure, chosen: Chosen, gone: Sequence[str]) -> None:
+    withholding.go_on_judging(connection, made.tenant, chosen.pieces)
+    withholding.hand_on(connection, made.tenant, chosen.coverage)
     site = _hide_rows(connection, made, chosen, gone)
     _forget_quoting(connection, made.tenant, chosen)
     _forget_jobs(connection, made.tenant, gone)

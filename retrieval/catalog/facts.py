@@ -5,11 +5,11 @@ Several sources may describe the same entity; the one told last counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, or_, select, true
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
@@ -20,6 +20,8 @@ _cov = t.coverage.c
 _coverage = msgspec.json.Decoder(Coverage)
 _entity = msgspec.json.Decoder(Entity)
 _link = msgspec.json.Decoder(Link)
+_labels = msgspec.json.Decoder(tuple[str, ...])
+_LABELS = select(_cov.row, _cov.source, _cov.body, _cov.under)
 _Labelled = TypeVar("_Labelled", Coverage, Entity, Link)
 
 
@@ -39,17 +41,38 @@ def coverage(
         wanted.append(overlaps(_cov.valid_t0, _cov.valid_t1, window))
     found: dict[int, tuple[Any, Coverage]] = {}
     for about in _about(subjects):
-        labels = {} if as_of is None else _labels_today(connection, principal.tenant, about)
-        for row in connection.execute(select(t.coverage).where(*wanted, about)):
+        records = connection.execute(select(t.coverage).where(*wanted, about)).all()
+        sources = {row.source for row in records}
+        labels = {} if as_of is None else _labels_today(connection, principal.tenant, about, sources)
+        for row in records:
             order, told = (row.valid_t0 is None, row.valid_t0 or 0, row.row), _coverage.decode(row.body)
             found[row.row] = (order, msgspec.structs.replace(told, labels=labels.get(row.source, told.labels)))
     return _visible([record for _, record in sorted(found.values(), key=lambda item: item[0])], principal)
 
 
-def _labels_today(connection: Connection, tenant: str, about: ColumnElement[bool]) -> dict[str, tuple[str, ...]]:
-    """Source → the labels that what it says now lies under."""
-    now = select(_cov.source, _cov.body).where(_cov.tenant == tenant, _cov.superseded_at.is_(None), about)
-    return {row.source: _coverage.decode(row.body).labels for row in connection.execute(now.order_by(_cov.row))}
+def _labels_today(
+    connection: Connection, tenant: str, about: ColumnElement[bool], sources: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Source → the labels that what it says about this now lies under; where that is nothing, what it told last."""
+    now = _LABELS.where(_cov.tenant == tenant, _cov.superseded_at.is_(None), about).order_by(_cov.row)
+    found = {row.source: _under(row) for row in connection.execute(now)}
+    rest = told_last(connection, tenant, set(sources) - found.keys())
+    return found | {source: labels for source, (_, labels) in rest.items()}
+
+
+def told_last(connection: Connection, tenant: str, sources: Iterable[str]) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Source → the row of the last record of coverage that it told, and the labels which that lies under."""
+    found: dict[str, tuple[int, tuple[str, ...]]] = {}
+    for some in chunks(sources):
+        # a later reading has higher rows
+        last = select(func.max(_cov.row)).where(_cov.tenant == tenant, _cov.source.in_(some)).group_by(_cov.source)
+        found |= {row.source: (row.row, _under(row)) for row in connection.execute(_LABELS.where(_cov.row.in_(last)))}
+    return found
+
+
+def _under(row: Row[Any]) -> tuple[str, ...]:
+    """The labels of a record of coverage, or those of what was told after it and is erased."""
+    return _coverage.decode(row.body).labels if row.under is None else _labels.decode(row.under)
 
 
 def _about(subjects: Sequence[str]) -> list[ColumnElement[bool]]:
@@ -76,7 +99,7 @@ def links(
 
 
 def _bodies(connection: Connection, table: Table, tenant: str, as_of: Micros | None) -> Iterator[Any]:
-    """As they were told; who may see what a source told is as it is today."""
+    """As they were told; who may see what a source told is as it is today, or where it tells that no more, as it was last."""
     decoder: Any = _entity if table is t.entities else _link
     mine = select(table.c.source, table.c.body).where(table.c.tenant == tenant).order_by(table.c.row)
     today = ((row.source, decoder.decode(row.body)) for row in connection.execute(mine.where(*_when(table, None))))
@@ -84,9 +107,23 @@ def _bodies(connection: Connection, table: Table, tenant: str, as_of: Micros | N
         yield from (told for _, told in today)
         return
     labels = {(source, *_name(each)): each.labels for source, each in today}
-    for row in connection.execute(mine.where(*_when(table, as_of))):
-        then = decoder.decode(row.body)
-        yield msgspec.structs.replace(then, labels=labels.get((row.source, *_name(then)), then.labels))
+    then = [(row.source, decoder.decode(row.body)) for row in connection.execute(mine.where(*_when(table, as_of)))]
+    gone = {source for source, each in then if (source, *_name(each)) not in labels}
+    labels = _told_under(connection, mine, table, gone) | labels
+    yield from (msgspec.structs.replace(each, labels=labels[source, *_name(each)]) for source, each in then)
+
+
+def _told_under(
+    connection: Connection, mine: Select[tuple[str, str]], table: Table, sources: Iterable[str]
+) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Source and name of all that these sources ever told → the labels that it was told under last."""
+    decoder: Any = _entity if table is t.entities else _link
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for some in chunks(sources):
+        for row in connection.execute(mine.where(table.c.source.in_(some))):
+            told = decoder.decode(row.body)
+            found[row.source, *_name(told)] = told.labels
+    return found
 
 
 def _name(told: Entity | Link) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select
+from sqlalchemy import BindParameter, Connection, bindparam, delete, select
 
 from retrieval.catalog import commits, never_again
 from retrieval.catalog import tables as t
@@ -21,6 +21,7 @@ from retrieval.catalog.codec import (
     link_values,
     vector_values,
 )
+from retrieval.catalog.lean import Ready
 from retrieval.errors import UnitRefused
 from retrieval.ids import derived_from
 from retrieval.ports import Receipt, Unit
@@ -28,11 +29,14 @@ from retrieval.types import Evidence
 
 _ev = t.evidence.c
 # put into words once (see commits.py)
-_SOME: BindParameter[Any] = bindparam("some", expanding=True)
-_HELD = select(t.sources.c.tenant, t.sources.c.source).distinct().where(t.sources.c.source.in_(_SOME))
-_TAKEN = select(_ev.id).where(_ev.superseded_at.is_(None), _ev.id.in_(_SOME)).limit(1)
-_TAKEN_IN = delete(t.rejections).where(t.rejections.c.tenant == bindparam("tenant"), t.rejections.c.source.in_(_SOME))
-_INTO = {table: insert(table) for table in (t.sources, t.vectors, t.coverage, t.entities, t.links)}
+_TENANT: BindParameter[str] = bindparam("tenant")
+_HELD = Ready.over(
+    lambda sources: select(t.sources.c.source).where(t.sources.c.tenant == _TENANT, t.sources.c.source.in_(sources))
+)
+_TAKEN = Ready.over(lambda ids: select(_ev.id).where(_ev.superseded_at.is_(None), _ev.id.in_(ids)).limit(1))
+_TAKEN_IN = Ready.over(
+    lambda sources: delete(t.rejections).where(t.rejections.c.tenant == _TENANT, t.rejections.c.source.in_(sources))
+)
 
 
 class _New(NamedTuple):
@@ -62,14 +66,12 @@ def store(connection: Connection, units: Sequence[Unit], clock: Clock) -> list[R
     """Store units that `runs` found to be new. Raises UnitRefused, SourceRejected and BadQuery, for all of them where one is bad."""
     new = _drawn(connection, never_again.without_erased(connection, units), clock)
     _refuse_taken(connection, new)
-    sources = [{**each.work.owned(), **_about(each.unit)} for each in new]
-    _insert(connection, t.sources, sources)
+    commits.INTO[t.sources].put(connection, [{**each.work.owned(), **_about(each.unit)} for each in new])
     pieces = [(piece, each.work) for each in new for piece in each.evidence]
     rows = commits.insert_evidence(connection, pieces)
-    _insert(connection, t.vectors, [row for each in new for row in _vectors(each, rows)])
-    _insert(connection, t.coverage, _facts(new, "coverage", coverage_values))
-    _insert(connection, t.entities, _facts(new, "entities", entity_values))
-    _insert(connection, t.links, _facts(new, "links", link_values))
+    commits.INTO[t.vectors].put(connection, [row for each in new for row in _vectors(each, rows)])
+    for table, values in ((t.coverage, coverage_values), (t.entities, entity_values), (t.links, link_values)):
+        commits.INTO[table].put(connection, _facts(new, table.name, values))
     _clear_rejections(connection, units)
     entries = [each.work.entry("commit", [e.id for e in each.evidence], [], _tells_site(each.unit)) for each in new]
     commits.append(connection, entries)
@@ -78,10 +80,18 @@ def store(connection: Connection, units: Sequence[Unit], clock: Clock) -> list[R
 
 def _held(connection: Connection, units: Sequence[Unit]) -> set[tuple[str, str]]:
     """(tenant, source) of those of which something was stored before."""
-    found = set[tuple[str, str]]()
-    for some in chunks({unit.source for unit in units}):
-        found |= {(row.tenant, row.source) for row in connection.execute(_HELD, {"some": some})}
-    return found
+    return {
+        (tenant, source)
+        for tenant, sources in _by_tenant(units)
+        for some in chunks(sources)
+        for (source,) in _HELD.read(connection, {"tenant": tenant, "wanted": some})
+    }
+
+
+def _by_tenant(units: Sequence[Unit]) -> Iterator[tuple[str, list[str]]]:
+    """Tenants, each with the sources of its units."""
+    for tenant in {unit.tenant for unit in units}:
+        yield tenant, [unit.source for unit in units if unit.tenant == tenant]
 
 
 def _drawn(connection: Connection, units: Sequence[Unit], clock: Clock) -> list[_New]:
@@ -98,8 +108,7 @@ def _drawn(connection: Connection, units: Sequence[Unit], clock: Clock) -> list[
 
 def _refuse_taken(connection: Connection, new: Sequence[_New]) -> None:
     for some in chunks(piece.id for each in new for piece in each.evidence):
-        taken = connection.execute(_TAKEN, {"some": some}).scalar()
-        if taken is not None:
+        for (taken,) in _TAKEN.read(connection, {"wanted": some}):
             raise UnitRefused(f"evidence {taken} already belongs to another source")
 
 
@@ -126,15 +135,10 @@ def _facts(new: Sequence[_New], name: str, values: Any) -> list[dict[str, Any]]:
 
 
 def _clear_rejections(connection: Connection, units: Sequence[Unit]) -> None:
-    for tenant in {unit.tenant for unit in units}:
-        for some in chunks(unit.source for unit in units if unit.tenant == tenant):
-            connection.execute(_TAKEN_IN, {"tenant": tenant, "some": some})
+    for tenant, sources in _by_tenant(units):
+        for some in chunks(sources):
+            _TAKEN_IN.run(connection, {"tenant": tenant, "wanted": some})
 
 
 def _tells_site(unit: Unit) -> bool:
     return bool(unit.entities or unit.links)
-
-
-def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(_INTO[table], rows)

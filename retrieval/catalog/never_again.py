@@ -15,6 +15,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, ins
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
+from retrieval.catalog.lean import Ready
 from retrieval.erasure.values import Erasure
 from retrieval.errors import SourceRejected
 from retrieval.ids import derived_from
@@ -25,11 +26,13 @@ ERASED = "erased"
 _KEY_BYTES = 32
 # every unit asks: put into words once
 _TENANT: BindParameter[str] = bindparam("tenant")
-_KEY_IF_ERASED = select(t.tenants.c.key).where(
-    t.tenants.c.tenant == _TENANT, exists().where(t.erased.c.tenant == _TENANT)
+_KEY_IF_ERASED = Ready(
+    select(t.tenants.c.key).where(t.tenants.c.tenant == _TENANT, exists().where(t.erased.c.tenant == _TENANT))
 )
-_AGAINST = select(t.erased).where(
-    t.erased.c.tenant == _TENANT, t.erased.c.digest.in_(bindparam("some", expanding=True))
+_AGAINST = Ready.over(
+    lambda digests: select(t.erased.c.digest, t.erased.c.erasure).where(
+        t.erased.c.tenant == _TENANT, t.erased.c.digest.in_(digests)
+    )
 )
 _REFUSED = "it was erased ({}); `watchfloor erase again` lets it be taken in once more"
 
@@ -132,8 +135,7 @@ def _met(connection: Connection, tenant: str, digests: Collection[str]) -> dict[
     """Digest → the erasure that forbids it."""
     found: dict[str, str] = {}
     for some in chunks(digests):
-        known = connection.execute(_AGAINST, {"tenant": tenant, "some": some})
-        found |= {row.digest: row.erasure for row in known}
+        found |= dict(_AGAINST.read(connection, {"tenant": tenant, "wanted": some}))
     return found
 
 
@@ -161,8 +163,8 @@ def _digest(key: bytes, sort: str, value: str) -> str:
 
 def _key_if_erased(connection: Connection, tenant: str) -> bytes | None:
     """The tenant's key; None where nothing of it was ever erased."""
-    key: bytes | None = connection.execute(_KEY_IF_ERASED, {"tenant": tenant}).scalar()
-    return key
+    found = _KEY_IF_ERASED.read(connection, {"tenant": tenant})
+    return found[0][0] if found else None
 
 
 def _key(connection: Connection, tenant: str) -> bytes:

@@ -249,10 +249,10 @@ def _columns(stays: ColumnElement[bool]) -> list[Any]:
     """Whatever of other evidence and of the site may have the same words or the same vector."""
     of = select(t.vectors.c.data).join(t.evidence, _ev.row == t.vectors.c.row).where(stays)
     told = (_ev.text, _ev.data, _ev.locator, _ev.source, _ev.provenance)
-    bodies = (t.entities.c.body, t.links.c.body, t.coverage.c.body)
+    bodies = (t.entities.c.body, t.links.c.body, t.coverage.c.body, t.coverage.c.under)
     rest = [select(body).where(body.table.c.tenant.not_like(f"{t.HIDDEN}%")) for body in bodies]
     plain = [select(column) for column in _IN_PASSING]
-    hung = [(t.labels, t.labels.c.label), (t.mentions, t.mentions.c.entity)]
+    hung = [(t.labels, t.labels.c.label), (t.withheld, t.withheld.c.label), (t.mentions, t.mentions.c.entity)]
     plain += [select(name.distinct()).join(t.evidence, _ev.row == by.c.row).where(stays) for by, name in hung]
     return [select(*told).where(stays), of, *rest, *plain]
 

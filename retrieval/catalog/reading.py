@@ -7,12 +7,12 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Text, and_, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Text, and_, bindparam, or_, select, union
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, evidence_from, vector_from
 from retrieval.catalog.database import Database
-from retrieval.catalog.lean import Lean, Listed, OfList, each_of
+from retrieval.catalog.lean import Lean, Listed, Ready, each_of, fits
 from retrieval.catalog.pieces import of_tenant
 from retrieval.catalog.seeing import Ended, Seeing, granted
 from retrieval.types import Evidence, Filter, Interval, Micros, Principal, Vector
@@ -37,7 +37,7 @@ _EVIDENCE = select(
     _ev.valid_t0, _ev.valid_t1, _ev.recorded_at, _ev.superseded_at, _ev.data,
     _MENTIONS.scalar_subquery().label("mentions"), _LABELS.scalar_subquery().label("labels"),
 )  # fmt: skip
-_ALL_OF_IDS = OfList(lambda ids: _EVIDENCE.where(_ev.id.in_(ids)))
+_ALL_OF_IDS = Ready.over(lambda ids: _EVIDENCE.where(_ev.id.in_(ids)))
 _ALL_OF_ROWS = _EVIDENCE.where(_ev.row.in_(_WANTED))
 
 
@@ -107,7 +107,7 @@ _BY_ID, _BY_ROW, _SHOWN = (
         itemgetter(0, 2, 3, 4),
     ),
 )
-_VECTORS = OfList(
+_VECTORS = Ready.over(
     lambda ids: (
         select(t.vectors.c.row, t.vectors.c.space, t.vectors.c.data, t.vectors.c.dim)
         .join(t.evidence, _ev.row == t.vectors.c.row)
@@ -123,9 +123,12 @@ def visible(principal: Principal) -> tuple[ColumnElement[bool], dict[str, Any]]:
 
 
 def labels(connection: Connection, tenant: str) -> tuple[str, ...]:
-    """Every label of a tenant's evidence, sorted."""
-    of = select(t.labels.c.label).join(t.evidence, _ev.row == t.labels.c.row).where(_ev.tenant == tenant)
-    return tuple(sorted(connection.execute(of.distinct()).scalars()))
+    """Every label of a tenant's evidence, also those of erased evidence that go on keeping some from somebody, sorted."""
+    of = (
+        select(by.c.label).join(t.evidence, _ev.row == by.c.row).where(_ev.tenant == tenant)
+        for by in (t.labels, t.withheld)
+    )
+    return tuple(sorted(connection.execute(union(*of)).scalars()))
 
 
 def by_id(reader: Reader, ids: Sequence[str], principal: Principal, as_of: Micros | None) -> list[Evidence]:
@@ -146,10 +149,17 @@ def shown(reader: Reader, rows: Sequence[int], principal: Principal, as_of: Micr
 
 def every_revision(connection: Connection, ids: Sequence[str]) -> list[tuple[int, Evidence]]:
     """(row, evidence) of all revisions of these ids, open and closed, by row."""
-    found: list[tuple[int, Evidence]] = []
-    for some in chunks(dict.fromkeys(ids)):
-        found += ((row[0], evidence_from(row)) for row in _ALL_OF_IDS.read(connection, some))
-    return sorted(found, key=lambda each: each[0])
+    return _in_order(_ALL_OF_IDS.read(connection, {"wanted": some}) for some in chunks(dict.fromkeys(ids)))
+
+
+def every_revision_now(db: Database, ids: Sequence[str]) -> list[tuple[int, Evidence]]:
+    """The same outside a transaction; of more than a thousand ids, not all of one snapshot."""
+    return _in_order(_at_once(db, _ALL_OF_IDS, some) for some in chunks(dict.fromkeys(ids)))
+
+
+def _in_order(told: Iterable[Sequence[Sequence[Any]]]) -> list[tuple[int, Evidence]]:
+    found = [(row[0], evidence_from(row)) for some in told for row in some]
+    return sorted(found, key=itemgetter(0))
 
 
 def scan(reader: Reader, filter_: Filter, principal: Principal, limit: int) -> list[Evidence]:
@@ -203,19 +213,27 @@ def _first_shown(
     return [found[row] for row in shown[:limit]]
 
 
-def vectors(connection: Connection, ids: Sequence[str]) -> Iterator[tuple[int, str, Vector]]:
-    for row in _VECTORS.read(connection, ids):
-        yield row.row, row.space, vector_from(row.data, row.dim)
+def vectors(db: Database, ids: Sequence[str]) -> Iterator[tuple[int, str, Vector]]:
+    """(row, space, vector) of these ids, which are a thousand at most."""
+    for row, space, data, dim in _at_once(db, _VECTORS, ids):
+        yield row, space, vector_from(data, dim)
+
+
+def _at_once(db: Database, ready: Ready, ids: Sequence[str]) -> Sequence[Sequence[Any]]:
+    wanted = {"wanted": list(ids)}
+    if fits(wanted):
+        return db.quick(ready.lean, ready.anywhere, wanted)
+    with db.read() as connection:
+        return ready.read(connection, wanted)
 
 
 def vectors_of(reader: Reader, id_: str, principal: Principal, as_of: Micros | None) -> dict[str, list[Vector]]:
     """By space, those of the one revision the principal may see at that time."""
     row = next((row[0] for row in _BY_ID.read(reader, [id_], principal, as_of)), None)
     found: dict[str, list[Vector]] = {}
-    with reader.db.read() as connection:
-        for owner, space, vector in vectors(connection, [id_]):
-            if owner == row:
-                found.setdefault(space, []).append(vector)
+    for owner, space, vector in vectors(reader.db, [id_]):
+        if owner == row:
+            found.setdefault(space, []).append(vector)
     return found
 
 

@@ -3,7 +3,8 @@
 A state of a piece that has ended is shown to nobody who may not see what stands in its place today (where nothing does, what stood there
 last), nor anything of what its source tells today (where that is nothing, of what it told last): gone from its place, it may stand in any
 other. What was made out of a piece is judged like that piece too. What stands, and what never came under other labels, is judged by its
-own labels alone. A label that was taken off since opens nothing: the earlier text may hold what the later one leaves out.
+own labels alone. A label that was taken off since opens nothing: the earlier text may hold what the later one leaves out. Nor does an
+erasure of what judges: from whom that kept what stays is written down for it (withholding).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Text, and_, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Text, and_, bindparam, case, exists, func, or_, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
@@ -39,16 +40,24 @@ class Ended(NamedTuple):
     place: str
 
 
-_Place: TypeAlias = tuple[str, str]
+# a source, and a place in it
+Place: TypeAlias = tuple[str, str]
 # what ended before orders before what ended after, and both before what stands; of one time what came last is last
-_Order: TypeAlias = tuple[bool, Micros, int]
+Order: TypeAlias = tuple[bool, Micros, int]
 _SOURCES: BindParameter[Any] = bindparam("sources", expanding=True)
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _TENANT = bindparam("tenant", type_=Text())
 _OF_SOURCES = and_(_ev.tenant == _TENANT, _ev.source.in_(_SOURCES))
 _GRANTED = granted(bindparam("granted", expanding=True))
 _SEQUENCE = select(t.head.c.sequence)
-_ANY_LABEL = select(t.labels.c.row).limit(1)
+_ANY = select(exists(select(t.labels.c.row)), exists(select(t.withheld.c.row)))
+_ONE_HELD = func.sum(case((t.withheld.c.label.in_(bindparam("granted", expanding=True)), 1), else_=0))
+_LEFT_WITHHELD = (
+    select(t.withheld.c.row)
+    .where(t.withheld.c.row.in_(bindparam("rows", expanding=True)))
+    .group_by(t.withheld.c.row, t.withheld.c.part)
+    .having(_ONE_HELD == 0)
+)
 _CLOSED_IN_PART = select(_ev.source).where(_OF_SOURCES, ~_GRANTED).distinct()
 _STANDING = _ev.superseded_at.is_(None)
 _STANDS = select(_ev.source).where(_OF_SOURCES, _STANDING).distinct()
@@ -76,11 +85,11 @@ class _Today:
     """What a source tells today, or told last, as far as one asker may see it."""
 
     def __init__(self) -> None:
-        self._places: dict[str, tuple[_Order, bool]] = {}
+        self._places: dict[str, tuple[Order, bool]] = {}
         self._latest: tuple[bool, Micros] | None = None
         self._seen = False
 
-    def add(self, place: str, order: _Order, seen: bool) -> None:
+    def add(self, place: str, order: Order, seen: bool) -> None:
         known = self._places.get(place)
         if known is None or known[0] < order:
             self._places[place] = order, seen
@@ -106,12 +115,14 @@ class Seeing:
         self._held = 0
 
     def withheld(self, connection: Connection, ended: Sequence[Ended], principal: Principal) -> set[int]:
-        """Rows of those that today's labels keep from the principal."""
-        if connection.execute(_ANY_LABEL).first() is None:
-            return set()
-        judged = _places(connection, ended, principal)
-        kept = self._of(connection, {source for places in judged.values() for source, _ in places}, principal)
-        return {row for row, places in judged.items() if any(kept[source].has(place) for source, place in places)}
+        """Rows of those that today's labels keep from the principal, or labels of what is erased."""
+        labelled, left = connection.execute(_ANY).one()
+        lost = _left_withheld(connection, ended, principal) if left else set()
+        if not labelled:
+            return lost
+        judged = places(connection, ended, principal.tenant)
+        kept = self._of(connection, {source for of in judged.values() for source, _ in of}, principal)
+        return lost | {row for row, of in judged.items() if any(kept[source].has(place) for source, place in of)}
 
     def _of(self, connection: Connection, sources: Collection[str], principal: Principal) -> dict[str, _Kept]:
         sequence, owner = connection.execute(_SEQUENCE).scalar_one(), (principal.tenant, principal.labels)
@@ -134,6 +145,14 @@ class Seeing:
             self._held -= len(self._known.popitem(last=False)[1].places)
 
 
+def _left_withheld(connection: Connection, ended: Sequence[Ended], principal: Principal) -> set[int]:
+    """Those that were judged by what is erased."""
+    lost, params = set[int](), {"granted": list(principal.labels)}
+    for some in chunks(each.row for each in ended):
+        lost |= set(connection.execute(_LEFT_WITHHELD, {**params, "rows": some}).scalars())
+    return lost
+
+
 def _asked(connection: Connection, sources: Sequence[str], principal: Principal) -> dict[str, _Kept]:
     """What each keeps, by as little as tells it: most keep nothing, many of the others all, and of the rest every state is read."""
     kept = dict.fromkeys(sources, _NOTHING)
@@ -154,13 +173,13 @@ def _by_states(connection: Connection, sources: list[str], params: dict[str, Any
     return {source: told.kept() for source, told in today.items()}
 
 
-def _places(connection: Connection, ended: Sequence[Ended], principal: Principal) -> dict[int, list[_Place]]:
+def places(connection: Connection, ended: Sequence[Ended], tenant: str) -> dict[int, list[Place]]:
     """Row → its place, and that of the piece it was made out of."""
     judged = {each.row: [(each.source, each.place)] for each in ended}
     made = {each.row: hangs_on for each in ended if (hangs_on := derived_from(each.source))}
     locators: dict[str, str] = {}
     for some in chunks({of for _, of in made.values()}):
-        found = connection.execute(_PLACES, {"tenant": principal.tenant, "ids": some})
+        found = connection.execute(_PLACES, {"tenant": tenant, "ids": some})
         locators.update((row.id, row.locator) for row in found)
     for row, (source, of) in made.items():
         judged[row].append((source, locators.get(of, "")))

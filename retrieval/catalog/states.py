@@ -2,7 +2,8 @@
 
 Nobody is shown an ended state who may not see what stands in its place today, nor anything that its source tells today (seeing). Were the
 later one taken alone, nothing would keep the earlier from anybody any more. Where no label kept it from anybody, it stays: a place is a
-line of a table at times, and what stood there before is something else.
+line of a table at times, and what stood there before is something else. What is not taken with it, since a hold keeps it or it is not old
+enough, stays kept from the same people (withholding).
 """
 
 from __future__ import annotations
@@ -12,17 +13,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from sqlalchemy import Column, Connection, select
+from sqlalchemy import Column, Connection, func, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
 from retrieval.catalog.holding import Holds, Kept
 from retrieval.catalog.pieces import PIECE, Piece, made_out_of, read
-from retrieval.types import Micros
 
 _ev = t.evidence.c
-_OPEN = frozenset[str]()
-_ENDED = select(_ev.row, _ev.source, _ev.locator, _ev.superseded_at).where(_ev.superseded_at.is_not(None))
+OPEN = frozenset[str]()
+_ENDED = select(_ev.row, _ev.source, _ev.locator).where(_ev.superseded_at.is_not(None))
 
 
 class Gathered:
@@ -64,12 +64,11 @@ class Gathered:
 
 
 class _State(NamedTuple):
-    """A state that stands no more; `place` is its locator as it is stored, `ended` UTC µs."""
+    """A state that stands no more; `place` is its locator as it is stored."""
 
     row: int
     source: str
     place: str
-    ended: Micros
 
 
 def _going_with(
@@ -89,37 +88,39 @@ def _going_with(
 def _of_source(connection: Connection, tenant: str, ended: Sequence[_State], taken: Collection[int]) -> list[int]:
     """Of one source: what stood at the places of what is taken, and all where nothing is left of what it tells today, or told last; but
     for what was never open to anybody else."""
-    mine, under = set(taken), _labels(connection, taken)
+    mine, under = set(taken), labels_of(connection, taken)
     left = [state for state in ended if state.row not in mine]
     if not left or not under:
         return []
     keeping: dict[str | None, list[frozenset[str]]] = defaultdict(list)
     for row, place in _each(connection, _ev.locator, mine).items():
-        keeping[place].append(under.get(row, _OPEN))
-    latest = _latest(connection, tenant, ended, len(mine))
-    if mine.issuperset(latest):
-        # who could see any of it could see what its source told before
-        sets = [under.get(row, _OPEN) for row in latest]
-        keeping[None].append(frozenset().union(*sets) if all(sets) else _OPEN)
-    own = _labels(connection, [state.row for state in left])
+        keeping[place].append(under.get(row, OPEN))
+    keeping[None].append(told_last_under(connection, tenant, ended[0].source, mine, under))
+    own = labels_of(connection, [state.row for state in left])
     return [
         state.row
         for state in left
-        if any(_wider(own.get(state.row, _OPEN), each) for each in (*keeping[state.place], *keeping[None]))
+        if any(wider(own.get(state.row, OPEN), each) for each in (*keeping[state.place], *keeping[None]))
     ]
 
 
-def _wider(own: frozenset[str], labels: frozenset[str]) -> bool:
+def wider(own: frozenset[str], labels: frozenset[str]) -> bool:
     """Whether somebody may see what is under the first who may not see what is under the second."""
     return bool(labels) and not (own and own <= labels)
 
 
-def _latest(connection: Connection, tenant: str, ended: Sequence[_State], most: int) -> list[int]:
-    """Rows that the source of these states tells today, or told last where that is nothing; at most one more than `most`."""
-    stands = select(_ev.row).where(_ev.tenant == tenant, _ev.source == ended[0].source, _ev.superseded_at.is_(None))
-    latest = list(connection.execute(stands.limit(most + 1)).scalars())
-    last = max(state.ended for state in ended)
-    return latest or [state.row for state in ended if state.ended == last]
+def told_last_under(
+    connection: Connection, tenant: str, source: str, taken: Collection[int], under: Mapping[int, frozenset[str]]
+) -> frozenset[str]:
+    """The labels of all that a source tells today, or told last where that is nothing: who holds any of them may see what it told before.
+    Empty where not all of that is taken, or some of it is open."""
+    mine, most = (_ev.tenant == tenant, _ev.source == source), len(taken) + 1
+    last = select(func.max(_ev.superseded_at)).where(*mine).scalar_subquery()
+    latest: list[int] = []
+    for when in (_ev.superseded_at.is_(None), _ev.superseded_at == last):
+        latest = latest or list(connection.execute(select(_ev.row).where(*mine, when).limit(most)).scalars())
+    sets = [under.get(row, OPEN) for row in latest] if set(taken).issuperset(latest) else []
+    return OPEN.union(*sets) if all(sets) else OPEN
 
 
 def _each(connection: Connection, column: Column[str], rows: Iterable[int]) -> dict[int, str]:
@@ -130,7 +131,7 @@ def _each(connection: Connection, column: Column[str], rows: Iterable[int]) -> d
     return found
 
 
-def _labels(connection: Connection, rows: Iterable[int]) -> dict[int, frozenset[str]]:
+def labels_of(connection: Connection, rows: Iterable[int]) -> dict[int, frozenset[str]]:
     """Of those that have some."""
     found: dict[int, set[str]] = defaultdict(set)
     for some in chunks(rows):

@@ -158,18 +158,14 @@ class Catalog:
     # --- the log ---
 
     def log(self, after: int, limit: int = 500) -> list[LogEntry]:
-        with self._db.read() as connection:
-            return outbox.entries(connection, after, limit)
+        return outbox.entries(self._db, after, limit)
 
     def projected(self, ids: Sequence[str]) -> list[Projected]:
-        with self._db.read() as connection:
-            return [Projected(row, evidence) for row, evidence in reading.every_revision(connection, ids)]
+        return [Projected(row, evidence) for row, evidence in reading.every_revision_now(self._db, ids)]
 
     def embeddings(self, ids: Sequence[str]) -> Iterator[tuple[int, str, Vector]]:
         for some in chunks(dict.fromkeys(ids), _VECTOR_CHUNK):
-            with self._db.read() as connection:
-                found = list(reading.vectors(connection, some))
-            yield from found
+            yield from reading.vectors(self._db, some)
 
     def row_numbers(self) -> set[int]:
         """Every evidence row of every tenant, open and closed: what projections are compared with."""
@@ -227,19 +223,23 @@ class Catalog:
     def commit_all(self, units: Sequence[Unit]) -> list[Receipt | SourceRejected]:
         """Several units in one transaction, acknowledged together once they are on disk; a unit that cannot be stored leaves nothing and
         gives its reason. What a message bus brings is stored so: one wait for the disk, however many came."""
-        with self._writing() as connection:
-            done: list[Receipt | SourceRejected] = []
-            for new, run in fresh.runs(connection, units):
-                done += self._together(connection, run) if new else [self._one_of(connection, each) for each in run]
-            return done
-
-    def _together(self, connection: Connection, units: Sequence[Unit]) -> Sequence[Receipt | SourceRejected]:
         try:
-            with self._db.step(connection):
-                return fresh.store(connection, units, self._clock)
-        except (SourceRejected, BadQuery, UnitRefused):
-            # one of them is bad: each by itself says which
-            return [self._one_of(connection, unit) for unit in units]
+            with self._writing() as connection:
+                return self._together(connection, units)
+        except (SourceRejected, BadQuery, UnitRefused, EvidenceNotFound):
+            # one of them is bad: each by itself says which. Nothing is marked to go back to before that is so: SQLite would copy every
+            # page to be written into a file of its own
+            with self._writing() as connection:
+                return [self._one_of(connection, unit) for unit in units]
+
+    def _together(self, connection: Connection, units: Sequence[Unit]) -> list[Receipt | SourceRejected]:
+        done: list[Receipt | SourceRejected] = []
+        for new, run in fresh.runs(connection, units):
+            if new:
+                done += fresh.store(connection, run, self._clock)
+            else:
+                done += [commits.commit(connection, unit, self._clock) for unit in run]
+        return done
 
     def _one_of(self, connection: Connection, unit: Unit) -> Receipt | SourceRejected:
         try:

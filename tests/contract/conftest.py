@@ -1,4 +1,4 @@
-"""What contract suites share: a store on a real PostgreSQL."""
+"""What contract suites share: stores, also on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -34,3 +34,12 @@ def postgres_store(postgres: Callable[[], str]) -> Callable[[], str]:
         return first.set(database=name).render_as_string()
 
     return build
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_store(request: pytest.FixtureRequest, tmp_path: Path, store_at: Callable[[Path], Path]) -> Path | str:
+    """Where a new, empty store is: in a file, and on PostgreSQL."""
+    if request.param == "sqlite":
+        return store_at(tmp_path / "catalog.db")
+    url: str = request.getfixturevalue("postgres_store")()
+    return url

@@ -50,6 +50,16 @@ def test_how_a_search_was_done_is_told(index, log):
     assert (nowhere.total, nowhere.passing, nowhere.found) == (0, 0, 0)
 
 
+def test_a_piece_that_has_nothing_built_wakes_no_thread(log):
+    index, coded = MAKERS["faiss"](), MAKERS["codes"]()
+    put(index, log, (make("a"), unit(1)))
+    follow(coded, log)
+    assert coded.settle()
+    assert (index._builder._thread, coded._stores["acme", SPACE].codes is None) == (None, False)
+    index.close()
+    coded.close()
+
+
 def test_what_is_held_is_told_vector_by_vector(index, log):
     rows = put(index, log, (make("a"), unit(1)), (make("b"), unit(0, 1)))
     other = put(index, log, (make("c", tenant="other"), unit(1, 1)), space="image:test")

@@ -55,6 +55,11 @@ class Builder:
         self.trouble = ""
         self._log = structlog.get_logger(__name__)
 
+    @property
+    def due(self) -> bool:
+        """Whether there is something to do, or to be tried again; asked under the lock."""
+        return bool(self.trouble) or any(self._step(store) for store in self._stores())
+
     def wake(self) -> None:
         """There may be something to do."""
         with self._turn:

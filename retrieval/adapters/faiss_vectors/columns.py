@@ -68,9 +68,9 @@ class Columns:
     def rows_of(self, id_: str) -> set[int]:
         """Rows held of an evidence id."""
         high, low = _hashed(id_)
-        found = np.array(self._of_id.one(low), np.int64)
-        right = self._alive[found] & (self._column["id_high"][found] == high) & (self._column["id_low"][found] == low)
-        return set(self._column["row"][found[right]].tolist())
+        rows, highs, lows = (self._column[name] for name in ("row", *_IDS))
+        slots = (slot for slot in self._of_id.one(low) if self._alive[slot])
+        return {int(rows[slot]) for slot in slots if (highs[slot], lows[slot]) == (high, low)}
 
     def slot(self, row: int) -> int | None:
         for slot in self._of_row.one(row):
@@ -94,7 +94,7 @@ class Columns:
             slot = self.slot(item.row)
             slots.append(self._take(item) if slot is None else slot)
             self._write(slots[-1], item)
-        self._changed(np.unique(np.array(slots, np.int64)))
+        self._changed(np.array(sorted({*slots}), np.int64))
 
     def drop(self, row: int) -> None:
         """Forget a row; its slot becomes free."""

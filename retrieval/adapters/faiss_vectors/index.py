@@ -120,12 +120,16 @@ class FaissVectors:
             return {space: count for space, count in counts.items() if count}
 
     def apply(self, entries: Sequence[LogEntry], log: LogReader) -> None:
+        due = False
         for change in changes(entries, log):
             vectors = list(log.embeddings(change.ids))
             with self._lock.writing():
                 self._take(change, vectors)
+                due = self._builder.due
         self._applied = last(entries, self._applied)
-        self._builder.wake()
+        # a thread that wakes takes its turn from whoever woke it, for each piece that comes
+        if due:
+            self._builder.wake()
 
     def forget(self, rows: Collection[int]) -> None:
         """Drop rows, whoever's they are; unknown ones are ignored. Raises nothing."""
@@ -261,10 +265,9 @@ class FaissVectors:
         by_space: dict[str, list[tuple[int, Vector]]] = {}
         for row, space, vector in vectors:
             by_space.setdefault(space, []).append((slots[row], vector))
-        all_ = np.fromiter(slots.values(), np.int64, len(slots))
         for (owner, space), store in self._stores.items():
             if owner == tenant:
-                store.forget(np.setdiff1d(all_, [slot for slot, _ in by_space.get(space, ())]))
+                store.forget(_ascending({*slots.values()} - {slot for slot, _ in by_space.get(space, ())}))
         for space, given in by_space.items():
             stacked = np.stack([vector for _, vector in given]).astype(np.float32)
             self._store(tenant, space).put(np.array([slot for slot, _ in given], np.int64), stacked)
@@ -301,6 +304,10 @@ class FaissVectors:
 def _slots(columns: Columns, rows: Collection[int]) -> Slots:
     """Of rows that are held, in their order."""
     return np.array([columns.slot(row) for row in rows], np.int64)
+
+
+def _ascending(slots: Collection[int]) -> Slots:
+    return np.array(sorted(slots), np.int64)
 
 
 def _none() -> Scored:

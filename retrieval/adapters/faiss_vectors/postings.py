@@ -60,7 +60,8 @@ class Postings:
         begin, end = self._at(key), self._at(key, "right")
         sorted_: Slots = self._slots[begin:end].astype(np.int64)
         late = self._late_of(key)
-        return _with(sorted_, np.unique(late).astype(np.int64)) if late.size else sorted_
+        few = np.unique(late).astype(np.int64) if late.size else sorted_
+        return _with(sorted_, few) if late.size and sorted_.size else few
 
     def one(self, key: int) -> list[int]:
         """The same as a list: quicker where few are expected."""
@@ -73,7 +74,7 @@ class Postings:
 
     def _at(self, key: int, side: Literal["left", "right"] = "left") -> int:
         # a key of another type would have all keys converted
-        return int(np.searchsorted(self._keys, self._keys.dtype.type(key), side))
+        return int(self._keys.searchsorted(self._keys.dtype.type(key), side))
 
     def _late_of(self, key: int) -> NDArray[np.int32]:
         found: NDArray[np.int32] = self._late_slots[: self._late][self._late_keys[: self._late] == key]

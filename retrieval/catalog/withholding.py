@@ -1,0 +1,179 @@
+"""What an erasure takes goes on judging what it leaves: from whom its labels kept that is written down before it is hidden.
+
+Nobody is shown an earlier state who may not see what stands in its place today, or anything that its source tells today (seeing). What
+judges may go while the earlier state stays: a legal hold keeps that, or it is not old enough for a rule. The labels are written down for
+each state that stays, and hold for good: what comes to stand there later opens nothing of what was told before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, insert, or_, select, update
+
+from retrieval.catalog import facts
+from retrieval.catalog import tables as t
+from retrieval.catalog.codec import chunks, to_json
+from retrieval.catalog.pieces import Piece, at_or_on
+from retrieval.catalog.seeing import Ended, Order, places
+from retrieval.catalog.states import OPEN, labels_of, told_last_under, wider
+from retrieval.ids import derived_from
+from retrieval.types import Micros
+
+_ev, _cov = t.evidence.c, t.coverage.c
+# each of a statement's ranges is a condition: SQLite takes a thousand, one in another
+_RANGES = 100
+_STATE = select(_ev.row, _ev.source, _ev.locator, _ev.superseded_at)
+
+
+class _State(NamedTuple):
+    """A state of a piece; `place` is its locator as it is stored, `ended` UTC µs, None where it stands."""
+
+    row: int
+    source: str
+    place: str
+    ended: Micros | None
+
+    @property
+    def order(self) -> Order:
+        return self.ended is None, self.ended or 0, self.row
+
+
+class _Lost(NamedTuple):
+    """What a source loses: by place, when what is taken there last stood, and under which labels; and those of all that it told last."""
+
+    at: dict[str, tuple[Order, frozenset[str]]]
+    of_all: frozenset[str]
+
+
+def go_on_judging(connection: Connection, tenant: str, taken: Mapping[int, Piece]) -> None:
+    """Write down from whom the labels of what is taken keep what stays."""
+    under, of = labels_of(connection, taken), defaultdict[str, list[int]](list)
+    for row, piece in taken.items():
+        of[piece.source].append(row)
+    kept_from = defaultdict[int, set[frozenset[str]]](set)
+    labelled = {taken[row].source for row in under}
+    begun = _sources(connection, t.sources, t.sources.c.whole.is_(False), tenant, labelled)
+    ended = _sources(connection, t.evidence, _ev.superseded_at.is_not(None), tenant, labelled)
+    for source in begun | ended | _ended_below(connection, tenant, labelled):
+        if left := _left(connection, tenant, source, taken, begun):
+            lost = _lost(connection, tenant, source, of[source], under)
+            for row, sets in _unjudged(connection, tenant, source, left, lost, taken):
+                kept_from[row] |= sets
+    _write(connection, kept_from)
+
+
+def _sources(
+    connection: Connection, table: Table, where: ColumnElement[bool], tenant: str, among: Iterable[str]
+) -> set[str]:
+    """Those of the sources of which a table has such a row."""
+    mine, found = select(table.c.source.distinct()).where(table.c.tenant == tenant, where), set[str]()
+    for some in chunks(among):
+        found |= set(connection.execute(mine.where(table.c.source.in_(some))).scalars())
+    return found
+
+
+def _ended_below(connection: Connection, tenant: str, sources: Collection[str]) -> set[str]:
+    """Those of the sources out of whose pieces something was made that has ended."""
+    mine, found = (_ev.tenant == tenant, _ev.superseded_at.is_not(None)), set[str]()
+    for some in chunks(sources, _RANGES):
+        below = or_(*(and_(_ev.source >= source + "#", _ev.source < source + "$") for source in some))
+        made = connection.execute(select(_ev.source.distinct()).where(*mine, below)).scalars()
+        found |= {of[0] for each in made if (of := derived_from(each))}
+    return found.intersection(sources)
+
+
+def _left(
+    connection: Connection, tenant: str, source: str, taken: Collection[int], begun: Collection[str]
+) -> list[_State]:
+    """The earlier states of a source, and of what was made out of its pieces, that stay; and what stands, where another reading is under
+    way: with that it ends."""
+    mine = _STATE.where(_ev.tenant == tenant, at_or_on(t.evidence, source))
+    if source not in begun:
+        mine = mine.where(_ev.superseded_at.is_not(None))
+    return [state for state in _states(connection, mine) if state.row not in taken]
+
+
+def _states(connection: Connection, statement: Any) -> Iterator[_State]:
+    return (_State(*row) for row in connection.execute(statement))
+
+
+def _lost(
+    connection: Connection, tenant: str, source: str, taken: Sequence[int], under: Mapping[int, frozenset[str]]
+) -> _Lost:
+    at: dict[str, tuple[Order, frozenset[str]]] = {}
+    for some in chunks(taken):
+        for state in _states(connection, _STATE.where(_ev.row.in_(some))):
+            if state.place not in at or at[state.place][0] < state.order:
+                at[state.place] = state.order, under.get(state.row, OPEN)
+    of_all = told_last_under(connection, tenant, source, set(taken), under)
+    return _Lost({place: told for place, told in at.items() if told[1]}, of_all)
+
+
+def _unjudged(
+    connection: Connection, tenant: str, source: str, left: Sequence[_State], lost: _Lost, taken: Collection[int]
+) -> Iterator[tuple[int, set[frozenset[str]]]]:
+    """Row → the labels that judged it and go, but for those that its own are as strict as."""
+    judged = places(connection, [Ended(*state[:3]) for state in left], tenant)
+    here = {row: {place for by, place in of if by == source} for row, of in judged.items()}
+    asked = frozenset[str]().union(*here.values()) & lost.at.keys()
+    standing = _standing(connection, tenant, source, asked, taken)
+    gone = _last_there(lost, asked, [*(state for state in left if state.source == source), *standing])
+    own = labels_of(connection, judged)
+    for row, at in here.items():
+        sets = {gone.get(place, OPEN) for place in at} | ({lost.of_all} if at else set())
+        yield row, {each for each in sets if wider(own.get(row, OPEN), each)}
+
+
+def _standing(
+    connection: Connection, tenant: str, source: str, at: Iterable[str], taken: Collection[int]
+) -> Iterator[_State]:
+    """What stands at some places of a source, and stays."""
+    now = _STATE.where(_ev.tenant == tenant, _ev.source == source, _ev.superseded_at.is_(None))
+    found = (state for some in chunks(at) for state in _states(connection, now.where(_ev.locator.in_(some))))
+    return (state for state in found if state.row not in taken)
+
+
+def _last_there(lost: _Lost, asked: Iterable[str], left: Iterable[_State]) -> dict[str, frozenset[str]]:
+    """Place → the labels it loses: none where something that stays stood later."""
+    last: dict[str, Order] = {}
+    for state in left:
+        last[state.place] = max(last.get(state.place, state.order), state.order)
+    return {at: lost.at[at][1] for at in asked if at not in last or last[at] < lost.at[at][0]}
+
+
+def _write(connection: Connection, kept_from: Mapping[int, Collection[frozenset[str]]]) -> None:
+    known = defaultdict[int, dict[int, set[str]]](dict)
+    for some in chunks(kept_from):
+        for row, part, label in connection.execute(select(t.withheld).where(t.withheld.c.row.in_(some))):
+            known[row].setdefault(part, set()).add(label)
+    fresh = [
+        {"row": row, "part": part, "label": label}
+        for row, sets in kept_from.items()
+        for part, each in enumerate(_strictest(sets, known[row].values()), len(known[row]))
+        for label in sorted(each)
+    ]
+    for rows in chunks(fresh):
+        connection.execute(insert(t.withheld), rows)
+
+
+def _strictest(sets: Collection[frozenset[str]], known: Collection[set[str]]) -> list[frozenset[str]]:
+    """Those that none of the others, and none that is known, is as strict as."""
+    fresh = (each for each in sets if not any(one <= each for one in known) and not any(one < each for one in sets))
+    return sorted(fresh, key=sorted)
+
+
+def hand_on(connection: Connection, tenant: str, records: Collection[int]) -> None:
+    """Before these records of coverage go: what is left of their sources lies under the labels of what those told last, as before."""
+    gone, of = set(records), set[str]()
+    for some in chunks(gone):
+        of |= set(connection.execute(select(_cov.source.distinct()).where(_cov.row.in_(some))).scalars())
+    for source, (row, labels) in facts.told_last(connection, tenant, of).items():
+        if row not in gone or not labels:
+            continue
+        mine = select(_cov.row).where(_cov.tenant == tenant, _cov.source == source)
+        if left := set(connection.execute(mine).scalars()) - gone:
+            here = _cov.row == max(left)
+            connection.execute(update(t.coverage).where(here).values(under=to_json(labels)))
