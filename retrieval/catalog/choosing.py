@@ -41,13 +41,14 @@ def choose(connection: Connection, tenant: str, target: Target, limit: int | Non
     """Everything that the target means now, what was made out of it, and what its labels kept of what stood there before; less what is
     held. `limit` takes the oldest so many, or some more: at most twice as many."""
     persons, kept_by = _persons(connection, tenant, target.subject), in_force(connection, tenant)
-    mine = of_tenant(tenant) if target.evidence or target.entities else _ev.tenant == tenant
-    wanted = PIECE.where(mine, *_conditions(target, persons)).order_by(_ev.row)
     taken = Gathered(connection, tenant, kept_by)
-    _meet(taken, connection, wanted, limit)
+    _meet(taken, connection, _wanted(tenant, target, persons), limit)
+    meant = set(taken.pieces)
+    if target.subject:
+        _meet(taken, connection, _judged_by(tenant, target), limit)
     # a rule of age goes by each state's own; of a whole source all are there already
     if target.before is None and not target.whole:
-        taken.meet_wider_states()
+        taken.meet_wider_states(meant)
     pieces, held = taken.pieces, taken.held
     whole, keeping = _whole(connection, tenant, target, held.rows, kept_by)
     free, shielding = _free(connection, tenant, persons, kept_by)
@@ -134,7 +135,24 @@ def _free(
     return [each for each in persons if not keeping[each.id]], set().union(*keeping.values())
 
 
-def _conditions(target: Target, persons: Sequence[Entity]) -> list[ColumnElement[bool]]:
+def _wanted(tenant: str, target: Target, persons: Sequence[Entity]) -> Select[Any]:
+    """What the target names, the oldest first."""
+    about = [_about(target.subject, persons)] if target.subject else []
+    return _read_of(tenant, target, about)
+
+
+def _judged_by(tenant: str, target: Target) -> Select[Any]:
+    """What the label judges that is the target's subject, though it never had it."""
+    judged = select(t.withheld.c.row).where(t.withheld.c.label == target.subject)
+    return _read_of(tenant, target, [_ev.row.in_(judged)])
+
+
+def _read_of(tenant: str, target: Target, about: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    mine = of_tenant(tenant) if target.evidence or target.entities else _ev.tenant == tenant
+    return PIECE.where(mine, *_conditions(target), *about).order_by(_ev.row)
+
+
+def _conditions(target: Target) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if target.evidence:
         conditions.append(_ev.id.in_(target.evidence))
@@ -142,8 +160,6 @@ def _conditions(target: Target, persons: Sequence[Entity]) -> list[ColumnElement
         conditions.append(_ev.source.in_(target.sources))
     if target.entities:
         conditions.append(_hangs_on(target.entities))
-    if target.subject:
-        conditions.append(_about(target.subject, persons))
     if target.before is not None:
         conditions.append(_older(target, target.before))
     if target.kinds:
@@ -156,9 +172,10 @@ def _hangs_on(entities: Sequence[str]) -> ColumnElement[bool]:
 
 
 def _about(subject: str, persons: Sequence[Entity]) -> ColumnElement[bool]:
-    """A label, of its own or of what judged it, the field "subject" of what was measured, or a person it hangs on."""
-    under = (select(table.c.row).where(table.c.label == subject) for table in (t.labels, t.withheld))
-    labelled = _ev.row.in_(union_all(*under))
+    """A label, of its own or of what said the same, the field "subject" of what was measured, or a person it hangs on."""
+    own = select(t.labels.c.row).where(t.labels.c.label == subject)
+    said = select(t.withheld.c.row).where(t.withheld.c.label == subject, t.withheld.c.same)
+    labelled = _ev.row.in_(union_all(own, said))
     field = _ev.data.contains(f'"subject":{to_json(subject)}', autoescape=True)
     return or_(labelled, field, *([_hangs_on([each.id for each in persons])] if persons else []))
 

@@ -61,6 +61,11 @@ _LATEST = Ready(
     .order_by(_so.revision.desc())
     .limit(1)
 )
+_LEFT = Ready(
+    select(func.max(t.coverage.c.revision)).where(
+        t.coverage.c.tenant == bindparam("of_tenant"), t.coverage.c.source == bindparam("of_source")
+    )
+)
 _STANDING = Ready.over(
     lambda ids: select(_ev.id, _ev.row, _ev.revision, _ev.tenant, _ev.source, _LABELS).where(
         _ev.id.in_(ids), _ev.superseded_at.is_(None)
@@ -138,7 +143,7 @@ def commit(connection: Connection, unit: Unit, clock: Clock) -> Receipt:
         abandon(connection, unit.tenant, unit.source, clock)
         return commit(connection, unit, clock)
     begun = latest is not None and not latest.whole
-    revision = (latest.revision if latest else 0) + (0 if begun else 1)
+    revision = (latest.revision if latest else _left(connection, unit)) + (0 if begun else 1)
     work = Work(connection, unit.tenant, unit.source, revision, last + 1, max(clock(), known_at + 1))
     if not begun:
         _begin(work, unit)
@@ -176,6 +181,12 @@ def latest_of(connection: Connection, tenant: str, source: str) -> _Latest | Non
     latest = _Latest(*found[0])
     # a number in SQLite
     return latest._replace(whole=bool(latest.whole))
+
+
+def _left(connection: Connection, unit: Unit) -> int:
+    """The last revision of a source of which nothing is known but coverage: a hold keeps that where the source is erased; 0 for none."""
+    ((revision,),) = _LEFT.read(connection, {"of_tenant": unit.tenant, "of_source": unit.source})
+    return revision or 0
 
 
 def state(connection: Connection, tenant: str, source: str) -> SourceState | None:

@@ -5,11 +5,11 @@ Several sources may describe the same entity; the one told last counts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, select, true
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
@@ -20,8 +20,8 @@ _cov = t.coverage.c
 _coverage = msgspec.json.Decoder(Coverage)
 _entity = msgspec.json.Decoder(Entity)
 _link = msgspec.json.Decoder(Link)
-_labels = msgspec.json.Decoder(tuple[str, ...])
-_LABELS = select(_cov.row, _cov.source, _cov.body, _cov.under)
+_sets = msgspec.json.Decoder(list[list[str]])
+_TOLD = select(_cov.row, _cov.source, _cov.subject, _cov.body, _cov.superseded_at)
 _Labelled = TypeVar("_Labelled", Coverage, Entity, Link)
 
 
@@ -42,37 +42,52 @@ def coverage(
     found: dict[int, tuple[Any, Coverage]] = {}
     for about in _about(subjects):
         records = connection.execute(select(t.coverage).where(*wanted, about)).all()
-        sources = {row.source for row in records}
-        labels = {} if as_of is None else _labels_today(connection, principal.tenant, about, sources)
+        ended = {row.row: row for row in records if row.superseded_at is not None}
+        today = judges(connection, principal.tenant, {row.source for row in ended.values()})
         for row in records:
             order, told = (row.valid_t0 is None, row.valid_t0 or 0, row.row), _coverage.decode(row.body)
-            found[row.row] = (order, msgspec.structs.replace(told, labels=labels.get(row.source, told.labels)))
-    return _visible([record for _, record in sorted(found.values(), key=lambda item: item[0])], principal)
+            sets = [*today.of(row.source, row.subject), *under(row.under)] if row.row in ended else [told.labels]
+            if all(_granted(each, principal) for each in sets):
+                found[row.row] = (order, msgspec.structs.replace(told, labels=tuple(sets[0])))
+    return [record for _, record in sorted(found.values(), key=lambda item: item[0])]
 
 
-def _labels_today(
-    connection: Connection, tenant: str, about: ColumnElement[bool], sources: Collection[str]
-) -> dict[str, tuple[str, ...]]:
-    """Source → the labels that what it says about this now lies under; where that is nothing, what it told last."""
-    now = _LABELS.where(_cov.tenant == tenant, _cov.superseded_at.is_(None), about).order_by(_cov.row)
-    found = {row.source: _under(row) for row in connection.execute(now)}
-    rest = told_last(connection, tenant, set(sources) - found.keys())
-    return found | {source: labels for source, (_, labels) in rest.items()}
+class Last(NamedTuple):
+    """The record of coverage that was told last of something; `stands`: its source tells it still."""
+
+    row: int
+    labels: tuple[str, ...]
+    stands: bool
 
 
-def told_last(connection: Connection, tenant: str, sources: Iterable[str]) -> dict[str, tuple[int, tuple[str, ...]]]:
-    """Source → the row of the last record of coverage that it told, and the labels which that lies under."""
-    found: dict[str, tuple[int, tuple[str, ...]]] = {}
+class Judges(NamedTuple):
+    """By whose labels what sources told of coverage, and tell no more, is shown today: (source, subject) → the last record about that;
+    source → its last one about anything."""
+
+    about: Mapping[tuple[str, str], Last]
+    anything: Mapping[str, Last]
+
+    def of(self, source: str, subject: str) -> list[tuple[str, ...]]:
+        """Sets of labels, of each of which one must be held: those of what is told now; where that is nothing, of what was told last."""
+        about, anything = self.about[source, subject], self.anything[source]
+        return [about.labels] if about.stands else [anything.labels, about.labels]
+
+
+def judges(connection: Connection, tenant: str, sources: Iterable[str]) -> Judges:
+    about, anything = dict[tuple[str, str], Last](), dict[str, Last]()
     for some in chunks(sources):
         # a later reading has higher rows
-        last = select(func.max(_cov.row)).where(_cov.tenant == tenant, _cov.source.in_(some)).group_by(_cov.source)
-        found |= {row.source: (row.row, _under(row)) for row in connection.execute(_LABELS.where(_cov.row.in_(last)))}
-    return found
+        mine = (_cov.tenant == tenant, _cov.source.in_(some))
+        last = select(func.max(_cov.row)).where(*mine).group_by(_cov.source, _cov.subject)
+        for row in connection.execute(_TOLD.where(_cov.row.in_(last)).order_by(_cov.row)):
+            told = Last(row.row, _coverage.decode(row.body).labels, row.superseded_at is None)
+            about[row.source, row.subject] = anything[row.source] = told
+    return Judges(about, anything)
 
 
-def _under(row: Row[Any]) -> tuple[str, ...]:
-    """The labels of a record of coverage, or those of what was told after it and is erased."""
-    return _coverage.decode(row.body).labels if row.under is None else _labels.decode(row.under)
+def under(column: str | None) -> list[list[str]]:
+    """The sets of labels that are written down for a record (withholding)."""
+    return [] if column is None else _sets.decode(column)
 
 
 def _about(subjects: Sequence[str]) -> list[ColumnElement[bool]]:
@@ -139,5 +154,8 @@ def _when(table: Table, as_of: Micros | None) -> list[Any]:
 def _visible(records: list[_Labelled], principal: Principal | None) -> list[_Labelled]:
     if principal is None:
         return records
-    granted = set(principal.labels)
-    return [record for record in records if not record.labels or granted.intersection(record.labels)]
+    return [record for record in records if _granted(record.labels, principal)]
+
+
+def _granted(labels: Collection[str], principal: Principal) -> bool:
+    return not labels or not set(principal.labels).isdisjoint(labels)

@@ -33,6 +33,10 @@ _TENANT: BindParameter[str] = bindparam("tenant")
 _HELD = Ready.over(
     lambda sources: select(t.sources.c.source).where(t.sources.c.tenant == _TENANT, t.sources.c.source.in_(sources))
 )
+# of a source that was erased a hold may keep coverage: its revisions are counted on
+_LEFT = Ready.over(
+    lambda sources: select(t.coverage.c.source).where(t.coverage.c.tenant == _TENANT, t.coverage.c.source.in_(sources))
+)
 _TAKEN = Ready.over(lambda ids: select(_ev.id).where(_ev.superseded_at.is_(None), _ev.id.in_(ids)).limit(1))
 _TAKEN_IN = Ready.over(
     lambda sources: delete(t.rejections).where(t.rejections.c.tenant == _TENANT, t.rejections.c.source.in_(sources))
@@ -80,12 +84,14 @@ def store(connection: Connection, units: Sequence[Unit], clock: Clock) -> list[R
 
 def _held(connection: Connection, units: Sequence[Unit]) -> set[tuple[str, str]]:
     """(tenant, source) of those of which something was stored before."""
-    return {
-        (tenant, source)
-        for tenant, sources in _by_tenant(units)
-        for some in chunks(sources)
-        for (source,) in _HELD.read(connection, {"tenant": tenant, "wanted": some})
-    }
+    held = set[tuple[str, str]]()
+    for tenant, sources in _by_tenant(units):
+        for some in chunks(sources):
+            known = {source for (source,) in _HELD.read(connection, {"tenant": tenant, "wanted": some})}
+            rest = [source for source in some if source not in known]
+            known |= {source for (source,) in _LEFT.read(connection, {"tenant": tenant, "wanted": rest})}
+            held |= {(tenant, source) for source in known}
+    return held
 
 
 def _by_tenant(units: Sequence[Unit]) -> Iterator[tuple[str, list[str]]]:

@@ -32,7 +32,7 @@ class Gathered:
         self._connection, self._tenant, self._kept_by = connection, tenant, kept_by
         self.pieces: dict[int, Piece] = {}
         self._kept, self._by_hold = set[int](), Counter[str]()
-        # rows that go with what was meant and say something else: they may be taken in again
+        # rows that go with what is meant and say something else: they may be taken in again
         self.beside = frozenset[int]()
 
     @property
@@ -49,9 +49,9 @@ class Gathered:
         self.pieces |= {row: piece for row, piece in new.items() if row not in held.rows}
         return list(dict.fromkeys(piece.source for piece in made.values()))
 
-    def meet_wider_states(self) -> None:
-        """Take the ended states that the labels of what was taken kept from somebody too, what was made out of those, and so on."""
-        meant = set(self.pieces)
+    def meet_wider_states(self, meant: Collection[int]) -> None:
+        """Take the ended states that the labels of what was taken kept from somebody too, what was made out of those, and so on. `meant`
+        are those of the rows taken that are erased for themselves."""
         sources = list(dict.fromkeys(piece.source for piece in self.pieces.values()))
         while sources:
             rows = list(_going_with(self._connection, self._tenant, sources, self.pieces))
@@ -60,7 +60,7 @@ class Gathered:
             made = self.meet(read(self._connection, named))
             # what is left of a source may keep less, now that these are gone
             sources = [*dict.fromkeys((*sources, *made))] if len(self.pieces) > before else []
-        self.beside = _saying_else(self._connection, set(self.pieces) - meant, meant)
+        self.beside = saying_else(self._connection, self.pieces.keys() - meant, meant)
 
 
 class _State(NamedTuple):
@@ -140,7 +140,7 @@ def labels_of(connection: Connection, rows: Iterable[int]) -> dict[int, frozense
     return {row: frozenset(labels) for row, labels in found.items()}
 
 
-def _saying_else(connection: Connection, rows: Collection[int], meant: Collection[int]) -> frozenset[int]:
+def saying_else(connection: Connection, rows: Collection[int], meant: Collection[int]) -> frozenset[int]:
     """Those of the rows that say nothing which one of the meant ones says."""
     said = set(_each(connection, _ev.text, meant).values()) if rows else set[str]()
     return frozenset(row for row, text in _each(connection, _ev.text, rows).items() if text not in said)

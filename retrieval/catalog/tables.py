@@ -114,13 +114,15 @@ labels = Table(
     Column("label", Text, primary_key=True),
 )
 
-# what an erasure leaves of the labels that judged an earlier state: once that has ended, it is shown to who holds one of every part
+# what an erasure leaves of the labels that judged an earlier state: once that has ended, it is shown to who holds one of every part.
+# `same`: what was erased said the same
 withheld = Table(
     "withheld",
     metadata,
     _of_evidence(),
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("label", Text, primary_key=True),
+    Column("same", Boolean, nullable=False),
 )
 
 mentions = Table(
@@ -160,7 +162,7 @@ coverage = Table(
     Column("valid_t0", BigInteger),
     Column("valid_t1", BigInteger),
     Column("body", Text, nullable=False),
-    # the labels of what its source told after it, where that is erased; a JSON list
+    # what an erasure leaves of the labels that judged it: once it has ended, it is shown to who holds one of each; a JSON list of lists
     Column("under", Text),
     UniqueConstraint("tenant", "source", "revision", "digest"),
     Index("ix_coverage_subject", "tenant", "subject", "valid_t0"),

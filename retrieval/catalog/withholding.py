@@ -11,14 +11,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, insert, or_, select, update
 
 from retrieval.catalog import facts
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks, to_json
 from retrieval.catalog.pieces import Piece, at_or_on
 from retrieval.catalog.seeing import Ended, Order, places
-from retrieval.catalog.states import OPEN, labels_of, told_last_under, wider
+from retrieval.catalog.states import OPEN, labels_of, saying_else, told_last_under, wider
 from retrieval.ids import derived_from
 from retrieval.types import Micros
 
@@ -26,6 +26,8 @@ _ev, _cov = t.evidence.c, t.coverage.c
 # each of a statement's ranges is a condition: SQLite takes a thousand, one in another
 _RANGES = 100
 _STATE = select(_ev.row, _ev.source, _ev.locator, _ev.superseded_at)
+_WITHHELD = select(t.withheld.c.row, t.withheld.c.part, t.withheld.c.label)
+_RECORD = select(_cov.row, _cov.source, _cov.subject, _cov.superseded_at, _cov.under)
 
 
 class _State(NamedTuple):
@@ -62,7 +64,7 @@ def go_on_judging(connection: Connection, tenant: str, taken: Mapping[int, Piece
             lost = _lost(connection, tenant, source, of[source], under)
             for row, sets in _unjudged(connection, tenant, source, left, lost, taken):
                 kept_from[row] |= sets
-    _write(connection, kept_from)
+    _write(connection, kept_from, kept_from.keys() - saying_else(connection, kept_from, taken))
 
 
 def _sources(
@@ -144,19 +146,21 @@ def _last_there(lost: _Lost, asked: Iterable[str], left: Iterable[_State]) -> di
     return {at: lost.at[at][1] for at in asked if at not in last or last[at] < lost.at[at][0]}
 
 
-def _write(connection: Connection, kept_from: Mapping[int, Collection[frozenset[str]]]) -> None:
+def _write(connection: Connection, kept_from: Mapping[int, Collection[frozenset[str]]], same: Collection[int]) -> None:
     known = defaultdict[int, dict[int, set[str]]](dict)
     for some in chunks(kept_from):
-        for row, part, label in connection.execute(select(t.withheld).where(t.withheld.c.row.in_(some))):
+        for row, part, label in connection.execute(_WITHHELD.where(t.withheld.c.row.in_(some))):
             known[row].setdefault(part, set()).add(label)
     fresh = [
-        {"row": row, "part": part, "label": label}
+        {"row": row, "part": part, "label": label, "same": False}
         for row, sets in kept_from.items()
         for part, each in enumerate(_strictest(sets, known[row].values()), len(known[row]))
         for label in sorted(each)
     ]
     for rows in chunks(fresh):
         connection.execute(insert(t.withheld), rows)
+    for some in chunks(same):
+        connection.execute(update(t.withheld).where(t.withheld.c.row.in_(some)).values(same=True))
 
 
 def _strictest(sets: Collection[frozenset[str]], known: Collection[set[str]]) -> list[frozenset[str]]:
@@ -165,15 +169,32 @@ def _strictest(sets: Collection[frozenset[str]], known: Collection[set[str]]) ->
     return sorted(fresh, key=sorted)
 
 
+# --- coverage ---
+
+
 def hand_on(connection: Connection, tenant: str, records: Collection[int]) -> None:
-    """Before these records of coverage go: what is left of their sources lies under the labels of what those told last, as before."""
+    """Before these records of coverage go: write down from whom their labels keep what stays of their sources."""
     gone, of = set(records), set[str]()
-    for some in chunks(gone):
-        of |= set(connection.execute(select(_cov.source.distinct()).where(_cov.row.in_(some))).scalars())
-    for source, (row, labels) in facts.told_last(connection, tenant, of).items():
-        if row not in gone or not labels:
-            continue
-        mine = select(_cov.row).where(_cov.tenant == tenant, _cov.source == source)
-        if left := set(connection.execute(mine).scalars()) - gone:
-            here = _cov.row == max(left)
-            connection.execute(update(t.coverage).where(here).values(under=to_json(labels)))
+    for rows in chunks(gone):
+        of |= set(connection.execute(select(_cov.source.distinct()).where(_cov.row.in_(rows))).scalars())
+    judges = facts.judges(connection, tenant, of)
+    losing = {source for (source, _), last in judges.about.items() if last.row in gone and last.labels}
+    begun = _sources(connection, t.sources, t.sources.c.whole.is_(False), tenant, losing)
+    fresh = defaultdict[str, list[int]](list)
+    for some in chunks(losing):
+        for row in connection.execute(_RECORD.where(_cov.tenant == tenant, _cov.source.in_(some))):
+            if row.row in gone or (row.superseded_at is None and row.source not in begun):
+                continue
+            known = [set(each) for each in facts.under(row.under)]
+            lost = {frozenset(last.labels) for last in _judging(judges, row) if last.row in gone and last.labels}
+            if more := _strictest(lost, known):
+                fresh[to_json([sorted(each) for each in (*known, *more)])].append(row.row)
+    for sets, of_them in fresh.items():
+        for rows in chunks(of_them):
+            connection.execute(update(t.coverage).where(_cov.row.in_(rows)).values(under=sets))
+
+
+def _judging(judges: facts.Judges, record: Row[Any]) -> list[facts.Last]:
+    """What judges a record, or would where it ended with a reading that is under way."""
+    about, anything = judges.about[record.source, record.subject], judges.anything[record.source]
+    return [about] if about.stands and record.superseded_at is not None else [about, anything]

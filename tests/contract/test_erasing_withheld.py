@@ -51,7 +51,7 @@ def shown(room: Room, first: int) -> list[list[str]]:
 
 def written(room: Room) -> list[tuple[int, int, str]]:
     with room.store.catalog._db.read() as connection:
-        return sorted((row, part, label) for row, part, label in connection.execute(t.withheld.select()))
+        return sorted((row, part, label) for row, part, label, _ in connection.execute(t.withheld.select()))
 
 
 @pytest.mark.parametrize("target", OF_SECRET)
@@ -207,6 +207,20 @@ def test_a_label_s_erasure_takes_what_the_label_goes_on_keeping(room: Room) -> N
     room.book.commit_to(made, {})
     room.book.remove(made, [])
     assert written(room) == []
+
+
+@pytest.mark.parametrize(("draft", "again"), [(Said("draft"), ["draft"]), (OPEN, [])])
+def test_what_a_label_only_kept_may_be_taken_in_again_unless_it_says_what_was_under_it(
+    room: Room, draft: Said, again: list[str]
+) -> None:
+    room.store.reads({1: draft})
+    room.store.reads({1: SECRET})
+    hold = room.hold(evidence=(piece(1, draft).id,))
+    room.erase(subject="hr")
+    room.book.release_hold(hold, ALL)
+    room.erase(subject="hr")
+    room.store.reads({1: draft})
+    assert room.texts((), None) == again
 
 
 def test_a_label_that_goes_on_keeping_something_is_a_label_of_the_tenant(room: Room) -> None:

@@ -7,18 +7,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 
-from retrieval.catalog import Catalog, commits, ending, fresh, never_again, outbox
+from retrieval.catalog import Catalog, codec, commits, ending, fresh, never_again, outbox
 from retrieval.catalog import tables as t
 from retrieval.catalog.database import Database
 from retrieval.catalog.lean import Lean, Ready
 from retrieval.errors import BadQuery, StoreError
 from retrieval.ports import Unit
-from retrieval.types import CharSpan, Evidence, Kind, Provenance
+from retrieval.types import (
+    CharSpan,
+    Coverage,
+    Embedding,
+    Entity,
+    EntityType,
+    Evidence,
+    Interval,
+    Kind,
+    Layer,
+    Link,
+    LinkType,
+    Provenance,
+)
 
 _er = t.erased.c
 INTO = Ready.into(t.erased)
@@ -61,6 +75,25 @@ def test_a_value_that_cannot_be_stored_is_a_bad_query(bad: object) -> None:
 def test_a_value_that_is_not_given_is_no_null() -> None:
     with base() as opened, pytest.raises(StoreError), opened.write() as connection:
         commits._MOVED.run(connection, {"reached": 1})
+
+
+def test_a_row_of_every_table_is_given_all_its_columns() -> None:
+    """Of a dict that SQLite's driver is given it takes what the words name, and what is missing is an error."""
+    of = commits.Work(None, "t", "s", 1, 1, 1)  # type: ignore[arg-type]
+    coverage = Coverage(source="s", subject="CAM", tenant="t", layer=Layer.RECORDED, valid=Interval(0, 1))
+    pump = Entity(id="P-1", type=EntityType.ASSET, name="Pump", tenant="t")
+    vector = {"row": 1, "revision": 1, **codec.vector_values(Embedding("e", "text", np.ones(2, np.float32)))}
+    own = {t.coverage: codec.coverage_values(coverage), t.entities: codec.entity_values(pump)}
+    own[t.links] = codec.link_values(Link("P-1", LinkType.PART_OF, "P-2", "t"))
+    told = {table: {**values, **of.owned()} for table, values in own.items()}
+    told |= {t.vectors: vector, t.outbox: of.entry("commit", [], [], False)}
+    for table, values in told.items():
+        wanted = {column.name for column in table.columns if column.autoincrement is not True}
+        assert values.keys() == wanted, table.name
+        assert set(re.findall(r":(\w+)", commits.INTO[table].lean.text)) == wanted
+    assert commits.INTO.keys() - told.keys() == {t.sources, t.mentions, t.labels}
+    pieces = {**codec.evidence_values(piece("s", 1)), **of.owned()}
+    assert pieces.keys() == set(re.findall(r":(\w+)", commits._PIECES.lean.text))
 
 
 def test_what_every_commit_asks_reads_no_whole_table(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("same", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("row", "part", "label", name="pk_withheld"),
         sa.ForeignKeyConstraint(["row"], ["evidence.row"], name="fk_withheld_row", ondelete="CASCADE"),
     )
@@ -24,6 +25,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("coverage") as batch:
-        batch.drop_column("under")
+    # as it is: a batch would make the table anew on SQLite, and its numbers would be given twice
+    op.drop_column("coverage", "under")
     op.drop_table("withheld")
