@@ -112,6 +112,7 @@ labels = Table(
     metadata,
     _of_evidence(),
     Column("label", Text, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 # what an erasure leaves of the labels that judged an earlier state: once that has ended, it is shown to who holds one of every part.
@@ -123,6 +124,7 @@ withheld = Table(
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("label", Text, primary_key=True),
     Column("same", Boolean, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 mentions = Table(
@@ -133,6 +135,7 @@ mentions = Table(
     Column("entity", Text, nullable=False),
     Column("relation", Text, nullable=False),
     Index("ix_mentions_entity", "entity", "row"),
+    sqlite_with_rowid=False,
 )
 
 vectors = Table(

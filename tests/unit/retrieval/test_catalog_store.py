@@ -23,7 +23,18 @@ from retrieval.catalog import Catalog, system_clock
 from retrieval.catalog.migrate import HEAD, VERSION_TABLE
 from retrieval.catalog.tables import metadata
 from retrieval.errors import StoreBusy, StoreError, StoreTooNew
-from retrieval.types import Principal
+from retrieval.ports import Unit
+from retrieval.types import (
+    CharSpan,
+    Coverage,
+    Evidence,
+    Kind,
+    Layer,
+    Mention,
+    Principal,
+    Provenance,
+    Relation,
+)
 
 MIGRATIONS = Path(retrieval.catalog.__file__).parent / "migrations"
 
@@ -189,6 +200,47 @@ def test_a_window_is_told_from_others_by_the_index_alone(made: Path) -> None:
     columns = "SELECT name FROM pragma_index_info('ix_evidence_valid') ORDER BY seqno"
     with create_engine(f"sqlite:///{made}").connect() as connection:
         assert [name for (name,) in connection.execute(text(columns))] == ["tenant", "valid_t0", "valid_t1", "kind"]
+
+
+def test_what_hangs_on_a_piece_lies_in_the_order_of_its_key(made: Path) -> None:
+    """As the tables say, which the statements of migrations repeat."""
+    wanted = {table.name for table in metadata.tables.values() if not table.dialect_options["sqlite"]["with_rowid"]}
+    with create_engine(f"sqlite:///{made}").connect() as connection:
+        found = connection.execute(text("SELECT name FROM pragma_table_list WHERE wr AND schema = 'main'"))
+        assert {name for (name,) in found} == wanted == {"labels", "mentions", "withheld"}
+
+
+def test_an_older_store_keeps_labels_and_mentions_and_gives_no_number_twice(tmp_path: Path) -> None:
+    path, asker = tmp_path / "catalog.db", Principal("t", labels=("hr",))
+    hung = tuple(Mention(entity, Relation.MENTIONS) for entity in ("P-2", "P-1"))
+    told = Evidence(
+        id="ev_1",
+        tenant="t",
+        source="s",
+        kind=Kind.ALERT,
+        locator=CharSpan(0, 4),
+        text="seal",
+        provenance=Provenance("test"),
+        labels=("security", "hr"),
+        entities=hung,
+    )
+    covered = Coverage(source="s", subject="P-1", tenant="t", layer=Layer.EXAMINED)
+    catalog = Catalog(path)
+    catalog.commit(Unit("t", "s", "1", "test", [told], coverage=[covered]))
+    before = catalog.get([told.id], asker)
+    catalog.close()
+    assert before[told.id].labels == ("hr", "security")
+    with create_engine(f"sqlite:///{path}").begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        command.downgrade(config, "0009")
+        connection.execute(text("DELETE FROM coverage"))
+    catalog = Catalog(path)
+    assert catalog.get([told.id], asker) == before
+    catalog.commit(Unit("t", "s", "2", "test", [told], coverage=[covered]))
+    catalog.close()
+    with create_engine(f"sqlite:///{path}").connect() as connection:
+        assert connection.execute(text('SELECT "row" FROM coverage')).scalars().all() == [2]
 
 
 def test_lists_of_every_length_are_read_by_one_text(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
