@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.adapters.faiss_vectors.floats import Positions
-from retrieval.adapters.faiss_vectors.library import library
+from retrieval.adapters.faiss_vectors.library import library, nearest
 from retrieval.types import Vector
 
 Bytes = NDArray[np.uint8]
@@ -80,6 +80,4 @@ class Codes:
             bits = np.packbits(passing, bitorder="little")
             selector = faiss.IDSelectorBitmap(bits)
         params = faiss.RaBitQSearchParameters(sel=selector, qb=_QUERY_BITS)
-        _, found = self._index.search(np.ascontiguousarray(query)[None], min(n, len(self)), params=params)
-        positions: Positions = found[0][found[0] >= 0]
-        return positions
+        return nearest(self._index, query, min(n, len(self)), params)

@@ -15,7 +15,7 @@ import numpy as np
 
 from retrieval.adapters.faiss_vectors.codes import Codes
 from retrieval.adapters.faiss_vectors.floats import Positions
-from retrieval.adapters.faiss_vectors.library import library
+from retrieval.adapters.faiss_vectors.library import library, nearest
 from retrieval.types import Vector
 
 # 16 links and a search of 100 when building: 0.999 of the ten nearest of grouped vectors at breadth 64, as 32 links and 40 find 0.97
@@ -65,10 +65,7 @@ class Graph:
 
     def search(self, query: Vector, n: int, breadth: int) -> Positions:
         """The positions of about the n best by code, best first."""
-        params = _everywhere(max(breadth, n))
-        _, found = self._index.search(np.ascontiguousarray(query)[None], min(n, len(self)), params=params)
-        positions: Positions = found[0][found[0] >= 0]
-        return positions
+        return nearest(self._index, query, min(n, len(self)), _everywhere(max(breadth, n)))
 
     def write(self, path: Path) -> None:
         """The links without what they link."""

@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.types import Vector
+
 # there where NVIDIA's kernel driver is loaded
 _DRIVER = Path("/proc/driver/nvidia/version")
 
@@ -14,6 +19,18 @@ def library() -> Any:
     import faiss
 
     return faiss
+
+
+def nearest(index: Any, query: Vector, n: int, params: Any) -> NDArray[np.int64]:
+    """The positions of the n best of an index, shape (at most n,), best first. As its own `search`, which takes 15 µs more to check
+    what it is given."""
+    faiss = library()
+    asked = np.ascontiguousarray(query, np.float32)
+    if asked.shape != (index.d,):
+        raise ValueError(f"a query of shape {asked.shape} for an index of {index.d} dimensions")
+    scores, found = np.empty(n, np.float32), np.empty(n, np.int64)
+    index.search_c(1, faiss.swig_ptr(asked), n, faiss.swig_ptr(scores), faiss.swig_ptr(found), params)
+    return found[found >= 0]
 
 
 def unused() -> str:
