@@ -39,7 +39,7 @@ class Chosen(NamedTuple):
 
 def choose(connection: Connection, tenant: str, target: Target, limit: int | None = None) -> Chosen:
     """Everything that the target means now, what was made out of it, and what its labels kept of what stood there before; less what is
-    held. `limit` takes the oldest so many, or some more: at most twice as many."""
+    held. `limit` takes the oldest so many, or some more."""
     persons, kept_by = _persons(connection, tenant, target.subject), in_force(connection, tenant)
     taken = Gathered(connection, tenant, kept_by)
     _meet(taken, connection, _wanted(tenant, target, persons), limit)

@@ -143,7 +143,7 @@ def commit(connection: Connection, unit: Unit, clock: Clock) -> Receipt:
         abandon(connection, unit.tenant, unit.source, clock)
         return commit(connection, unit, clock)
     begun = latest is not None and not latest.whole
-    revision = (latest.revision if latest else _left(connection, unit)) + (0 if begun else 1)
+    revision = latest.revision if latest and begun else _next(connection, unit, latest)
     work = Work(connection, unit.tenant, unit.source, revision, last + 1, max(clock(), known_at + 1))
     if not begun:
         _begin(work, unit)
@@ -183,10 +183,10 @@ def latest_of(connection: Connection, tenant: str, source: str) -> _Latest | Non
     return latest._replace(whole=bool(latest.whole))
 
 
-def _left(connection: Connection, unit: Unit) -> int:
-    """The last revision of a source of which nothing is known but coverage: a hold keeps that where the source is erased; 0 for none."""
-    ((revision,),) = _LEFT.read(connection, {"of_tenant": unit.tenant, "of_source": unit.source})
-    return revision or 0
+def _next(connection: Connection, unit: Unit, latest: _Latest | None) -> int:
+    """The number of a new revision: above what is left of those before. Of a source that was erased a hold may keep coverage."""
+    ((left,),) = _LEFT.read(connection, {"of_tenant": unit.tenant, "of_source": unit.source})
+    return max(left or 0, latest.revision if latest else 0) + 1
 
 
 def state(connection: Connection, tenant: str, source: str) -> SourceState | None:

@@ -5,13 +5,14 @@ Several sources may describe the same entity; the one told last counts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, or_, select, true
 
 from retrieval.catalog import tables as t
+from retrieval.catalog import telling
 from retrieval.catalog.codec import chunks
 from retrieval.catalog.reading import overlaps
 from retrieval.types import Coverage, Entity, Interval, Layer, Link, Micros, Principal
@@ -20,8 +21,6 @@ _cov = t.coverage.c
 _coverage = msgspec.json.Decoder(Coverage)
 _entity = msgspec.json.Decoder(Entity)
 _link = msgspec.json.Decoder(Link)
-_sets = msgspec.json.Decoder(list[list[str]])
-_TOLD = select(_cov.row, _cov.source, _cov.subject, _cov.body, _cov.superseded_at)
 _Labelled = TypeVar("_Labelled", Coverage, Entity, Link)
 
 
@@ -42,52 +41,25 @@ def coverage(
     found: dict[int, tuple[Any, Coverage]] = {}
     for about in _about(subjects):
         records = connection.execute(select(t.coverage).where(*wanted, about)).all()
-        ended = {row.row: row for row in records if row.superseded_at is not None}
-        today = judges(connection, principal.tenant, {row.source for row in ended.values()})
-        for row in records:
-            order, told = (row.valid_t0 is None, row.valid_t0 or 0, row.row), _coverage.decode(row.body)
-            sets = [*today.of(row.source, row.subject), *under(row.under)] if row.row in ended else [told.labels]
-            if all(_granted(each, principal) for each in sets):
-                found[row.row] = (order, msgspec.structs.replace(told, labels=tuple(sets[0])))
+        for row, told in _shown(connection, principal, records):
+            found[row.row] = ((row.valid_t0 is None, row.valid_t0 or 0, row.row), told)
     return [record for _, record in sorted(found.values(), key=lambda item: item[0])]
 
 
-class Last(NamedTuple):
-    """The record of coverage that was told last of something; `stands`: its source tells it still."""
-
-    row: int
-    labels: tuple[str, ...]
-    stands: bool
-
-
-class Judges(NamedTuple):
-    """By whose labels what sources told of coverage, and tell no more, is shown today: (source, subject) → the last record about that;
-    source → its last one about anything."""
-
-    about: Mapping[tuple[str, str], Last]
-    anything: Mapping[str, Last]
-
-    def of(self, source: str, subject: str) -> list[tuple[str, ...]]:
-        """Sets of labels, of each of which one must be held: those of what is told now; where that is nothing, of what was told last."""
-        about, anything = self.about[source, subject], self.anything[source]
-        return [about.labels] if about.stands else [anything.labels, about.labels]
-
-
-def judges(connection: Connection, tenant: str, sources: Iterable[str]) -> Judges:
-    about, anything = dict[tuple[str, str], Last](), dict[str, Last]()
-    for some in chunks(sources):
-        # a later reading has higher rows
-        mine = (_cov.tenant == tenant, _cov.source.in_(some))
-        last = select(func.max(_cov.row)).where(*mine).group_by(_cov.source, _cov.subject)
-        for row in connection.execute(_TOLD.where(_cov.row.in_(last)).order_by(_cov.row)):
-            told = Last(row.row, _coverage.decode(row.body).labels, row.superseded_at is None)
-            about[row.source, row.subject] = anything[row.source] = told
-    return Judges(about, anything)
-
-
-def under(column: str | None) -> list[list[str]]:
-    """The sets of labels that are written down for a record (withholding)."""
-    return [] if column is None else _sets.decode(column)
+def _shown(
+    connection: Connection, principal: Principal, records: Sequence[Row[Any]]
+) -> Iterator[tuple[Row[Any], Coverage]]:
+    """Those that a principal may see: what stands by its own labels, what has ended by today's, which it then is told with."""
+    ended = {(row.source, row.subject) for row in records if row.superseded_at is not None}
+    judges = telling.judges(connection, principal.tenant, ended)
+    for row in records:
+        told = _coverage.decode(row.body)
+        sets = [frozenset(told.labels)]
+        if row.superseded_at is not None:
+            sets = [*judges.of(row.source, row.subject), *telling.under(row.under)]
+        if all(_granted(each, principal) for each in sets):
+            strict = next(filter(None, sets), frozenset[str]())
+            yield row, msgspec.structs.replace(told, labels=tuple(sorted(strict)))
 
 
 def _about(subjects: Sequence[str]) -> list[ColumnElement[bool]]:
@@ -123,21 +95,24 @@ def _bodies(connection: Connection, table: Table, tenant: str, as_of: Micros | N
         return
     labels = {(source, *_name(each)): each.labels for source, each in today}
     then = [(row.source, decoder.decode(row.body)) for row in connection.execute(mine.where(*_when(table, as_of)))]
-    gone = {source for source, each in then if (source, *_name(each)) not in labels}
+    gone = [(source, each) for source, each in then if (source, *_name(each)) not in labels]
     labels = _told_under(connection, mine, table, gone) | labels
     yield from (msgspec.structs.replace(each, labels=labels[source, *_name(each)]) for source, each in then)
 
 
 def _told_under(
-    connection: Connection, mine: Select[tuple[str, str]], table: Table, sources: Iterable[str]
+    connection: Connection, mine: Select[tuple[str, str]], table: Table, gone: Sequence[tuple[str, Entity | Link]]
 ) -> dict[tuple[str, ...], tuple[str, ...]]:
-    """Source and name of all that these sources ever told → the labels that it was told under last."""
+    """Source and name of these, and of what else their sources ever told → the labels that it was told under last."""
     decoder: Any = _entity if table is t.entities else _link
     found: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for some in chunks(sources):
-        for row in connection.execute(mine.where(table.c.source.in_(some))):
-            told = decoder.decode(row.body)
-            found[row.source, *_name(told)] = told.labels
+    names = {each.id for _, each in gone if isinstance(each, Entity)}
+    for some in chunks({source for source, _ in gone}):
+        told = mine.where(table.c.source.in_(some))
+        for named in chunks(names) if names else [None]:
+            for row in connection.execute(told if named is None else told.where(t.entities.c.id.in_(named))):
+                each = decoder.decode(row.body)
+                found[row.source, *_name(each)] = each.labels
     return found
 
 

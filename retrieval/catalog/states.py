@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from sqlalchemy import Column, Connection, func, select
+from sqlalchemy import Column, Connection, func, or_, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
@@ -60,7 +60,7 @@ class Gathered:
             made = self.meet(read(self._connection, named))
             # what is left of a source may keep less, now that these are gone
             sources = [*dict.fromkeys((*sources, *made))] if len(self.pieces) > before else []
-        self.beside = saying_else(self._connection, self.pieces.keys() - meant, meant)
+        self.beside = _saying_else(self._connection, self.pieces.keys() - meant, meant)
 
 
 class _State(NamedTuple):
@@ -93,7 +93,7 @@ def _of_source(connection: Connection, tenant: str, ended: Sequence[_State], tak
     if not left or not under:
         return []
     keeping: dict[str | None, list[frozenset[str]]] = defaultdict(list)
-    for row, place in _each(connection, _ev.locator, mine).items():
+    for row, place in each_of(connection, _ev.locator, mine).items():
         keeping[place].append(under.get(row, OPEN))
     keeping[None].append(told_last_under(connection, tenant, ended[0].source, mine, under))
     own = labels_of(connection, [state.row for state in left])
@@ -119,11 +119,30 @@ def told_last_under(
     latest: list[int] = []
     for when in (_ev.superseded_at.is_(None), _ev.superseded_at == last):
         latest = latest or list(connection.execute(select(_ev.row).where(*mine, when).limit(most)).scalars())
+    return _any_of(latest, taken, under)
+
+
+def drafted_under(
+    connection: Connection,
+    tenant: str,
+    source: str,
+    revision: int,
+    taken: Collection[int],
+    under: Mapping[int, frozenset[str]],
+) -> frozenset[str]:
+    """The same of what a reading has told so far that is under way: once it closes, that is all that the source tells."""
+    of_it = or_(_ev.revision == revision, _ev.row.in_(select(t.kept.c.row)))
+    mine = (_ev.tenant == tenant, _ev.source == source, _ev.superseded_at.is_(None), of_it)
+    latest = connection.execute(select(_ev.row).where(*mine).limit(len(taken) + 1)).scalars().all()
+    return _any_of(latest, taken, under)
+
+
+def _any_of(latest: Sequence[int], taken: Collection[int], under: Mapping[int, frozenset[str]]) -> frozenset[str]:
     sets = [under.get(row, OPEN) for row in latest] if set(taken).issuperset(latest) else []
     return OPEN.union(*sets) if all(sets) else OPEN
 
 
-def _each(connection: Connection, column: Column[str], rows: Iterable[int]) -> dict[int, str]:
+def each_of(connection: Connection, column: Column[str], rows: Iterable[int]) -> dict[int, str]:
     """Row → what a column of evidence has there."""
     found: dict[int, str] = {}
     for some in chunks(rows):
@@ -140,7 +159,7 @@ def labels_of(connection: Connection, rows: Iterable[int]) -> dict[int, frozense
     return {row: frozenset(labels) for row, labels in found.items()}
 
 
-def saying_else(connection: Connection, rows: Collection[int], meant: Collection[int]) -> frozenset[int]:
+def _saying_else(connection: Connection, rows: Collection[int], meant: Collection[int]) -> frozenset[int]:
     """Those of the rows that say nothing which one of the meant ones says."""
-    said = set(_each(connection, _ev.text, meant).values()) if rows else set[str]()
-    return frozenset(row for row, text in _each(connection, _ev.text, rows).items() if text not in said)
+    said = set(each_of(connection, _ev.text, meant).values()) if rows else set[str]()
+    return frozenset(row for row, text in each_of(connection, _ev.text, rows).items() if text not in said)

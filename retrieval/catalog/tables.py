@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 # tenants that begin so are nobody's: under them lies what an erasure has hidden and not yet removed
@@ -115,15 +116,14 @@ labels = Table(
     sqlite_with_rowid=False,
 )
 
-# what an erasure leaves of the labels that judged an earlier state: once that has ended, it is shown to who holds one of every part.
-# `same`: what was erased said the same
+# what an erasure leaves of the labels that judged a state: once ended, it is shown to who holds one of every part. `same`: both said so
 withheld = Table(
     "withheld",
     metadata,
     _of_evidence(),
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("label", Text, primary_key=True),
-    Column("same", Boolean, nullable=False),
+    Column("same", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
 )
 
@@ -171,6 +171,7 @@ coverage = Table(
     Index("ix_coverage_subject", "tenant", "subject", "valid_t0"),
     Index("ix_coverage_uri", "tenant", "uri", "valid_t0"),
     Index("ix_coverage_known", "tenant", "superseded_at", "recorded_at"),
+    Index("ix_coverage_told", "tenant", "source", "superseded_at", "subject"),
     sqlite_autoincrement=True,
 )
 

@@ -11,14 +11,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
 
-from retrieval.catalog import facts
 from retrieval.catalog import tables as t
+from retrieval.catalog import telling
 from retrieval.catalog.codec import chunks, to_json
 from retrieval.catalog.pieces import Piece, at_or_on
 from retrieval.catalog.seeing import Ended, Order, places
-from retrieval.catalog.states import OPEN, labels_of, saying_else, told_last_under, wider
+from retrieval.catalog.states import OPEN, drafted_under, each_of, labels_of, told_last_under, wider
 from retrieval.ids import derived_from
 from retrieval.types import Micros
 
@@ -27,7 +27,7 @@ _ev, _cov = t.evidence.c, t.coverage.c
 _RANGES = 100
 _STATE = select(_ev.row, _ev.source, _ev.locator, _ev.superseded_at)
 _WITHHELD = select(t.withheld.c.row, t.withheld.c.part, t.withheld.c.label)
-_RECORD = select(_cov.row, _cov.source, _cov.subject, _cov.superseded_at, _cov.under)
+_RECORD = select(_cov.row, _cov.subject, _cov.under)
 
 
 class _State(NamedTuple):
@@ -44,10 +44,11 @@ class _State(NamedTuple):
 
 
 class _Lost(NamedTuple):
-    """What a source loses: by place, when what is taken there last stood, and under which labels; and those of all that it told last."""
+    """What a source loses: by place, when what is taken there last stood, and under which labels; and those of all that it told
+    last, and of all that a reading under way has told so far."""
 
     at: dict[str, tuple[Order, frozenset[str]]]
-    of_all: frozenset[str]
+    of_all: frozenset[frozenset[str]]
 
 
 def go_on_judging(connection: Connection, tenant: str, taken: Mapping[int, Piece]) -> None:
@@ -55,25 +56,34 @@ def go_on_judging(connection: Connection, tenant: str, taken: Mapping[int, Piece
     under, of = labels_of(connection, taken), defaultdict[str, list[int]](list)
     for row, piece in taken.items():
         of[piece.source].append(row)
-    kept_from = defaultdict[int, set[frozenset[str]]](set)
+    kept_from, same = dict[int, set[frozenset[str]]](), dict[int, frozenset[str]]()
     labelled = {taken[row].source for row in under}
-    begun = _sources(connection, t.sources, t.sources.c.whole.is_(False), tenant, labelled)
-    ended = _sources(connection, t.evidence, _ev.superseded_at.is_not(None), tenant, labelled)
-    for source in begun | ended | _ended_below(connection, tenant, labelled):
-        if left := _left(connection, tenant, source, taken, begun):
-            lost = _lost(connection, tenant, source, of[source], under)
-            for row, sets in _unjudged(connection, tenant, source, left, lost, taken):
-                kept_from[row] |= sets
-    _write(connection, kept_from, kept_from.keys() - saying_else(connection, kept_from, taken))
+    begun = _begun(connection, tenant, labelled)
+    for source in begun.keys() | _ended(connection, tenant, labelled) | _ended_below(connection, tenant, labelled):
+        draft = begun.get(source)
+        if left := _left(connection, tenant, source, taken, draft):
+            lost = _lost(connection, tenant, source, of[source], under, draft)
+            judged = dict(_unjudged(connection, tenant, source, left, lost, taken))
+            kept_from |= {row: sets | kept_from.get(row, set()) for row, sets in judged.items()}
+            same |= _saying_the_same(connection, judged, {row: under[row] for row in of[source] if row in under})
+    _write(connection, kept_from)
+    _mark_same(connection, same)
 
 
-def _sources(
-    connection: Connection, table: Table, where: ColumnElement[bool], tenant: str, among: Iterable[str]
-) -> set[str]:
-    """Those of the sources of which a table has such a row."""
-    mine, found = select(table.c.source.distinct()).where(table.c.tenant == tenant, where), set[str]()
+def _begun(connection: Connection, tenant: str, among: Iterable[str]) -> dict[str, int]:
+    """Source → the revision of a reading that is under way."""
+    so, found = t.sources.c, dict[str, int]()
     for some in chunks(among):
-        found |= set(connection.execute(mine.where(table.c.source.in_(some))).scalars())
+        mine = (so.tenant == tenant, so.source.in_(some), so.whole.is_(False))
+        found.update((row[0], row[1]) for row in connection.execute(select(so.source, so.revision).where(*mine)))
+    return found
+
+
+def _ended(connection: Connection, tenant: str, among: Iterable[str]) -> set[str]:
+    """Those of the sources of which something has ended."""
+    mine, found = (_ev.tenant == tenant, _ev.superseded_at.is_not(None)), set[str]()
+    for some in chunks(among):
+        found |= set(connection.execute(select(_ev.source.distinct()).where(*mine, _ev.source.in_(some))).scalars())
     return found
 
 
@@ -87,14 +97,13 @@ def _ended_below(connection: Connection, tenant: str, sources: Collection[str]) 
     return found.intersection(sources)
 
 
-def _left(
-    connection: Connection, tenant: str, source: str, taken: Collection[int], begun: Collection[str]
-) -> list[_State]:
-    """The earlier states of a source, and of what was made out of its pieces, that stay; and what stands, where another reading is under
-    way: with that it ends."""
-    mine = _STATE.where(_ev.tenant == tenant, at_or_on(t.evidence, source))
-    if source not in begun:
-        mine = mine.where(_ev.superseded_at.is_not(None))
+def _left(connection: Connection, tenant: str, source: str, taken: Collection[int], draft: int | None) -> list[_State]:
+    """The earlier states of a source, and of what was made out of its pieces, that stay; and what ends with the reading that is under
+    way."""
+    going: ColumnElement[bool] = _ev.superseded_at.is_not(None)
+    if draft is not None:
+        going = or_(going, _ev.source != source, _ev.revision < draft)
+    mine = _STATE.where(_ev.tenant == tenant, at_or_on(t.evidence, source), going)
     return [state for state in _states(connection, mine) if state.row not in taken]
 
 
@@ -103,15 +112,22 @@ def _states(connection: Connection, statement: Any) -> Iterator[_State]:
 
 
 def _lost(
-    connection: Connection, tenant: str, source: str, taken: Sequence[int], under: Mapping[int, frozenset[str]]
+    connection: Connection,
+    tenant: str,
+    source: str,
+    taken: Sequence[int],
+    under: Mapping[int, frozenset[str]],
+    draft: int | None,
 ) -> _Lost:
     at: dict[str, tuple[Order, frozenset[str]]] = {}
     for some in chunks(taken):
         for state in _states(connection, _STATE.where(_ev.row.in_(some))):
             if state.place not in at or at[state.place][0] < state.order:
                 at[state.place] = state.order, under.get(state.row, OPEN)
-    of_all = told_last_under(connection, tenant, source, set(taken), under)
-    return _Lost({place: told for place, told in at.items() if told[1]}, of_all)
+    of_all = {told_last_under(connection, tenant, source, set(taken), under)}
+    if draft is not None:
+        of_all.add(drafted_under(connection, tenant, source, draft, taken, under))
+    return _Lost({place: told for place, told in at.items() if told[1]}, frozenset(of_all - {OPEN}))
 
 
 def _unjudged(
@@ -125,7 +141,7 @@ def _unjudged(
     gone = _last_there(lost, asked, [*(state for state in left if state.source == source), *standing])
     own = labels_of(connection, judged)
     for row, at in here.items():
-        sets = {gone.get(place, OPEN) for place in at} | ({lost.of_all} if at else set())
+        sets = {gone.get(place, OPEN) for place in at} | (lost.of_all if at else set())
         yield row, {each for each in sets if wider(own.get(row, OPEN), each)}
 
 
@@ -146,7 +162,7 @@ def _last_there(lost: _Lost, asked: Iterable[str], left: Iterable[_State]) -> di
     return {at: lost.at[at][1] for at in asked if at not in last or last[at] < lost.at[at][0]}
 
 
-def _write(connection: Connection, kept_from: Mapping[int, Collection[frozenset[str]]], same: Collection[int]) -> None:
+def _write(connection: Connection, kept_from: Mapping[int, Collection[frozenset[str]]]) -> None:
     known = defaultdict[int, dict[int, set[str]]](dict)
     for some in chunks(kept_from):
         for row, part, label in connection.execute(_WITHHELD.where(t.withheld.c.row.in_(some))):
@@ -159,8 +175,26 @@ def _write(connection: Connection, kept_from: Mapping[int, Collection[frozenset[
     ]
     for rows in chunks(fresh):
         connection.execute(insert(t.withheld), rows)
-    for some in chunks(same):
-        connection.execute(update(t.withheld).where(t.withheld.c.row.in_(some)).values(same=True))
+
+
+def _saying_the_same(
+    connection: Connection, rows: Iterable[int], under: Mapping[int, frozenset[str]]
+) -> dict[int, frozenset[str]]:
+    """Those of the rows that say what one under a label says which is taken → its labels."""
+    said = defaultdict[str, frozenset[str]](frozenset)
+    for row, text in each_of(connection, _ev.text, under).items():
+        said[text] |= under[row]
+    return {row: said[text] for row, text in each_of(connection, _ev.text, rows).items() if text in said}
+
+
+def _mark_same(connection: Connection, same: Mapping[int, frozenset[str]]) -> None:
+    of = defaultdict[frozenset[str], list[int]](list)
+    for row, labels in same.items():
+        of[labels].append(row)
+    for labels, rows in of.items():
+        for some in chunks(rows):
+            mine = (t.withheld.c.row.in_(some), t.withheld.c.label.in_(labels))
+            connection.execute(update(t.withheld).where(*mine).values(same=True))
 
 
 def _strictest(sets: Collection[frozenset[str]], known: Collection[set[str]]) -> list[frozenset[str]]:
@@ -174,27 +208,44 @@ def _strictest(sets: Collection[frozenset[str]], known: Collection[set[str]]) ->
 
 def hand_on(connection: Connection, tenant: str, records: Collection[int]) -> None:
     """Before these records of coverage go: write down from whom their labels keep what stays of their sources."""
-    gone, of = set(records), set[str]()
-    for rows in chunks(gone):
-        of |= set(connection.execute(select(_cov.source.distinct()).where(_cov.row.in_(rows))).scalars())
-    judges = facts.judges(connection, tenant, of)
-    losing = {source for (source, _), last in judges.about.items() if last.row in gone and last.labels}
-    begun = _sources(connection, t.sources, t.sources.c.whole.is_(False), tenant, losing)
+    gone, pairs = set(records), set[telling.About]()
+    for some in chunks(gone):
+        of = connection.execute(select(_cov.source, _cov.subject).where(_cov.row.in_(some)).distinct())
+        pairs |= {(row.source, row.subject) for row in of}
+    # what ended long ago judges nothing any more: most of what goes by age
+    judges = telling.judges(connection, tenant, pairs)
+    losing = {pair[0] for pair in pairs if any(told.row in gone and told.labels for told in judges.about[pair])}
+    for source, revision in {**dict.fromkeys(losing), **_begun(connection, tenant, losing)}.items():
+        _keep_from(connection, tenant, source, revision, gone)
+
+
+def _keep_from(connection: Connection, tenant: str, source: str, draft: int | None, gone: Collection[int]) -> None:
+    """`draft`: the revision of a reading that is under way."""
+    left = [row for row in _left_of(connection, tenant, source, draft) if row.row not in gone]
+    judges = telling.judges(connection, tenant, {(source, row.subject) for row in left})
+    drafted = _lost_of_draft(connection, tenant, source, draft, gone)
     fresh = defaultdict[str, list[int]](list)
-    for some in chunks(losing):
-        for row in connection.execute(_RECORD.where(_cov.tenant == tenant, _cov.source.in_(some))):
-            if row.row in gone or (row.superseded_at is None and row.source not in begun):
-                continue
-            known = [set(each) for each in facts.under(row.under)]
-            lost = {frozenset(last.labels) for last in _judging(judges, row) if last.row in gone and last.labels}
-            if more := _strictest(lost, known):
-                fresh[to_json([sorted(each) for each in (*known, *more)])].append(row.row)
-    for sets, of_them in fresh.items():
-        for rows in chunks(of_them):
-            connection.execute(update(t.coverage).where(_cov.row.in_(rows)).values(under=sets))
+    for row in left:
+        known = [set(each) for each in telling.under(row.under)]
+        if more := _strictest(judges.lost(source, row.subject, gone) | drafted, known):
+            fresh[to_json([sorted(each) for each in (*known, *more)])].append(row.row)
+    for sets, rows in fresh.items():
+        for some in chunks(rows):
+            connection.execute(update(t.coverage).where(_cov.row.in_(some)).values(under=sets))
 
 
-def _judging(judges: facts.Judges, record: Row[Any]) -> list[facts.Last]:
-    """What judges a record, or would where it ended with a reading that is under way."""
-    about, anything = judges.about[record.source, record.subject], judges.anything[record.source]
-    return [about] if about.stands and record.superseded_at is not None else [about, anything]
+def _left_of(connection: Connection, tenant: str, source: str, draft: int | None) -> Sequence[Row[Any]]:
+    """Records of a source that have ended, or would with the reading that is under way."""
+    mine = _RECORD.where(_cov.tenant == tenant, _cov.source == source)
+    ended = _cov.superseded_at.is_not(None)
+    return connection.execute(mine.where(ended if draft is None else or_(ended, _cov.revision < draft))).all()
+
+
+def _lost_of_draft(
+    connection: Connection, tenant: str, source: str, draft: int | None, gone: Collection[int]
+) -> set[telling.Labels]:
+    """What would judge all else once the reading closes, where nothing is left of it."""
+    mine = (_cov.tenant == tenant, _cov.source == source, _cov.revision == draft, _cov.superseded_at.is_(None))
+    told = telling.records(connection, *mine) if draft is not None else []
+    lost = telling.any_of(told) if all(each.row in gone for each in told) else OPEN
+    return {lost} - {OPEN}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from test_catalog_seeing import HR, Said, piece
 from test_erasing_states import ALL, HELD, Room, now, room_at
 
+from retrieval.catalog import tables as t
 from retrieval.erasure.values import Target
 from retrieval.errors import LegalHold
 from retrieval.ports import Unit
@@ -130,6 +131,43 @@ def test_a_source_that_is_told_again_after_its_erasure_ends_what_a_hold_keeps_of
     assert room.store.catalog.coverage(ALL, []) == []
 
 
+def test_what_an_earlier_version_left_under_a_later_number_is_counted_on(room: Room) -> None:
+    """It began anew where a hold kept coverage of a source that was erased."""
+    contents = count()
+    covers(room, contents, (), (0, 10))
+    with room.store.catalog._db.write() as connection:
+        connection.execute(t.coverage.update().values(revision=2))
+    covers(room, contents, (), (0, 10))
+    assert covered(room, now(room)) == [1] * 4
+
+
+def test_coverage_that_was_open_goes_on_being_told_whatever_is_erased_beside_it(room: Room) -> None:
+    contents = iter("abcd")
+    first = tells_of(room, contents, [("CAM", (), (0, 10))])
+    second = tells_of(room, contents, [("CAM", (), (20, 30)), ("GATE", HR, (0, 10))])
+    room.erase(entities=("GATE",))
+    assert covered(room, first) == [1] * 4
+    tells_of(room, contents, [("CAM", (), (0, 10))])
+    assert [covered(room, at) for at in (first, second)] == [[1] * 4] * 2
+    # of a reading that is under way too
+    begun = Unit("t", CAMERA, "half", "test", coverage=said_of([("CAM", (), (0, 10)), ("GATE", HR, (0, 10))]))
+    room.store.catalog.commit(begun._replace(closes=False))
+    room.erase(entities=("GATE",))
+    room.store.catalog.commit(begun._replace(coverage=[]))
+    third = now(room)
+    tells_of(room, contents, [("CAM", (), (20, 30))])
+    assert covered(room, third) == [1] * 4
+
+
+def test_what_stands_is_not_kept_for_good_by_what_is_erased_beside_it(room: Room) -> None:
+    contents = iter("ab")
+    first = tells_of(room, contents, [("CAM", (), (0, 10)), ("CAM", HR, (20, 30))])
+    room.hold(window=Interval(0, 5))
+    room.erase(entities=("CAM",))
+    tells_of(room, contents, [("CAM", (), (40, 50))])
+    assert covered(room, first) == [1] * 4
+
+
 SPANS = ((0, 10), (20, 30))
 SUBJECTS = ("CAM", "GATE")
 Telling: TypeAlias = tuple[str, tuple[str, ...], tuple[int, int]]
@@ -156,6 +194,39 @@ def spans(room: Room, held: tuple[str, ...], as_of: int, about: list[str]) -> se
     """Subject and beginning of each."""
     told = room.store.catalog.coverage(Principal("t", labels=held), about, as_of=as_of)
     return {(each.subject, each.valid.t0) for each in told if each.valid is not None}
+
+
+def expected(tellings: list[list[Telling]], then: int, held: tuple[str, ...]) -> set[tuple[str, int]]:
+    """Of a source without erasures, what `held` is told of the reading `then`, in the words of telling."""
+    told = [number for number, telling in enumerate(tellings) if telling]
+    shown = set()
+    for subject, labels, (begin, _) in tellings[then]:
+        sets = [labels]
+        if then < len(tellings) - 1:
+            about = [number for number in told if any(of == subject for of, *_ in tellings[number])][-1]
+            sets = [labels for of, labels, _ in tellings[about] if of == subject]
+            if about < len(tellings) - 1:
+                any_ = [labels for _, labels, _ in tellings[told[-1]]]
+                sets.append(tuple({*chain(*any_)}) if all(any_) else ())
+        if all(not each or {*each} & {*held} for each in sets):
+            shown.add((subject, begin))
+    return shown
+
+
+@settings(max_examples=100)
+@given(tellings=TELLINGS)
+def test_coverage_that_is_told_no_more_is_told_to_who_may_see_what_is_told_now(
+    tmp_path_factory: pytest.TempPathFactory, store_at: Callable[[Path], Path], tellings: list[list[Telling]]
+) -> None:
+    room, contents = room_at(store_at(tmp_path_factory.mktemp("telling") / "catalog.db")), count()
+    times = [tells_of(room, contents, telling) for telling in tellings]
+    for then, at in enumerate(times):
+        for held in HELD:
+            wanted = expected(tellings, then, held)
+            for about in WAYS:
+                asked = {each for each in wanted if about in ([], [CAMERA]) or each[0] in about}
+                assert spans(room, held, at, about) == asked, (then, held, about)
+    room.close()
 
 
 @settings(max_examples=100)

@@ -169,6 +169,27 @@ def test_what_still_stands_when_its_next_reading_is_erased_half_way_is_kept_once
     assert shown(room, first) == [["other"], ["list", "other"], ["other"], ["list", "other"]]
 
 
+def test_what_ends_with_a_reading_of_which_all_is_erased_is_kept_like_what_was_erased(room: Room) -> None:
+    """At another place: what stands beside it when it is erased is about to end, and so is nothing that the source goes on telling."""
+    first = room.store.reads({1: OPEN})
+    begun = Unit("t", SOURCE, "another", "test", [piece(2, SECRET)], closes=False)
+    room.store.catalog.commit(begun)
+    room.erase(evidence=(piece(2, SECRET).id,))
+    assert shown(room, first) == [["list"]] * 4
+    room.store.catalog.commit(begun._replace(evidence=[], closes=True))
+    assert shown(room, first) == [[], ["list"], [], ["list"]]
+
+
+def test_what_a_reading_tells_itself_is_not_kept_by_what_was_erased_of_it(room: Room) -> None:
+    begun = Unit("t", SOURCE, "one", "test", [piece(1, OPEN), piece(2, SECRET)], closes=False)
+    room.store.catalog.commit(begun)
+    room.erase(evidence=(piece(2, SECRET).id,))
+    room.store.catalog.commit(begun._replace(closes=True))
+    at = now(room)
+    room.store.reads({3: OTHER})
+    assert shown(room, at) == [["list"]] * 4
+
+
 def test_an_earlier_caption_of_what_stands_stays_kept_when_what_stands_beside_it_is_erased(room: Room) -> None:
     """Two pieces at one place, of which the last counts; nothing of their source has ended."""
     hidden = piece(1, Said("hidden", HR))
@@ -221,6 +242,22 @@ def test_what_a_label_only_kept_may_be_taken_in_again_unless_it_says_what_was_un
     room.erase(subject="hr")
     room.store.reads({1: draft})
     assert room.texts((), None) == again
+
+
+def test_the_same_text_of_another_source_is_nothing_that_was_under_the_label(room: Room) -> None:
+    draft, other = Said("draft"), "other.txt"
+    room.store.reads({1: draft})
+    room.store.reads({1: SECRET})
+    hold = room.hold(evidence=(piece(1, draft).id,))
+    room.erase(subject="hr")
+    # its own source is told of openly again, and under another label once more
+    room.store.reads({1: Said("draft", GUARDED)}, other)
+    room.store.reads({1: Said("next", GUARDED)})
+    room.erase(subject="security")
+    room.book.release_hold(hold, ALL)
+    room.erase(subject="hr")
+    room.store.reads({1: draft})
+    assert room.texts((), None) == ["draft"]
 
 
 def test_a_label_that_goes_on_keeping_something_is_a_label_of_the_tenant(room: Room) -> None:

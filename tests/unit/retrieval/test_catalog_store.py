@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,25 @@ def test_an_older_store_keeps_labels_and_mentions_and_gives_no_number_twice(tmp_
     catalog.close()
     with create_engine(f"sqlite:///{path}").connect() as connection:
         assert connection.execute(text('SELECT "row" FROM coverage')).scalars().all() == [2]
+
+
+def test_what_an_earlier_version_wrote_down_of_labels_goes_on_judging(tmp_path: Path) -> None:
+    """One list of labels a record then, several now."""
+    path = tmp_path / "catalog.db"
+    catalog = Catalog(path, count(1_000, 10).__next__)
+    covered = Coverage(source="s", subject="P-1", tenant="t", layer=Layer.EXAMINED)
+    for content, told in (("1", [covered]), ("2", [])):
+        catalog.commit(Unit("t", "s", content, "test", coverage=told))
+    catalog.close()
+    with create_engine(f"sqlite:///{path}").begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        command.downgrade(config, "0010")
+        connection.execute(text("""UPDATE coverage SET under = '["hr"]'"""))
+    catalog = Catalog(path)
+    shown = [catalog.coverage(Principal("t", labels=held), [], as_of=1_005) for held in ((), ("hr",))]
+    catalog.close()
+    assert [len(each) for each in shown] == [0, 1]
 
 
 def test_lists_of_every_length_are_read_by_one_text(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,6 @@ def upgrade() -> None:
         sa.Column("row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("label", sa.Text(), nullable=False),
-        sa.Column("same", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("row", "part", "label", name="pk_withheld"),
         sa.ForeignKeyConstraint(["row"], ["evidence.row"], name="fk_withheld_row", ondelete="CASCADE"),
     )

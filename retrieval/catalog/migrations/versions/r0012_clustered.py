@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
@@ -18,6 +18,7 @@ _TABLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "withheld": ({"part": sa.Integer, "label": sa.Text}, {"same": sa.Boolean}),
     "mentions": ({"position": sa.Integer}, {"entity": sa.Text, "relation": sa.Text}),
 }
+_DEFAULTS = {"same": sa.false()}
 
 
 def upgrade() -> None:
@@ -36,7 +37,10 @@ def _made_anew(with_rowid: bool) -> None:
         columns = {"row": sa.Integer, **key, **rest}
         anew = op.create_table(
             f"{name}_anew",
-            *(sa.Column(column, sort(), nullable=False) for column, sort in columns.items()),
+            *(
+                sa.Column(column, sort(), nullable=False, server_default=_DEFAULTS.get(column))
+                for column, sort in columns.items()
+            ),
             sa.PrimaryKeyConstraint("row", *key, name=f"pk_{name}"),
             sa.ForeignKeyConstraint(["row"], ["evidence.row"], name=f"fk_{name}_row", ondelete="CASCADE"),
             sqlite_with_rowid=with_rowid,
