@@ -1,7 +1,6 @@
 """What retrieval needs from the outside, as Protocols. Each has one contract suite in tests/contract and a fake in retrieval/fakes.
 
-Access control is inside the search: every finder takes the Principal and applies tenant and labels before it ranks; the
-catalog checks every id once more before it leaves retrieval.
+Access control is inside the search: every finder applies the Principal's tenant and labels before it ranks, and the catalog checks again.
 """
 
 from __future__ import annotations
@@ -35,9 +34,8 @@ Clock: TypeAlias = Callable[[], Micros]
 class Unit(NamedTuple):
     """One transaction of ingest: everything in it is stored, or nothing.
 
-    `closes` marks the unit that completes the source (its revision becomes whole and evidence of earlier revisions that
-    this one no longer has is superseded). `content_hash` is that of the source's bytes. `ingester` names reader and
-    versions: the same bytes read by the same ingester are not read again.
+    `closes` marks the unit that completes the source (its revision becomes whole, and what earlier ones have and it has not is superseded).
+    `content_hash` is that of the source's bytes. `ingester` names reader and versions: bytes it has read are not read again.
 
     `version` orders the readings of a source that may come in any order (a bus): one older than what is held changes nothing, and of
     two that share a version the one whose hash is greater stands, so that every order ends alike. None = what comes last stands.
@@ -236,10 +234,8 @@ class VectorIndex(Projection, Protocol):
     """Nearest neighbours by inner product over L2-normalised vectors."""
 
     def search(self, space: str, query: Vector, k: int, filter_: Filter, principal: Principal) -> Scored:
-        """The k nearest rows of `space` that pass the filter. Raises BadQuery on a wrong dimension or NaN.
-
-        Exact, but where tens of thousands pass an index may compare with the likeliest of them only.
-        """
+        """The k nearest rows of `space` that pass the filter; where tens of thousands do, an index may compare with the likeliest of them
+        only. Raises BadQuery on a wrong dimension or NaN."""
 
     def explain(self, space: str, query: Vector, k: int, filter_: Filter, principal: Principal) -> Explained:
         """The same search, and how it was done."""

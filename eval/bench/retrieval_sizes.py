@@ -67,15 +67,21 @@ def run(
     for count in rows:
         places = Places(folder / f"{count}")
         committed = round(prepared(places, count, progress).commit_s, 1)
-        for storage in storages:
-            try:
-                line = _line(places, storage, progress)
-            except ChildFailed as error:
-                skipped[f"{count} {storage}".strip()] = str(error)
-                continue
-            table.append({**Row(count, storage)._asdict(), "commit_s": committed, **line})
-            measured(table[-1])
+        for row in (Row(count, storage) for storage in storages):
+            line = _line_or_why(places, row, progress)
+            if isinstance(line, str):
+                skipped[f"{count} {row.storage}".strip()] = line
+            else:
+                table.append({**row._asdict(), "commit_s": committed, **line})
+                measured(table[-1])
     return {"bench": "sizes", "machine": facts(), "table": table, "skipped": skipped}
+
+
+def _line_or_why(places: Places, row: Row, progress: Progress) -> Line | str:
+    try:
+        return _line(places, row.storage, progress)
+    except ChildFailed as error:
+        return str(error)
 
 
 def _line(places: Places, storage: str, progress: Progress) -> Line:
