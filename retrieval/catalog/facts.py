@@ -52,11 +52,12 @@ def _shown(
     """Those that a principal may see: what stands by its own labels, what has ended by today's, which it then is told with."""
     ended = {(row.source, row.subject) for row in records if row.superseded_at is not None}
     judges = telling.judges(connection, principal.tenant, ended)
+    today = {pair: judges.of(*pair) for pair in ended}
     for row in records:
         told = _coverage.decode(row.body)
         sets = [frozenset(told.labels)]
         if row.superseded_at is not None:
-            sets = [*judges.of(row.source, row.subject), *telling.under(row.under)]
+            sets = [*today[row.source, row.subject], *telling.under(row.under)]
         if all(_granted(each, principal) for each in sets):
             strict = next(filter(None, sets), frozenset[str]())
             yield row, msgspec.structs.replace(told, labels=tuple(sorted(strict)))

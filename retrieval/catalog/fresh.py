@@ -35,7 +35,9 @@ _HELD = Ready.over(
 )
 # of a source that was erased a hold may keep coverage: its revisions are counted on
 _LEFT = Ready.over(
-    lambda sources: select(t.coverage.c.source).where(t.coverage.c.tenant == _TENANT, t.coverage.c.source.in_(sources))
+    lambda sources: (
+        select(t.coverage.c.source).where(t.coverage.c.tenant == _TENANT, t.coverage.c.source.in_(sources)).distinct()
+    )
 )
 _TAKEN = Ready.over(lambda ids: select(_ev.id).where(_ev.superseded_at.is_(None), _ev.id.in_(ids)).limit(1))
 _TAKEN_IN = Ready.over(

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, func, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
 
 _cov = t.coverage.c
 _sets = msgspec.json.Decoder(list[frozenset[str]])
-_TOLD = select(_cov.row, _cov.source, _cov.subject, _cov.superseded_at, _cov.body)
+_ABOUT, _SOURCE = (_cov.source, _cov.subject), (_cov.source,)
 Labels: TypeAlias = frozenset[str]
 # a source, and a subject that it tells of
 About: TypeAlias = tuple[str, str]
+Key: TypeAlias = tuple[Column[str], ...]
+Conditions: TypeAlias = tuple[ColumnElement[bool], ...]
+_K = TypeVar("_K", bound=tuple[str, ...])
 OPEN = Labels()
 
 
@@ -72,27 +75,26 @@ def under(column: str | None) -> list[Labels]:
 
 
 def records(connection: Connection, *mine: ColumnElement[bool]) -> list[Told]:
-    return [Told(row.row, _labelled.decode(row.body).labels) for row in connection.execute(_TOLD.where(*mine))]
+    return [
+        Told(row.row, _labelled.decode(row.body).labels)
+        for row in connection.execute(select(_cov.row, _cov.body).where(*mine))
+    ]
 
 
 def judges(connection: Connection, tenant: str, pairs: Collection[About]) -> Judges:
     """Of each pair's source at least one record is there about its subject."""
-    about = _grouped(_standing(connection, tenant, pairs), pairs)
+    about = _standing(connection, _ABOUT, _among(tenant, pairs), pairs)
     standing = set(about)
     rest = [pair for pair in pairs if pair not in standing]
-    about |= _grouped(_last_ended(connection, tenant, rest), rest)
-    return Judges(about, standing, _anything(connection, tenant, {source for source, _ in rest}))
+    about |= _last_ended(connection, _ABOUT, _among(tenant, rest), rest)
+    sources = {(source,) for source, _ in rest}
+    anything = _standing(connection, _SOURCE, _of(tenant, sources), sources)
+    silent = sources - anything.keys()
+    anything |= _last_ended(connection, _SOURCE, _of(tenant, silent), silent)
+    return Judges(about, standing, {source: told for (source,), told in anything.items()})
 
 
-def _grouped(found: Iterable[tuple[About, Told]], pairs: Collection[About]) -> dict[About, list[Told]]:
-    grouped, wanted = defaultdict[About, list[Told]](list), set(pairs)
-    for pair, told in found:
-        if pair in wanted:
-            grouped[pair].append(told)
-    return dict(grouped)
-
-
-def _among(tenant: str, pairs: Collection[About]) -> Iterator[tuple[ColumnElement[bool], ...]]:
+def _among(tenant: str, pairs: Collection[About]) -> Iterator[Conditions]:
     """Conditions that every pair meets; others may too."""
     of = defaultdict[str, set[str]](set)
     for source, subject in pairs:
@@ -102,30 +104,34 @@ def _among(tenant: str, pairs: Collection[About]) -> Iterator[tuple[ColumnElemen
             yield _cov.tenant == tenant, _cov.source.in_(sources), _cov.subject.in_(subjects)
 
 
-def _standing(connection: Connection, tenant: str, pairs: Collection[About]) -> Iterator[tuple[About, Told]]:
-    for among in _among(tenant, pairs):
-        for row in connection.execute(_TOLD.where(*among, _cov.superseded_at.is_(None))):
-            yield (row.source, row.subject), Told(row.row, _labelled.decode(row.body).labels)
+def _of(tenant: str, sources: Collection[tuple[str]]) -> Iterator[Conditions]:
+    for some in chunks(source for (source,) in sources):
+        yield _cov.tenant == tenant, _cov.source.in_(some)
 
 
-def _last_ended(connection: Connection, tenant: str, pairs: Collection[About]) -> Iterator[tuple[About, Told]]:
-    for among in _among(tenant, pairs):
-        ends = select(_cov.source, _cov.subject, func.max(_cov.superseded_at)).where(*among)
-        last = {(row[0], row[1]): row[2] for row in connection.execute(ends.group_by(_cov.source, _cov.subject))}
-        for some in chunks(set(last.values())):
-            for row in connection.execute(_TOLD.where(*among, _cov.superseded_at.in_(some))):
-                pair = row.source, row.subject
-                if last[pair] == row.superseded_at:
-                    yield pair, Told(row.row, _labelled.decode(row.body).labels)
+def _standing(
+    connection: Connection, by: Key, among: Iterable[Conditions], wanted: Collection[_K]
+) -> dict[_K, list[Told]]:
+    """What of each is told today; `by`: the columns that make up what is wanted."""
+    found, asked = defaultdict[Any, list[Told]](list), set(wanted)
+    for mine in among:
+        for row in connection.execute(select(_cov.row, _cov.body, *by).where(*mine, _cov.superseded_at.is_(None))):
+            if (key := tuple(row[2:])) in asked:
+                found[key].append(Told(row.row, _labelled.decode(row.body).labels))
+    return dict(found)
 
 
-def _anything(connection: Connection, tenant: str, sources: Collection[str]) -> dict[str, list[Told]]:
-    """Source → all that it tells today; where that is nothing, told last."""
-    found = defaultdict[str, list[Told]](list)
-    for source in sources:
-        mine = _cov.tenant == tenant, _cov.source == source
-        last = select(func.max(_cov.superseded_at)).where(*mine).scalar_subquery()
-        for when in (_cov.superseded_at.is_(None), _cov.superseded_at == last):
-            if not found[source]:
-                found[source] = records(connection, *mine, when)
-    return found
+def _last_ended(
+    connection: Connection, by: Key, among: Iterable[Conditions], wanted: Collection[_K]
+) -> dict[_K, list[Told]]:
+    """What of each was told last, of those that nothing is told of today."""
+    found, asked = defaultdict[Any, list[Told]](list), set(wanted)
+    for mine in among:
+        ends = select(func.max(_cov.superseded_at), *by).where(*mine).group_by(*by)
+        last = {tuple(row[1:]): row[0] for row in connection.execute(ends)}
+        told = select(_cov.row, _cov.body, _cov.superseded_at, *by)
+        for some in chunks({last[key] for key in asked & last.keys()}):
+            for row in connection.execute(told.where(*mine, _cov.superseded_at.in_(some))):
+                if (key := tuple(row[3:])) in asked and last[key] == row.superseded_at:
+                    found[key].append(Told(row.row, _labelled.decode(row.body).labels))
+    return dict(found)

@@ -65,7 +65,8 @@ def go_on_judging(connection: Connection, tenant: str, taken: Mapping[int, Piece
             lost = _lost(connection, tenant, source, of[source], under, draft)
             judged = dict(_unjudged(connection, tenant, source, left, lost, taken))
             kept_from |= {row: sets | kept_from.get(row, set()) for row, sets in judged.items()}
-            same |= _saying_the_same(connection, judged, {row: under[row] for row in of[source] if row in under})
+            said = _saying_the_same(connection, judged, {row: under[row] for row in of[source] if row in under})
+            same |= {row: labels | same.get(row, OPEN) for row, labels in said.items()}
     _write(connection, kept_from)
     _mark_same(connection, same)
 
@@ -224,10 +225,11 @@ def _keep_from(connection: Connection, tenant: str, source: str, draft: int | No
     left = [row for row in _left_of(connection, tenant, source, draft) if row.row not in gone]
     judges = telling.judges(connection, tenant, {(source, row.subject) for row in left})
     drafted = _lost_of_draft(connection, tenant, source, draft, gone)
+    lost = {subject: judges.lost(source, subject, gone) | drafted for subject in {row.subject for row in left}}
     fresh = defaultdict[str, list[int]](list)
     for row in left:
         known = [set(each) for each in telling.under(row.under)]
-        if more := _strictest(judges.lost(source, row.subject, gone) | drafted, known):
+        if more := _strictest(lost[row.subject], known):
             fresh[to_json([sorted(each) for each in (*known, *more)])].append(row.row)
     for sets, rows in fresh.items():
         for some in chunks(rows):

@@ -22,8 +22,8 @@ def library() -> Any:
 
 
 def nearest(index: Any, query: Vector, n: int, params: Any) -> NDArray[np.int64]:
-    """The positions of the n best of an index, shape (at most n,), best first. As its own `search`, which takes 15 µs more to check
-    what it is given."""
+    """The positions of the n ≥ 1 best of an index, shape (at most n,), best first. As its own `search`, which takes 15 µs more to check
+    what it is given. Raises ValueError for a query that is not of shape (dim,)."""
     faiss = library()
     asked = np.ascontiguousarray(query, np.float32)
     if asked.shape != (index.d,):

@@ -244,7 +244,8 @@ def test_an_older_store_keeps_labels_and_mentions_and_gives_no_number_twice(tmp_
         assert connection.execute(text('SELECT "row" FROM coverage')).scalars().all() == [2]
 
 
-def test_what_an_earlier_version_wrote_down_of_labels_goes_on_judging(tmp_path: Path) -> None:
+@pytest.mark.parametrize("had_it", [False, True])
+def test_what_an_earlier_version_wrote_down_of_labels_goes_on_judging(tmp_path: Path, had_it: bool) -> None:
     """One list of labels a record then, several now."""
     path = tmp_path / "catalog.db"
     catalog = Catalog(path, count(1_000, 10).__next__)
@@ -257,6 +258,10 @@ def test_what_an_earlier_version_wrote_down_of_labels_goes_on_judging(tmp_path: 
         config.set_main_option("script_location", str(MIGRATIONS))
         command.downgrade(config, "0010")
         connection.execute(text("""UPDATE coverage SET under = '["hr"]'"""))
+        if had_it:
+            # of a version in between
+            connection.execute(text("ALTER TABLE withheld ADD COLUMN same BOOLEAN NOT NULL DEFAULT 0"))
+            connection.execute(text("""UPDATE coverage SET under = '[["hr"]]'"""))
     catalog = Catalog(path)
     shown = [catalog.coverage(Principal("t", labels=held), [], as_of=1_005) for held in ((), ("hr",))]
     catalog.close()

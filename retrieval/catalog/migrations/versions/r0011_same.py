@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,19 +14,24 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-_INDEX = "ix_coverage_told"
-_coverage = sa.table("coverage", sa.column("under", sa.Text()))
-_under = _coverage.c.under
+_coverage = sa.table("coverage", sa.column("row", sa.Integer()), sa.column("under", sa.Text()))
 
 
 def upgrade() -> None:
-    op.add_column("withheld", sa.Column("same", sa.Boolean(), nullable=False, server_default=sa.false()))
+    # a version in between had the column already
+    if "same" not in {column["name"] for column in sa.inspect(op.get_bind()).get_columns("withheld")}:
+        op.add_column("withheld", sa.Column("same", sa.Boolean(), nullable=False, server_default=sa.false()))
     # one list of labels before, several now
-    op.execute(sa.update(_coverage).where(_under.is_not(None)).values(under="[" + _under + "]"))
-    op.create_index(_INDEX, "coverage", ["tenant", "source", "superseded_at", "subject"])
+    _reworded(lambda told: told if told and isinstance(told[0], list) else [told])
 
 
 def downgrade() -> None:
-    op.drop_index(_INDEX, "coverage")
-    op.execute(sa.update(_coverage).values(under=None))
+    _reworded(lambda told: told[0])
     op.drop_column("withheld", "same")
+
+
+def _reworded(how: Callable[[list[Any]], list[Any]]) -> None:
+    """What is written down of labels, which is rare."""
+    row, under = _coverage.c.row, _coverage.c.under
+    for number, told in op.get_bind().execute(sa.select(row, under).where(under.is_not(None))).all():
+        op.execute(sa.update(_coverage).where(row == number).values(under=json.dumps(how(json.loads(told)))))

@@ -1,4 +1,7 @@
-"""On SQLite, what hangs on a piece lies in the order of its key: reading a hit touches a page less for each, and so does storing one."""
+"""On SQLite, what hangs on a piece lies in the order of its key: reading a hit touches a page less for each, and so does storing one.
+
+And an index of what was told of coverage last.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,12 @@ _DEFAULTS = {"same": sa.false()}
 
 
 def upgrade() -> None:
+    op.create_index("ix_coverage_told", "coverage", ["tenant", "source", "superseded_at", "subject"])
     _made_anew(with_rowid=False)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_coverage_told", "coverage")
     _made_anew(with_rowid=True)
 
 
