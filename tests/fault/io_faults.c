@@ -1,19 +1,20 @@
 /* Lets calls that write files fail on cue, for everything in a process that goes through libc: SQLite, tantivy, LadybugDB, Python.
  *
  * Preloaded into a child of the tests. Counted are write, pwrite, writev, ftruncate, fallocate, and apart from them fsync and fdatasync,
- * on regular files below a folder. */
+ * on files and folders below a folder. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 static char below[4096];
 static atomic_long writes, write_from, write_for, syncs, sync_from, sync_for;
-static atomic_int write_error, sync_error;
+static atomic_int write_error, sync_error, folder_failed;
 
 /* From the `from`th call on (1 = the next), `count` of them fail with `error`; from = 0: none. Counting begins anew. */
 void io_faults_writes(const char *folder, long from, long count, int error) {
@@ -31,11 +32,15 @@ void io_faults_syncs(const char *folder, long from, long count, int error) {
     syncs = 0;
     sync_for = count;
     sync_error = error;
+    folder_failed = 0;
     sync_from = from;
 }
 
 long io_faults_written(void) { return writes; }
 long io_faults_synced(void) { return syncs; }
+
+/* Whether the last call that was made to fail was one on a folder. */
+int io_faults_on_folder(void) { return folder_failed; }
 
 static int ours(int fd) {
     char link[64], path[4096];
@@ -51,6 +56,8 @@ static int fails(int fd, atomic_long *seen, long from, long count, int error) {
     if (!from || !ours(fd)) return 0;
     long now = atomic_fetch_add(seen, 1) + 1;
     if (now < from || now - from >= count) return 0;
+    struct stat told;
+    folder_failed = !fstat(fd, &told) && S_ISDIR(told.st_mode);
     errno = error;
     return 1;
 }
