@@ -32,6 +32,16 @@ def granted(labels: Any) -> ColumnElement[bool]:
     return or_(~_labelled, held)
 
 
+Labels: TypeAlias = frozenset[str]
+# of no labels: what anybody may see
+OPEN = Labels()
+
+
+def any_of(sets: Collection[Labels]) -> Labels:
+    """The labels of which one is enough to see anything that is under one of these sets; none where one is open, or there are none."""
+    return OPEN.union(*sets) if all(sets) else OPEN
+
+
 class Ended(NamedTuple):
     """A state of a piece that stands no more; `place` is its locator as it is stored."""
 

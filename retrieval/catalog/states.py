@@ -19,9 +19,9 @@ from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
 from retrieval.catalog.holding import Holds, Kept
 from retrieval.catalog.pieces import PIECE, Piece, made_out_of, read
+from retrieval.catalog.seeing import OPEN, any_of
 
 _ev = t.evidence.c
-OPEN = frozenset[str]()
 _ENDED = select(_ev.row, _ev.source, _ev.locator).where(_ev.superseded_at.is_not(None))
 
 
@@ -93,7 +93,7 @@ def _of_source(connection: Connection, tenant: str, ended: Sequence[_State], tak
     if not left or not under:
         return []
     keeping: dict[str | None, list[frozenset[str]]] = defaultdict(list)
-    for row, place in each_of(connection, _ev.locator, mine).items():
+    for row, place in values_of(connection, _ev.locator, mine).items():
         keeping[place].append(under.get(row, OPEN))
     keeping[None].append(told_last_under(connection, tenant, ended[0].source, mine, under))
     own = labels_of(connection, [state.row for state in left])
@@ -119,7 +119,7 @@ def told_last_under(
     latest: list[int] = []
     for when in (_ev.superseded_at.is_(None), _ev.superseded_at == last):
         latest = latest or list(connection.execute(select(_ev.row).where(*mine, when).limit(most)).scalars())
-    return _any_of(latest, taken, under)
+    return _of_latest(latest, taken, under)
 
 
 def drafted_under(
@@ -134,15 +134,15 @@ def drafted_under(
     of_it = or_(_ev.revision == revision, _ev.row.in_(select(t.kept.c.row)))
     mine = (_ev.tenant == tenant, _ev.source == source, _ev.superseded_at.is_(None), of_it)
     latest = connection.execute(select(_ev.row).where(*mine).limit(len(taken) + 1)).scalars().all()
-    return _any_of(latest, taken, under)
+    return _of_latest(latest, taken, under)
 
 
-def _any_of(latest: Sequence[int], taken: Collection[int], under: Mapping[int, frozenset[str]]) -> frozenset[str]:
+def _of_latest(latest: Sequence[int], taken: Collection[int], under: Mapping[int, frozenset[str]]) -> frozenset[str]:
     sets = [under.get(row, OPEN) for row in latest] if set(taken).issuperset(latest) else []
-    return OPEN.union(*sets) if all(sets) else OPEN
+    return any_of(sets)
 
 
-def each_of(connection: Connection, column: Column[str], rows: Iterable[int]) -> dict[int, str]:
+def values_of(connection: Connection, column: Column[str], rows: Iterable[int]) -> dict[int, str]:
     """Row → what a column of evidence has there."""
     found: dict[int, str] = {}
     for some in chunks(rows):
@@ -161,5 +161,5 @@ def labels_of(connection: Connection, rows: Iterable[int]) -> dict[int, frozense
 
 def _saying_else(connection: Connection, rows: Collection[int], meant: Collection[int]) -> frozenset[int]:
     """Those of the rows that say nothing which one of the meant ones says."""
-    said = set(each_of(connection, _ev.text, meant).values()) if rows else set[str]()
-    return frozenset(row for row, text in each_of(connection, _ev.text, rows).items() if text not in said)
+    said = set(values_of(connection, _ev.text, meant).values()) if rows else set[str]()
+    return frozenset(row for row, text in values_of(connection, _ev.text, rows).items() if text not in said)

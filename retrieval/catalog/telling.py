@@ -11,21 +11,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, func, select
 
 from retrieval.catalog import tables as t
 from retrieval.catalog.codec import chunks
+from retrieval.catalog.seeing import OPEN, Labels, any_of
 
 _cov = t.coverage.c
 _sets = msgspec.json.Decoder(list[frozenset[str]])
 _ABOUT, _SOURCE = (_cov.source, _cov.subject), (_cov.source,)
-Labels: TypeAlias = frozenset[str]
 # a source, and a subject that it tells of
 About: TypeAlias = tuple[str, str]
 Key: TypeAlias = tuple[Column[str], ...]
 Conditions: TypeAlias = tuple[ColumnElement[bool], ...]
 _K = TypeVar("_K", bound=tuple[str, ...])
-OPEN = Labels()
 
 
 class _Labelled(msgspec.Struct):
@@ -53,25 +52,28 @@ class Judges(NamedTuple):
         """Sets of labels, of each of which one must be held to be told of what has ended."""
         sets = [each.labels for each in self.about[source, subject]]
         if (source, subject) not in self.standing:
-            sets.append(any_of(self.anything[source]))
+            sets.append(labels_of_any(self.anything[source]))
         return list(dict.fromkeys(sets))
 
     def lost(self, source: str, subject: str, gone: Collection[int]) -> set[Labels]:
         """Those of the sets that go with these records."""
         sets = {each.labels for each in self.about[source, subject] if each.row in gone}
         if (source, subject) not in self.standing and all(each.row in gone for each in self.anything[source]):
-            sets.add(any_of(self.anything[source]))
+            sets.add(labels_of_any(self.anything[source]))
         return sets - {OPEN}
 
 
-def any_of(told: Collection[Told]) -> Labels:
-    """The labels of which one is enough to see any of these; none where one is open, or there are none."""
-    return OPEN.union(*(each.labels for each in told)) if all(each.labels for each in told) else OPEN
+def labels_of_any(told: Collection[Told]) -> Labels:
+    return any_of([each.labels for each in told])
 
 
 def under(column: str | None) -> list[Labels]:
     """The sets of labels that are written down for a record (withholding)."""
     return [] if column is None else _sets.decode(column)
+
+
+def _told(row: Row[Any]) -> Told:
+    return Told(row.row, _labelled.decode(row.body).labels)
 
 
 def records(connection: Connection, *mine: ColumnElement[bool]) -> list[Told]:
@@ -117,7 +119,7 @@ def _standing(
     for mine in among:
         for row in connection.execute(select(_cov.row, _cov.body, *by).where(*mine, _cov.superseded_at.is_(None))):
             if (key := tuple(row[2:])) in asked:
-                found[key].append(Told(row.row, _labelled.decode(row.body).labels))
+                found[key].append(_told(row))
     return dict(found)
 
 
@@ -133,5 +135,5 @@ def _last_ended(
         for some in chunks({last[key] for key in asked & last.keys()}):
             for row in connection.execute(told.where(*mine, _cov.superseded_at.in_(some))):
                 if (key := tuple(row[3:])) in asked and last[key] == row.superseded_at:
-                    found[key].append(Told(row.row, _labelled.decode(row.body).labels))
+                    found[key].append(_told(row))
     return dict(found)

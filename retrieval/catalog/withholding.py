@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
@@ -17,8 +18,8 @@ from retrieval.catalog import tables as t
 from retrieval.catalog import telling
 from retrieval.catalog.codec import chunks, to_json
 from retrieval.catalog.pieces import Piece, at_or_on
-from retrieval.catalog.seeing import Ended, Order, places
-from retrieval.catalog.states import OPEN, drafted_under, each_of, labels_of, told_last_under, wider
+from retrieval.catalog.seeing import OPEN, Ended, Labels, Order, places
+from retrieval.catalog.states import drafted_under, labels_of, told_last_under, values_of, wider
 from retrieval.ids import derived_from
 from retrieval.types import Micros
 
@@ -183,9 +184,9 @@ def _saying_the_same(
 ) -> dict[int, frozenset[str]]:
     """Those of the rows that say what one under a label says which is taken → its labels."""
     said = defaultdict[str, frozenset[str]](frozenset)
-    for row, text in each_of(connection, _ev.text, under).items():
+    for row, text in values_of(connection, _ev.text, under).items():
         said[text] |= under[row]
-    return {row: said[text] for row, text in each_of(connection, _ev.text, rows).items() if text in said}
+    return {row: said[text] for row, text in values_of(connection, _ev.text, rows).items() if text in said}
 
 
 def _mark_same(connection: Connection, same: Mapping[int, frozenset[str]]) -> None:
@@ -198,7 +199,7 @@ def _mark_same(connection: Connection, same: Mapping[int, frozenset[str]]) -> No
             connection.execute(update(t.withheld).where(*mine).values(same=True))
 
 
-def _strictest(sets: Collection[frozenset[str]], known: Collection[set[str]]) -> list[frozenset[str]]:
+def _strictest(sets: Collection[frozenset[str]], known: Collection[AbstractSet[str]]) -> list[frozenset[str]]:
     """Those that none of the others, and none that is known, is as strict as."""
     fresh = (each for each in sets if not any(one <= each for one in known) and not any(one < each for one in sets))
     return sorted(fresh, key=sorted)
@@ -228,7 +229,7 @@ def _keep_from(connection: Connection, tenant: str, source: str, draft: int | No
     lost = {subject: judges.lost(source, subject, gone) | drafted for subject in {row.subject for row in left}}
     fresh = defaultdict[str, list[int]](list)
     for row in left:
-        known = [set(each) for each in telling.under(row.under)]
+        known = telling.under(row.under)
         if more := _strictest(lost[row.subject], known):
             fresh[to_json([sorted(each) for each in (*known, *more)])].append(row.row)
     for sets, rows in fresh.items():
@@ -245,9 +246,9 @@ def _left_of(connection: Connection, tenant: str, source: str, draft: int | None
 
 def _lost_of_draft(
     connection: Connection, tenant: str, source: str, draft: int | None, gone: Collection[int]
-) -> set[telling.Labels]:
+) -> set[Labels]:
     """What would judge all else once the reading closes, where nothing is left of it."""
     mine = (_cov.tenant == tenant, _cov.source == source, _cov.revision == draft, _cov.superseded_at.is_(None))
     told = telling.records(connection, *mine) if draft is not None else []
-    lost = telling.any_of(told) if all(each.row in gone for each in told) else OPEN
+    lost = telling.labels_of_any(told) if all(each.row in gone for each in told) else OPEN
     return {lost} - {OPEN}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -45,6 +46,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("store") / "deep" / "catalog.db"
     Catalog(path).close()
     return path
+
+
+@contextmanager
+def downgraded(path: Path, revision: str) -> Iterator[Connection]:
+    """The store as an earlier version had it."""
+    with create_engine(f"sqlite:///{path}").begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        command.downgrade(config, revision)
+        yield connection
 
 
 def test_migrations_make_the_tables_the_code_knows(made: Path) -> None:
@@ -179,10 +190,7 @@ def test_the_system_clock_counts_microseconds() -> None:
 def test_rejections_of_an_older_store_are_kept_and_counted_on(tmp_path: Path) -> None:
     path = tmp_path / "catalog.db"
     Catalog(path).close()
-    with create_engine(f"sqlite:///{path}").begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(MIGRATIONS))
-        command.downgrade(config, "0002")
+    with downgraded(path, "0002") as connection:
         connection.execute(
             text("INSERT INTO rejections VALUES ('t', 'file:///bad.pdf', 'encrypted', 'needs a password', 5)")
         )
@@ -231,10 +239,7 @@ def test_an_older_store_keeps_labels_and_mentions_and_gives_no_number_twice(tmp_
     before = catalog.get([told.id], asker)
     catalog.close()
     assert before[told.id].labels == ("hr", "security")
-    with create_engine(f"sqlite:///{path}").begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(MIGRATIONS))
-        command.downgrade(config, "0009")
+    with downgraded(path, "0009") as connection:
         connection.execute(text("DELETE FROM coverage"))
     catalog = Catalog(path)
     assert catalog.get([told.id], asker) == before
@@ -253,10 +258,7 @@ def test_what_an_earlier_version_wrote_down_of_labels_goes_on_judging(tmp_path: 
     for content, told in (("1", [covered]), ("2", [])):
         catalog.commit(Unit("t", "s", content, "test", coverage=told))
     catalog.close()
-    with create_engine(f"sqlite:///{path}").begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(MIGRATIONS))
-        command.downgrade(config, "0010")
+    with downgraded(path, "0010") as connection:
         connection.execute(text("""UPDATE coverage SET under = '["hr"]'"""))
         if had_it:
             # of a version in between
